@@ -1,0 +1,168 @@
+"""Data a probe or a training run takes samples from: tensors in memory, or a Dataset.
+
+Both kinds have a length and ``take(indices, generator)``, which returns ``(inputs, targets)``
+on one device; with a generator, the samples are augmented (if the data augments at all).
+"""
+
+from collections.abc import Callable, Sized
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, cast
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate
+
+from landscape.errors import InvalidValueError
+from landscape.randomness import seeded
+
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+
+
+class Data(Protocol):
+    """What is asked of training and validation data."""
+
+    def __len__(self) -> int:
+        """The number of samples."""
+        ...
+
+    def take(
+        self, indices: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Inputs (N, …) and targets (N,) int64 at ``indices`` (N,); augmented if a generator."""
+        ...
+
+    def to(self, device: torch.device) -> "Data":
+        """The same data, whose ``take`` returns tensors on ``device``."""
+        ...
+
+
+@dataclass(frozen=True)
+class TensorData:
+    """Samples held in memory.
+
+    ``inputs`` (N, …) of any dtype; ``targets`` (N,) int64. ``take`` applies ``augment(inputs,
+    generator)`` and then ``prepare(inputs)`` (say, uint8 to normalised float32) to whole
+    batches, so that no Python runs per sample.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    augment: Augmentation | None = None
+    prepare: Callable[[Tensor], Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) != len(self.targets):
+            raise InvalidValueError(
+                f"inputs and targets differ in length: {len(self.inputs)} and {len(self.targets)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(
+        self, indices: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """See :class:`Data`."""
+        indices = indices.to(self.inputs.device)
+        inputs = self.inputs[indices]
+        if generator is not None and self.augment is not None:
+            inputs = self.augment(inputs, generator)
+        if self.prepare is not None:
+            inputs = self.prepare(inputs)
+        return inputs, self.targets[indices]
+
+    def to(self, device: torch.device) -> "TensorData":
+        """See :class:`Data`."""
+        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
+
+
+@dataclass(frozen=True)
+class DatasetData:
+    """Samples of a map-style torch Dataset, read one by one when they are taken.
+
+    The Dataset's own random transforms draw from the global generators, which are seeded from
+    the generator for that while (or from 0 where none is given) and then put back.
+    """
+
+    dataset: Dataset[Any]
+    collate: Callable[[list[Any]], Any] = default_collate
+    device: torch.device | None = None
+
+    def __len__(self) -> int:
+        return len(cast(Sized, self.dataset))
+
+    def take(
+        self, indices: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """See :class:`Data`."""
+        seed = 0 if generator is None else int(torch.randint(2**31, (), generator=generator))
+        with seeded(seed):
+            inputs, targets = _pair(self.collate([self.dataset[i] for i in indices.tolist()]))
+        return inputs.to(device=self.device), targets.to(device=self.device)
+
+    def to(self, device: torch.device) -> "DatasetData":
+        """See :class:`Data`."""
+        return replace(self, device=device)
+
+
+def as_data(source: Any, what: str = "data") -> Data:
+    """Make :class:`Data` of a pair of tensors or arrays, a Dataset, a DataLoader, or Data.
+
+    A DataLoader gives its Dataset and collate function; its batch size and order are left to
+    the probe. An iterable Dataset is read once, to its end, into memory.
+
+    Raises :class:`InvalidValueError` for anything else, and for pairs whose lengths differ.
+    """
+    if isinstance(source, (TensorData, DatasetData)):
+        return source
+    if isinstance(source, DataLoader):
+        if isinstance(source.dataset, IterableDataset):
+            return _read_all(source, what)
+        collate = source.collate_fn if source.batch_size is not None else default_collate
+        return as_data(DatasetData(source.dataset, cast(Any, collate)))
+    if isinstance(source, TensorDataset):
+        source = source.tensors
+    if isinstance(source, IterableDataset):
+        return _read_all(DataLoader(source, batch_size=256), what)
+    if isinstance(source, (tuple, list)):
+        inputs, targets = _pair(source, what)
+        return TensorData(inputs, targets)
+    if isinstance(source, Dataset) or (
+        hasattr(source, "__getitem__") and hasattr(source, "__len__")
+    ):
+        return DatasetData(source)
+    if isinstance(source, Sized) and hasattr(source, "take") and hasattr(source, "to"):
+        return cast(Data, source)
+    raise InvalidValueError(
+        f"{what} is a {type(source).__name__}; give a pair (inputs, targets), "
+        "a Dataset or a DataLoader"
+    )
+
+
+def _read_all(loader: DataLoader[Any], what: str) -> TensorData:
+    batches = [_pair(batch, what) for batch in loader]
+    if not batches:
+        raise InvalidValueError(f"{what} is empty; give at least one sample")
+    inputs, targets = zip(*batches, strict=True)
+    return TensorData(torch.cat(inputs), torch.cat(targets))
+
+
+def _pair(pair: Any, what: str = "data") -> tuple[Tensor, Tensor]:
+    """Check that ``pair`` is (inputs, integer targets) and make tensors of both."""
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise InvalidValueError(
+            f"{what} gives {_describe(pair)}; each sample must be a pair (input, class label)"
+        )
+    inputs, targets = (torch.as_tensor(part) for part in pair)
+    if targets.is_floating_point() or targets.ndim != 1:
+        raise InvalidValueError(
+            f"{what} has targets of shape {tuple(targets.shape)} and type {targets.dtype}; "
+            "give integer class labels of shape (N,)"
+        )
+    return inputs, targets.long()
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return f"{len(value)} parts"
+    return f"a {type(value).__name__}"

@@ -1,0 +1,39 @@
+"""What can go wrong for a user, each kind also a builtin exception.
+
+Every message has one form: what was wrong, the value received, what is allowed.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LandscapeError(Exception):
+    """Anything a user can mend; its message is one line meant for them."""
+
+
+class InvalidValueError(LandscapeError, ValueError):
+    """A setting, an array or a name that is not among what is allowed."""
+
+
+class MissingFileError(LandscapeError, FileNotFoundError):
+    """A file or folder that is not there."""
+
+
+class CheckpointError(LandscapeError, ValueError):
+    """A file that is no checkpoint, or a checkpoint that does not fit the model."""
+
+
+class StoreError(LandscapeError, OSError):
+    """A store that cannot be read, written or continued."""
+
+
+class DeterminismError(LandscapeError, RuntimeError):
+    """Two evaluations of one point that differ, so that no slice can be trusted."""
+
+
+def unknown(what: str, received: object, allowed: Iterable[str]) -> InvalidValueError:
+    """The error for a name that is not among ``allowed``, with the nearest one suggested."""
+    names = list(allowed)
+    near = get_close_matches(str(received), names, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return InvalidValueError(f"unknown {what} {received!r}{hint}; choose from {', '.join(names)}")

@@ -1,0 +1,70 @@
+"""The global random generators: left as they were found, or seeded for a while."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def preserved() -> Iterator[None]:
+    """Put every global generator back as it was: Python's, numpy's, torch's on each device."""
+    state = capture()
+    try:
+        yield
+    finally:
+        restore(state)
+
+
+@contextmanager
+def seeded(*key: int) -> Iterator[None]:
+    """Seed every global generator from ``key`` inside; put each back as it was afterwards."""
+    with preserved():
+        seed_everything(*key)
+        yield
+
+
+def seed_everything(*key: int) -> None:
+    """Seed Python's, numpy's and torch's global generators from ``key``."""
+    seed = derive(*key)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 -- a user's transform may draw from it
+    torch.manual_seed(seed)
+
+
+def derive(*key: int) -> int:
+    """One 63-bit seed from non-negative integers; other keys give independent seeds."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+
+
+def generator(*key: int) -> torch.Generator:
+    """A generator of its own (on the CPU, so that draws agree on all devices)."""
+    return torch.Generator().manual_seed(derive(*key))
+
+
+def capture() -> dict[str, Any]:
+    """The global generators' states, as tensors, numbers and strings alone."""
+    kind, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002
+    return {
+        "python": random.getstate(),
+        "numpy": (kind, torch.from_numpy(np.array(keys)), position, has_gauss, cached),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+        "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
+    }
+
+
+def restore(state: dict[str, Any]) -> None:
+    """Set the global generators to what :func:`capture` saw."""
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, keys.numpy(), *rest))  # noqa: NPY002
+    torch.set_rng_state(state["torch"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])
+    if state["mps"] is not None:
+        torch.mps.set_rng_state(state["mps"])
