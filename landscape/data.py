@@ -8,9 +8,20 @@ from collections.abc import Callable, Sized
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    default_collate,
+)
 
 from landscape.errors import InvalidValueError
 from landscape.randomness import seeded
@@ -108,18 +119,20 @@ class DatasetData:
 def as_data(source: Any, what: str = "data") -> Data:
     """Make :class:`Data` of a pair of tensors or arrays, a Dataset, a DataLoader, or Data.
 
-    A DataLoader gives its Dataset and collate function; its batch size and order are left to
-    the probe. An iterable Dataset is read once, to its end, into memory.
+    A DataLoader gives its Dataset (of a SubsetRandomSampler, that subset) and collate function;
+    its batch size and order are left to the probe. An iterable Dataset is read once, to its end,
+    into memory. Arrays of float64, numpy's default, become torch's default float type.
 
-    Raises :class:`InvalidValueError` for anything else, and for pairs whose lengths differ.
+    Raises :class:`InvalidValueError` for anything else, for pairs whose lengths differ, and for
+    a DataLoader whose sampler repeats or leaves out samples in a way of its own.
     """
     if isinstance(source, (TensorData, DatasetData)):
         return source
     if isinstance(source, DataLoader):
         if isinstance(source.dataset, IterableDataset):
             return _read_all(source, what)
-        collate = source.collate_fn if source.batch_size is not None else default_collate
-        return as_data(DatasetData(source.dataset, cast(Any, collate)))
+        collate = source.collate_fn if source.batch_sampler is not None else default_collate
+        return DatasetData(_sampled(source, what), cast(Any, collate))
     if isinstance(source, TensorDataset):
         source = source.tensors
     if isinstance(source, IterableDataset):
@@ -127,16 +140,31 @@ def as_data(source: Any, what: str = "data") -> Data:
     if isinstance(source, (tuple, list)):
         inputs, targets = _pair(source, what)
         return TensorData(inputs, targets)
-    if isinstance(source, Dataset) or (
-        hasattr(source, "__getitem__") and hasattr(source, "__len__")
-    ):
+    if isinstance(source, Dataset):
         return DatasetData(source)
-    if isinstance(source, Sized) and hasattr(source, "take") and hasattr(source, "to"):
-        return cast(Data, source)
+    if isinstance(source, Sized) and not isinstance(source, (str, dict, Tensor, np.ndarray)):
+        if hasattr(source, "take") and hasattr(source, "to"):
+            return cast(Data, source)
+        if hasattr(source, "__getitem__"):
+            return DatasetData(cast("Dataset[Any]", source))
     raise InvalidValueError(
         f"{what} is a {type(source).__name__}; give a pair (inputs, targets), "
         "a Dataset or a DataLoader"
     )
+
+
+def _sampled(loader: DataLoader[Any], what: str) -> Dataset[Any]:
+    """The part of the loader's Dataset that its sampler draws from."""
+    sampler = loader.sampler
+    if isinstance(sampler, SubsetRandomSampler):
+        return Subset(loader.dataset, list(sampler.indices))
+    whole = sampler is None or isinstance(sampler, (SequentialSampler, RandomSampler))
+    if not whole or getattr(sampler, "replacement", False):
+        raise InvalidValueError(
+            f"{what} is a DataLoader with a {type(sampler).__name__}, which would be left out; "
+            "give a Dataset of the samples meant"
+        )
+    return loader.dataset
 
 
 def _read_all(loader: DataLoader[Any], what: str) -> TensorData:
@@ -153,13 +181,21 @@ def _pair(pair: Any, what: str = "data") -> tuple[Tensor, Tensor]:
         raise InvalidValueError(
             f"{what} gives {_describe(pair)}; each sample must be a pair (input, class label)"
         )
-    inputs, targets = (torch.as_tensor(part) for part in pair)
+    inputs, targets = (_tensor(part) for part in pair)
     if targets.is_floating_point() or targets.ndim != 1:
         raise InvalidValueError(
             f"{what} has targets of shape {tuple(targets.shape)} and type {targets.dtype}; "
             "give integer class labels of shape (N,)"
         )
     return inputs, targets.long()
+
+
+def _tensor(part: Any) -> Tensor:
+    if isinstance(part, Tensor):
+        return part
+    array = np.asarray(part)
+    double = array.dtype == np.float64
+    return torch.as_tensor(array, dtype=torch.get_default_dtype() if double else None)
 
 
 def _describe(value: Any) -> str:

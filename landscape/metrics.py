@@ -26,6 +26,9 @@ from array_api_compat import array_namespace
 if TYPE_CHECKING:
     from torch import Tensor
 
+SampleLoss = Callable[["Tensor", "Tensor"], "Tensor"]
+"""A loss: logits (N, C) and targets (N,) to one value a sample, (N,)."""
+
 
 # Per sample, from logits
 
@@ -113,12 +116,14 @@ def focal_loss(loss: Any, gamma: float = 2.0) -> Any:
 class Metric:
     """A named mean over samples.
 
-    ``values(loss, margin)`` gives one value a sample; where ``sloped``, it takes the slope
-    factor as a third argument and its array gains the dimension ``slope_factor``.
-    ``long_name`` and ``units`` label axes; ``better`` is "lower" or "higher".
+    ``values(array)`` gives one value a sample from the per-sample ``loss`` or ``margin``, as
+    ``of`` says; where ``sloped``, it takes a slope factor too and the metric gains the
+    dimension ``slope_factor``. ``long_name`` and ``units`` label axes; ``better`` is "lower" or
+    "higher".
     """
 
     values: Callable[..., Any]
+    of: str
     long_name: str
     units: str
     better: str
@@ -127,19 +132,13 @@ class Metric:
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "loss": Metric(lambda loss, _: loss, "loss", "nat", "lower"),
-        "accuracy": Metric(lambda _, margin: correct(margin), "accuracy", "1", "higher"),
+        "loss": Metric(lambda loss: loss, "loss", "loss", "nat", "lower"),
+        "accuracy": Metric(correct, "margin", "accuracy", "1", "higher"),
         "smooth_accuracy": Metric(
-            lambda _, margin, slope: smooth_correct(margin, slope),
-            "smooth accuracy",
-            "1",
-            "higher",
-            sloped=True,
+            smooth_correct, "margin", "smooth accuracy", "1", "higher", sloped=True
         ),
-        "focal_loss": Metric(lambda loss, _: focal_loss(loss), "focal loss", "nat", "lower"),
-        "sigmoidal_loss": Metric(
-            lambda _, margin: sigmoidal_loss(margin), "sigmoidal loss", "1", "lower"
-        ),
-        "zero_one_loss": Metric(lambda _, margin: zero_one_loss(margin), "0-1 loss", "1", "lower"),
+        "focal_loss": Metric(focal_loss, "loss", "focal loss", "nat", "lower"),
+        "sigmoidal_loss": Metric(sigmoidal_loss, "margin", "sigmoidal loss", "1", "lower"),
+        "zero_one_loss": Metric(zero_one_loss, "margin", "0-1 loss", "1", "lower"),
     }
 )

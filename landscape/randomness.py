@@ -48,11 +48,12 @@ def generator(*key: int) -> torch.Generator:
 def capture() -> dict[str, Any]:
     """The global generators' states, as tensors, numbers and strings alone."""
     kind, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002
+    cuda = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     return {
         "python": random.getstate(),
         "numpy": (kind, torch.from_numpy(np.array(keys)), position, has_gauss, cached),
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
+        "cuda": torch.cuda.get_rng_state_all() if cuda else [],
         "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
     }
 
@@ -64,7 +65,9 @@ def restore(state: dict[str, Any]) -> None:
     kind, keys, *rest = state["numpy"]
     np.random.set_state((kind, keys.numpy(), *rest))  # noqa: NPY002
     torch.set_rng_state(state["torch"])
-    if state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
-    if state["mps"] is not None:
+    # A state from another machine may know devices that are not here.
+    devices = torch.cuda.device_count() if state["cuda"] else 0
+    for device, cuda in zip(range(devices), state["cuda"], strict=False):
+        torch.cuda.set_rng_state(cuda, device)
+    if state["mps"] is not None and torch.backends.mps.is_available():
         torch.mps.set_rng_state(state["mps"])

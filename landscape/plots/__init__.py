@@ -1,0 +1,35 @@
+"""Figures: a Dataset in, axes out, one file a figure; :mod:`.registry` lists them.
+
+The functions load matplotlib when first used, not when the list is read.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from landscape.plots.batches import plot_batches
+    from landscape.plots.gap import plot_gap
+    from landscape.plots.loss_vs_accuracy import plot_loss_vs_accuracy
+    from landscape.plots.saving import save
+    from landscape.plots.stepwise import plot_stepwise
+    from landscape.plots.widening import plot_widening
+
+__all__ = [
+    "plot_batches",
+    "plot_gap",
+    "plot_loss_vs_accuracy",
+    "plot_stepwise",
+    "plot_widening",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "saving" if name == "save" else name.removeprefix("plot_")
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

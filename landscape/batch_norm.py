@@ -1,0 +1,60 @@
+"""Which statistics normalisation layers use while a slice is measured.
+
+* ``batch``: those of the batch itself, as in training; running ones are neither used nor moved.
+* ``running``: the checkpoint's running ones, as in evaluation.
+* ``recalibrated``: running ones estimated afresh at each point from training batches.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
+
+
+class BatchNorm:
+    """The normalisation layers of a model, switched together."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._layers = [m for m in model.modules() if isinstance(m, _NormBase)]
+        self._batch_layers = [m for m in self._layers if isinstance(m, _BatchNorm)]
+
+    @contextmanager
+    def preserved(self) -> Iterator[None]:
+        """Put the layers' switches back on leaving (their statistics are buffers of the point)."""
+        switches = [(m, m.training, m.track_running_stats, m.momentum) for m in self._layers]
+        try:
+            yield
+        finally:
+            for layer, *switch in switches:
+                layer.training, layer.track_running_stats, layer.momentum = switch
+
+    def mixes_samples(self, policy: str) -> bool:
+        """Whether a sample's output depends on its batch under ``policy``.
+
+        If so, a set has to be evaluated whole; if not, in chunks of any size.
+        """
+        return any(policy == "batch" or m.running_mean is None for m in self._batch_layers)
+
+    def use(self, policy: str, batches: Sequence[Tensor] = ()) -> None:
+        """Switch all layers to ``policy``; call inside :meth:`preserved`.
+
+        ``batches`` are the inputs from which ``recalibrated`` estimates its statistics: the
+        plain mean over batches of their mean and unbiased variance, in one forward pass each.
+        """
+        if policy == "recalibrated":
+            self._switch(training=True, track=True)
+            for layer in self._layers:
+                layer.reset_running_stats()
+                layer.momentum = None  # torch's word for the cumulative mean
+            if self._layers:
+                for inputs in batches:
+                    self._model(inputs)
+        self._switch(training=policy == "batch", track=policy != "batch")
+
+    def _switch(self, *, training: bool, track: bool) -> None:
+        for layer in self._layers:
+            layer.training = training
+            # Without tracking, torch hands the running statistics to no kernel.
+            layer.track_running_stats = track and layer.running_mean is not None

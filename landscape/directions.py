@@ -1,0 +1,69 @@
+"""Directions in parameter space along which a slice is taken. Positive step sizes descend."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+
+from landscape.errors import InvalidValueError
+from landscape.metrics import SampleLoss
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A tangent of parameter space and the gradient it came from.
+
+    ``tangent`` maps parameter names to tensors of their shapes; ``gradient_norm`` is ‖∇L‖₂ in
+    float64. θ + s·tangent descends for small positive s.
+    """
+
+    name: str
+    tangent: Mapping[str, Tensor]
+    gradient_norm: float
+
+
+def gradient(model: nn.Module, inputs: Tensor, targets: Tensor, loss: SampleLoss) -> Direction:
+    """−∇L of the mean loss on a batch, in the model's present mode (Eq. 8).
+
+    ``inputs`` (N, …), ``targets`` (N,). Leaves ``.grad`` and ``requires_grad`` alone. A parameter
+    that the loss does not reach has gradient 0; frozen ones are left out.
+
+    Raises :class:`InvalidValueError` where no parameter requires a gradient.
+    """
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if not parameters:
+        raise InvalidValueError(
+            "the model has no parameter with requires_grad=True; unfreeze at least one"
+        )
+    with torch.enable_grad():
+        mean = loss(model(inputs), targets).mean()
+        gradients = torch.autograd.grad(
+            mean, list(parameters.values()), allow_unused=True, materialize_grads=True
+        )
+    # ‖∇L‖² = Σ ‖∂L/∂θ_i‖²
+    norms = [torch.linalg.vector_norm(g, dtype=torch.float64) for g in gradients]
+    norm = torch.linalg.vector_norm(torch.stack([n.cpu() for n in norms]))
+    torch._foreach_neg_(gradients)
+    return Direction("gradient", dict(zip(parameters, gradients, strict=True)), float(norm))
+
+
+def normalised_gradient(
+    model: nn.Module, inputs: Tensor, targets: Tensor, loss: SampleLoss
+) -> Direction:
+    """−∇L / ‖∇L‖, so that the step size is the distance; see :func:`gradient`.
+
+    Where the gradient is exactly 0 it has no direction, and the tangent is NaN.
+    """
+    steepest = gradient(model, inputs, targets, loss)
+    tangent = dict(steepest.tangent)
+    torch._foreach_div_(list(tangent.values()), steepest.gradient_norm or float("nan"))
+    return Direction("normalised-gradient", tangent, steepest.gradient_norm)
+
+
+DirectionFunction = Callable[[nn.Module, Tensor, Tensor, SampleLoss], Direction]
+
+DIRECTIONS: Mapping[str, DirectionFunction] = MappingProxyType(
+    {"gradient": gradient, "normalised-gradient": normalised_gradient}
+)

@@ -1,0 +1,156 @@
+"""Evaluate a model, as it stands, on evaluation sets: one forward pass gives every value."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from landscape.batch_norm import BatchNorm
+from landscape.directions import Direction, DirectionFunction
+from landscape.errors import DeterminismError, InvalidValueError, LandscapeError
+from landscape.evaluation_sets import EvaluationSet
+from landscape.metrics import SampleLoss, margin
+from landscape.point import Point
+
+
+@dataclass(frozen=True)
+class Values:
+    """Per-sample values of one set: ``loss`` and ``margin`` (or None), each (points, N)."""
+
+    loss: Tensor
+    margin: Tensor | None
+
+    def at(self, point: int) -> "Values":
+        """The rows of one point, (N,); writing to them writes here."""
+        return Values(self.loss[point], None if self.margin is None else self.margin[point])
+
+
+class Evaluator:
+    """Evaluates sets at whatever position the model has been moved to; a context manager.
+
+    Every pass starts from the point's buffers and, with a ``mask_seed``, from the same dropout
+    mask. A set goes through the model in chunks where no sample's output depends on its batch,
+    and whole where one does.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        point: Point,
+        loss: SampleLoss,
+        recalibration: Sequence[Tensor] = (),
+        *,
+        margins: bool = True,
+        chunk: int = 1000,
+        mask_seed: int | None = None,
+    ) -> None:
+        self._model = model
+        self._point = point
+        self._loss = loss
+        self._recalibration = recalibration
+        self._margins = margins
+        self._chunk = chunk
+        self._mask_seed = mask_seed
+        self._batch_norm = BatchNorm(model)
+        self._exit = ExitStack()
+
+    def __enter__(self) -> "Evaluator":
+        self._exit.enter_context(self._batch_norm.preserved())
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._exit.close()
+
+    def room(self, chosen: EvaluationSet, points: int) -> Values:
+        """Space for the values of ``chosen`` at so many points, on its device."""
+        dtype = torch.promote_types(next(self._model.parameters()).dtype, torch.float32)
+        shape = (points, len(chosen))
+        empty = torch.empty(shape, dtype=dtype, device=chosen.targets.device)
+        return Values(empty, torch.empty_like(empty) if self._margins else None)
+
+    def measure(self, sets: Sequence[EvaluationSet], values: Sequence[Values]) -> None:
+        """Write loss and margin of every sample of each set into ``values``, (N,) each."""
+        pairs = list(zip(sets, values, strict=True))
+        for policy in dict.fromkeys(s.batch_norm for s in sets):
+            self._prepare(policy)
+            for chosen, room in pairs:
+                if chosen.batch_norm == policy:
+                    self._forward(chosen, room)
+
+    def direction(self, function: DirectionFunction, batch: EvaluationSet) -> Direction:
+        """The direction at the present position, with batch statistics, as training has it."""
+        self._prepare("batch")
+        self._seed_mask()
+        return function(self._model, batch.inputs, batch.targets, self._loss)
+
+    def check(self, batch: EvaluationSet, sets: Iterable[EvaluationSet]) -> None:
+        """Refuse what no slice can be made of.
+
+        Raises :class:`InvalidValueError` for a model that fails on its data, outputs of another
+        shape than (N, C) and labels outside of 0 … C − 1; :class:`DeterminismError` where two
+        evaluations of ``batch`` differ by more than rounding.
+        """
+        classes = self._classes(batch)
+        for chosen in (batch, *sets):
+            low, high = (int(t) for t in chosen.targets.aminmax())
+            if low < 0 or high >= classes:
+                raise InvalidValueError(
+                    f"the labels of {chosen.name.replace('_', ' ')} run from {low} to {high}; "
+                    f"the model has {classes} outputs, so 0 to {classes - 1} are allowed"
+                )
+        twice = self.room(batch, 2)
+        for i in range(2):
+            self.measure([batch], [twice.at(i)])
+        first, second = twice.loss
+        if not torch.allclose(first, second, rtol=1e-4, atol=1e-6, equal_nan=True):
+            raise DeterminismError(
+                f"two evaluations of the same batch at one point differ (mean loss "
+                f"{first.mean():.6g} and {second.mean():.6g}), so no slice can be trusted; the "
+                "model draws random numbers or keeps a state of its own in evaluation mode"
+            )
+
+    def _classes(self, batch: EvaluationSet) -> int:
+        self._prepare(batch.batch_norm)
+        self._seed_mask()
+        try:
+            logits = self._model(batch.inputs)
+        except torch.OutOfMemoryError:
+            raise
+        except LandscapeError:
+            raise
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise InvalidValueError(
+                f"the model fails on a batch of shape {tuple(batch.inputs.shape)} and type "
+                f"{batch.inputs.dtype}: {reason}"
+            ) from error
+        n = len(batch)
+        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != n:
+            shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise InvalidValueError(
+                f"the model's output has shape {shape}; logits of shape ({n}, classes) are needed"
+            )
+        return logits.shape[1]
+
+    def _prepare(self, policy: str) -> None:
+        self._point.reset_buffers()
+        self._seed_mask()
+        self._batch_norm.use(policy, self._recalibration)
+
+    def _forward(self, chosen: EvaluationSet, values: Values) -> None:
+        whole = self._batch_norm.mixes_samples(chosen.batch_norm)
+        size = len(chosen) if whole else self._chunk
+        self._seed_mask()
+        for start in range(0, len(chosen), size):
+            part = slice(start, start + size)
+            targets = chosen.targets[part]
+            logits = self._model(chosen.inputs[part])
+            values.loss[part] = self._loss(logits, targets)
+            if values.margin is not None:
+                values.margin[part] = margin(logits, targets)
+
+    def _seed_mask(self) -> None:
+        if self._mask_seed is not None:
+            torch.manual_seed(self._mask_seed)

@@ -1,0 +1,113 @@
+"""The sets of samples that a slice is measured on, drawn once per checkpoint and draw."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from landscape import randomness
+from landscape.data import Data
+from landscape.errors import InvalidValueError
+
+_STREAM = 1  # apart from the streams of training
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Samples in memory, with the batch-norm policy they are evaluated under.
+
+    ``inputs`` (N, …) and ``targets`` (N,) int64 lie on the probe's device; ``indices`` (N,) int64
+    tell their places in the training or validation data.
+    """
+
+    name: str
+    kind: str
+    batch_norm: str
+    indices: Tensor
+    inputs: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class TrainingSets:
+    """What one draw takes from the training data: the sets, and batches to recalibrate from."""
+
+    same_batch: EvaluationSet
+    others: tuple[EvaluationSet, ...]
+    recalibration: tuple[Tensor, ...]
+
+
+def draw(
+    train: Data,
+    *,
+    batch_size: int,
+    other_batches: int,
+    big_batch: int,
+    recalibration_batches: int,
+    batch_norm: Mapping[str, str],
+    key: tuple[int, ...],
+) -> TrainingSets:
+    """Draw (and augment) the training sets of one draw from a generator seeded by ``key``.
+
+    The other batches are disjoint from the gradient's batch and from each other; the big batch
+    is disjoint from the gradient's batch. Nothing else, and no earlier draw, has an influence.
+    ``big_batch=0`` leaves that set out.
+
+    Raises :class:`InvalidValueError` where the training data is too small for that.
+    """
+    check_sizes(len(train), batch_size, other_batches, big_batch)
+    generator = randomness.generator(_STREAM, *key)
+    order = torch.randperm(len(train), generator=generator)
+    rest = order[batch_size:]
+
+    def take(name: str, kind: str, indices: Tensor) -> EvaluationSet:
+        inputs, targets = train.take(indices, generator)
+        return EvaluationSet(name, kind, batch_norm[kind], indices, inputs, targets)
+
+    same = take("same_batch", "same_batch", order[:batch_size])
+    others = [
+        take(f"other_batch_{i + 1}", "other_batch", rest[i * batch_size : (i + 1) * batch_size])
+        for i in range(other_batches)
+    ]
+    if big_batch:
+        chosen = rest[torch.randperm(len(rest), generator=generator)[:big_batch]]
+        others.append(take("big_batch", "big_batch", chosen))
+    recalibration = [
+        train.take(torch.randperm(len(train), generator=generator)[:batch_size], generator)[0]
+        for _ in range(recalibration_batches)
+    ]
+    return TrainingSets(same, tuple(others), tuple(recalibration))
+
+
+def check_sizes(samples: int, batch_size: int, other_batches: int, big_batch: int) -> None:
+    """Refuse sets that the training data cannot fill."""
+    if batch_size > samples:
+        raise InvalidValueError(
+            f"the batch size is {batch_size}, but there are only {samples} training samples"
+        )
+    rest = samples - batch_size
+    if big_batch > rest:
+        raise InvalidValueError(
+            f"a big batch of {big_batch} is larger than the {rest} training samples outside the "
+            f"gradient's batch; choose at most {rest}"
+        )
+    if other_batches * batch_size > rest:
+        raise InvalidValueError(
+            f"{other_batches} other batches of {batch_size} are more than the {rest} training "
+            f"samples outside the gradient's batch; choose at most {rest // batch_size}"
+        )
+
+
+def validation(data: Data, samples: int | None, batch_norm: str) -> EvaluationSet:
+    """The validation set: whole, or its first ``samples``."""
+    if samples is not None and samples > len(data):
+        raise InvalidValueError(
+            f"{samples} validation samples were asked for, but there are only {len(data)}"
+        )
+    indices = torch.arange(len(data) if samples is None else samples)
+    inputs, targets = data.take(indices)
+    return EvaluationSet("validation", "validation", batch_norm, indices, inputs, targets)

@@ -1,0 +1,30 @@
+"""Ctrl-C, held back until it can do no harm."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def interrupts_held() -> Iterator[list[int]]:
+    """Note Ctrl-C in the list given, instead of raising it; a second one is raised at once.
+
+    Only where Python's own handler is in place: a caller's handler stays.
+    """
+    interrupts: list[int] = []
+
+    def hold(number: int, _: object) -> None:
+        if interrupts:
+            raise KeyboardInterrupt
+        interrupts.append(number)
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield interrupts
+        return
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,38 @@
+"""All evaluation sets at one checkpoint (Figs. 11 and 20)."""
+
+import xarray as xr
+from matplotlib.axes import Axes
+
+from landscape.plots import style
+from landscape.plots.choice import Checkpoints, choose_checkpoint, choose_metric
+from landscape.plots.curves import band_note, curve, draw
+
+
+@style.themed
+def plot_batches(
+    dataset: xr.Dataset,
+    *,
+    ax: Axes | None = None,
+    checkpoint: Checkpoints = None,
+    metric: str = "accuracy",
+    slope_factor: float | None = None,
+    scale: str = "linear",
+    value_scale: str = "auto",
+) -> Axes:
+    """Plot ``metric`` on every evaluation set, at the iteration ``checkpoint``.
+
+    By default at the second checkpoint, early in training, or at the only one.
+    """
+    values = choose_metric(dataset, metric, slope_factor)
+    one = values.isel(checkpoint=choose_checkpoint(dataset, checkpoint))
+    curves = [
+        curve(one.sel(evaluation_set=name), style.name_label(name), look)
+        for name, look in style.set_styles(dataset).items()
+    ]
+    (panel,) = style.axes(ax, 1, height=3.1)
+    handles = draw(panel, curves, scale=scale, value_scale=value_scale)
+    panel.set_title(f"{style.source_label(dataset)}\n{style.checkpoint_label(one)}".strip())
+    panel.set_xlabel(style.step_label(dataset["step_size"], dataset))
+    panel.set_ylabel(style.value_label(values))
+    style.legend_below(panel, handles, columns=3, title=band_note(dataset))
+    return panel

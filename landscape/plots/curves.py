@@ -1,0 +1,182 @@
+"""Slices drawn into axes, the same way in every figure.
+
+Nothing is smoothed, clipped or replaced. A value that cannot be drawn leaves a gap in its
+curve and a mark of the curve's colour at the edge: × for NaN, ▲ for +∞, ▼ for −∞.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from landscape.errors import unknown
+from landscape.plots.style import Style
+
+SCALES = ("linear", "symlog")
+VALUE_SCALES = ("auto", "linear", "log")
+ROW = 0.035  # of the height of the axes: how far apart marks at the same place are stacked
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One slice: ``steps`` (step_size,) and ``values`` (draw, step_size), with its style."""
+
+    steps: NDArray[np.float64]
+    values: NDArray[np.float64]
+    label: str
+    style: Style
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean over draws; where a draw is not finite, neither is the mean."""
+        with np.errstate(invalid="ignore"):  # ∞ − ∞
+            return np.asarray(self.values.mean(axis=0))
+
+
+def curve(values: xr.DataArray, label: str, style: Style) -> Curve:
+    """The curve of ``values`` over draw and step_size."""
+    array = values.transpose("draw", "step_size")
+    return Curve(array["step_size"].values, array.values, label, style)
+
+
+def draw(
+    ax: Axes,
+    curves: Sequence[Curve],
+    *,
+    scale: str = "linear",
+    value_scale: str = "auto",
+    among: Sequence[Curve] = (),
+) -> list[Artist]:
+    """Draw ``curves`` and set both scales; returns what a legend should explain.
+
+    Of several draws the line is the mean and the band reaches from the lowest to the highest.
+    Panels that share their scales pass all their curves as ``among``.
+    """
+    ax.axvline(0, color="0.75", linewidth=0.6, zorder=0.5, gid="origin")
+    marked: Counter[tuple[float, float]] = Counter()
+    handles: list[Artist] = []
+    for each in curves:
+        mean, style = each.mean, asdict(each.style)
+        # Among many samples only the lonely ones, which no line reaches, need their marker.
+        every = None if mean.size <= 41 else _lonely(mean)
+        (line,) = ax.plot(each.steps, mean, label=each.label, markevery=every, gid="curve", **style)
+        line.set(markeredgewidth=0, zorder=2.5)
+        handles += [line] if not each.label.startswith("_") else []
+        low, high = each.values.min(axis=0), each.values.max(axis=0)
+        if len(each.values) > 1:
+            finite = np.isfinite(low) & np.isfinite(high)
+            ax.fill_between(
+                each.steps, low, high, where=finite, color=line.get_color(), alpha=0.18, lw=0
+            ).set_gid("band")
+        _mark(ax, each.steps, mean, each.style, marked)
+    set_scales(ax, among or curves, scale, value_scale)
+    return handles + mark_notes(among or curves)
+
+
+def band_note(dataset: xr.Dataset) -> str:
+    """The legend's word on line and band; nothing for a single draw."""
+    draws = dataset.sizes["draw"]
+    return f"line: mean of {draws} draws, band: min to max" if draws > 1 else ""
+
+
+def mark_notes(curves: Sequence[Curve]) -> list[Artist]:
+    """Legend entries for the marks there are."""
+    means = np.concatenate([each.mean for each in curves])
+    found: list[Artist] = []
+    for present, marker, label in (
+        (np.isnan(means).any(), "x", "NaN"),
+        ((means == np.inf).any(), "^", "+∞"),
+        ((means == -np.inf).any(), "v", "−∞"),
+    ):
+        if present:
+            found.append(Line2D([], [], color="0.4", marker=marker, linestyle="", label=label))
+    return found
+
+
+def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) -> None:
+    """Scale the axis of the steps by ``scale``, that of the values by ``value_scale``.
+
+    "symlog" is linear up to the smallest step size sampled. The values are "log" where all
+    are above 0; below the smallest magnitude sampled the axis is linear, so that 0 and
+    negative values keep a place. "auto" is "log" where values beyond 1 are more than 100
+    times the smallest above 0, else "linear".
+    """
+    if scale not in SCALES:
+        raise unknown("scale", scale, SCALES)
+    if value_scale not in VALUE_SCALES:
+        raise unknown("value scale", value_scale, VALUE_SCALES)
+    if scale == "symlog":
+        sizes = np.abs(np.concatenate([each.steps for each in curves]))
+        symlog(ax, "x", sizes)
+    values = np.concatenate([each.values.ravel() for each in curves])
+    values = values[np.isfinite(values)]
+    sizes = np.abs(values[values != 0])
+    if value_scale == "auto" and sizes.size:
+        value_scale = "log" if sizes.max() > max(1, 100 * sizes.min()) else "linear"
+    if value_scale == "log" and sizes.size:
+        if values.min() > 0:
+            ax.set_yscale("log")
+        else:
+            symlog(ax, "y", sizes)
+    elif values.size and values.min() >= 0 and values.max() <= 1:
+        ax.set_ylim(-0.03, 1.03)  # shares: the same range in every figure
+
+
+def symlog(ax: Axes, axis: str, sizes: NDArray[np.float64]) -> None:
+    """Logarithmic in both directions, down to the smallest of ``sizes`` that is not 0."""
+    sizes = sizes[(sizes > 0) & np.isfinite(sizes)]
+    if not sizes.size:
+        return
+    smallest = float(sizes.min())
+    decades = np.arange(
+        np.ceil(np.log10(smallest) - 1e-9), np.floor(np.log10(sizes.max()) + 1e-9) + 1
+    )
+    marks = 10.0 ** decades[:: -(-len(decades) // 3)] if len(decades) else np.array([])
+    if axis == "x":
+        ax.set_xscale("symlog", linthresh=smallest, linscale=1)
+        ax.set_xticks([*-marks[::-1], 0, *marks])
+    else:
+        ax.set_yscale("symlog", linthresh=smallest, linscale=0.5)
+
+
+def _mark(
+    ax: Axes,
+    steps: NDArray[np.float64],
+    values: NDArray[np.float64],
+    style: Style,
+    marked: "Counter[tuple[float, float]]",
+) -> None:
+    """Mark what a line cannot show, at the edge of the axes, stacked where marks coincide."""
+    for step, value in zip(steps.tolist(), values.tolist(), strict=True):
+        if np.isfinite(value) or not np.isfinite(step):
+            continue
+        marker, edge, inwards = ("x", 0.0, 1) if np.isnan(value) else ("v", 0.0, 1)
+        if value == np.inf:
+            marker, edge, inwards = "^", 1.0, -1
+        height = edge + inwards * ROW * (0.5 + marked[step, edge])
+        marked[step, edge] += 1
+        ax.plot(
+            step,
+            height,
+            marker=marker,
+            color=style.color,
+            markersize=4,
+            markeredgewidth=1 if marker == "x" else 0,
+            transform=ax.get_xaxis_transform(),
+            clip_on=False,
+            zorder=3,
+            label="_mark",
+            gid={"x": "nan", "^": "+inf", "v": "-inf"}[marker],
+        )
+
+
+def _lonely(values: NDArray[np.float64]) -> list[int]:
+    """The indices of finite values without a finite neighbour."""
+    finite = np.pad(np.isfinite(values), 1)
+    return [int(i) for i in np.flatnonzero(finite[1:-1] & ~finite[:-2] & ~finite[2:])]

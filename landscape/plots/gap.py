@@ -1,0 +1,94 @@
+"""Big batch against validation at several checkpoints (Fig. 19)."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from numpy.typing import NDArray
+
+from landscape import statistics
+from landscape.plots import style
+from landscape.plots.choice import Checkpoints, choose_checkpoints, choose_metric
+from landscape.plots.curves import Curve, band_note, curve, draw
+
+SETS = ("big_batch", "validation")
+
+
+@style.themed
+def plot_gap(
+    dataset: xr.Dataset,
+    *,
+    ax: Sequence[Axes] | None = None,
+    checkpoint: Checkpoints = None,
+    metric: str = "accuracy",
+    slope_factor: float | None = None,
+    scale: str = "linear",
+    value_scale: str = "auto",
+) -> NDArray[np.object_]:
+    """Plot ``metric`` on the big batch and on validation, a panel a checkpoint.
+
+    Shaded is the gap, big batch minus validation (of the means over draws); its value at the
+    step size nearest to 0 is written into the panel. ``checkpoint`` names iterations; by
+    default four, evenly spread. Returns the axes.
+    """
+    values = choose_metric(dataset, metric, slope_factor)
+    gaps = statistics.gap(values.to_dataset(name=metric), metric, *SETS)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        gaps = gaps.mean("draw", skipna=False)
+    positions = choose_checkpoints(dataset, checkpoint, most=4)
+    styles = style.set_styles(dataset)
+    pairs = [
+        [
+            curve(
+                values.isel(checkpoint=at).sel(evaluation_set=name),
+                style.name_label(name),
+                styles[name],
+            )
+            for name in SETS
+        ]
+        for at in positions
+    ]
+    columns = min(2, len(positions))
+    panels = style.axes(
+        ax, len(positions), columns=columns, height=0.9 + 1.3 * -(-len(positions) // columns)
+    )
+    for panel, pair, position in zip(panels, pairs, positions, strict=True):
+        handles = draw(
+            panel, pair, scale=scale, value_scale=value_scale, among=[*chain.from_iterable(pairs)]
+        )
+        shade = _shade(panel, *pair)
+        center = gaps.isel(checkpoint=position, step_size=statistics.center(gaps["step_size"]))
+        at, value = (style.number(each.item()) for each in (center["step_size"], center))
+        panel.set_title(f"{style.checkpoint_label(center)}\ngap at {at}: {value}", fontsize=6.5)
+    for panel in panels[-columns:]:
+        panel.set_xlabel(style.step_label(dataset["step_size"], dataset))
+        panel.tick_params(labelbottom=True)
+    for panel in panels[::columns]:
+        panel.set_ylabel(style.value_label(values))
+    handles.append(shade)
+    figure = panels[0].get_figure(root=True)
+    if ax is None and figure is not None:
+        figure.suptitle(style.source_label(dataset))
+        style.legend_below(figure, handles, columns=3, title=band_note(dataset))
+    else:
+        style.legend_below(panels[-1], handles, columns=3, title=band_note(dataset))
+    return np.array(panels, dtype=object)
+
+
+def _shade(panel: Axes, big: Curve, validation: Curve) -> PolyCollection:
+    """Fill between the means where both are finite."""
+    finite = np.isfinite(big.mean) & np.isfinite(validation.mean)
+    return panel.fill_between(
+        big.steps,
+        big.mean,
+        validation.mean,
+        where=finite,
+        color="0.6",
+        alpha=0.35,
+        lw=0,
+        label="gap",
+        gid="gap",
+    )

@@ -1,0 +1,82 @@
+"""The figures there are, by name. Reading the list loads none of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from landscape.errors import unknown
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure's name, where its function is ("module:function"), and what it can be asked.
+
+    ``options`` are keyword arguments of the function.
+    """
+
+    name: str
+    function: str
+    summary: str
+    options: tuple[str, ...]
+
+    def load(self) -> Callable[..., Any]:
+        """The function, ``plot_x(dataset, *, ax=None, **options)``."""
+        module, function = self.function.split(":")
+        loaded: Callable[..., Any] = getattr(import_module(module), function)
+        return loaded
+
+
+FIGURES: Mapping[str, Figure] = MappingProxyType(
+    {
+        figure.name: figure
+        for figure in (
+            Figure(
+                "loss-vs-accuracy",
+                "landscape.plots.loss_vs_accuracy:plot_loss_vs_accuracy",
+                "Loss and accuracy of one evaluation set along the gradient.",
+                ("checkpoint", "evaluation_set", "scale", "value_scale"),
+            ),
+            Figure(
+                "widening",
+                "landscape.plots.widening:plot_widening",
+                "One evaluation set at all checkpoints: the peak widens as training proceeds.",
+                (
+                    "checkpoint",
+                    "metric",
+                    "evaluation_set",
+                    "slope_factor",
+                    "against",
+                    "scale",
+                    "value_scale",
+                ),
+            ),
+            Figure(
+                "batches",
+                "landscape.plots.batches:plot_batches",
+                "All evaluation sets at one checkpoint.",
+                ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
+            ),
+            Figure(
+                "gap",
+                "landscape.plots.gap:plot_gap",
+                "Big batch against validation at several checkpoints.",
+                ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
+            ),
+            Figure(
+                "stepwise",
+                "landscape.plots.stepwise:plot_stepwise",
+                "Accuracy close to the origin, in steps of one sample.",
+                ("checkpoint", "evaluation_set", "draw", "scale"),
+            ),
+        )
+    }
+)
+
+
+def get(name: str) -> Figure:
+    """The figure called ``name``; an unknown name raises and lists those there are."""
+    if name not in FIGURES:
+        raise unknown("figure", name, FIGURES)
+    return FIGURES[name]

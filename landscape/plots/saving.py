@@ -1,0 +1,50 @@
+"""Writing a figure to a file, whole or not at all."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from landscape.errors import MissingFileError, unknown
+from landscape.plots.style import theme
+
+# Without its date a file is the same whenever it is written.
+METADATA: dict[str, dict[str, Any]] = {
+    ".png": {},
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+}
+DPI = 200
+
+
+def save(drawn: Figure | Axes | NDArray[np.object_], path: str | os.PathLike[str]) -> Path:
+    """Write the figure of ``drawn``, what a ``plot_`` function returned, to ``path``.
+
+    The suffix, .png, .pdf or .svg, says the format. Text stays text. The file is written
+    under another name beside ``path`` and renamed, so ``path`` never holds half a figure.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in METADATA:
+        raise unknown("suffix of a figure", path.suffix, METADATA)
+    if not path.parent.is_dir():
+        raise MissingFileError(f"there is no folder {str(path.parent)!r} to write {path.name!r} to")
+    figure = (
+        drawn if isinstance(drawn, Figure) else np.ravel(np.asarray(drawn))[0].get_figure(root=True)
+    )
+    # A figure that lays itself out keeps its size; another is cut to what was drawn.
+    cut = "tight" if figure.get_layout_engine() is None else None
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with theme():
+            figure.savefig(
+                partial, format=suffix[1:], dpi=DPI, bbox_inches=cut, metadata=METADATA[suffix]
+            )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,81 @@
+"""Accuracy close to the origin, in steps of one sample (Table 3)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from landscape import statistics
+from landscape.errors import unknown
+from landscape.plots import curves, style
+from landscape.plots.choice import Checkpoints, choose_checkpoint, choose_metric
+
+ABOVE, BELOW = 4, 8  # samples: how far the lower panel reaches from the value at 0
+
+
+@style.themed
+def plot_stepwise(
+    dataset: xr.Dataset,
+    *,
+    ax: Sequence[Axes] | None = None,
+    checkpoint: Checkpoints = None,
+    evaluation_set: str = "same_batch",
+    draw: int | None = None,
+    scale: str = "symlog",
+) -> NDArray[np.object_]:
+    """Plot accuracy above the same accuracy enlarged to a few samples; returns the two axes.
+
+    Accuracy is a number of samples over all samples, so it moves in steps of 1 / samples: the
+    grid of the lower panel. Shaded is the plateau, the sampled step sizes around 0 with the
+    same accuracy. A mean over draws has smaller steps, so one ``draw`` is shown, by default
+    the first. ``checkpoint`` is an iteration, by default the second checkpoint's.
+    """
+    name = statistics.set_name(dataset, evaluation_set)
+    draws = [int(each) for each in dataset["draw"].values]
+    chosen = draws[0] if draw is None else draw
+    if chosen not in draws:
+        raise unknown("draw", draw, map(str, draws))
+    at = choose_checkpoint(dataset, checkpoint)
+    accuracy = choose_metric(dataset, "accuracy").isel(checkpoint=at).sel(evaluation_set=name)
+    one = accuracy.isel(draw=[draws.index(chosen)])
+    slice_ = curves.curve(one, "accuracy", style.set_styles(dataset)[name])
+    values, steps, samples = slice_.values[0], slice_.steps, int(one["samples"].item())
+    flat = statistics.plateau(values, steps)
+
+    whole, enlarged = panels = style.axes(ax, 2, height=4.3)
+    for panel in panels:
+        handles = curves.draw(panel, [slice_], scale=scale, value_scale="linear")
+        if np.isfinite(flat.width):
+            label = f"plateau: {style.number(flat.lower)} to {style.number(flat.upper)}"
+            look: dict[str, Any] = {"color": "0.6", "alpha": 0.25, "linewidth": 0}
+            span = panel.axvspan(flat.lower, flat.upper, label=label, gid="plateau", **look)
+            handles.append(span)
+    _enlarge(enlarged, values[statistics.center(steps)], samples)
+
+    which = [f"draw {chosen} of {len(draws)}"] if len(draws) > 1 else []
+    source = style.source_label(dataset, *which)
+    whole.set_title(f"{source}\n{style.checkpoint_label(one)}".strip())
+    whole.set_ylabel(style.value_label(one, name))
+    enlarged.set_ylabel("the same, enlarged")
+    enlarged.set_xlabel(style.step_label(dataset["step_size"], dataset))
+    a_sample = f"a grid line a sample: 1/{samples} = {1 / samples:.2g}"
+    style.legend_below(enlarged, handles, columns=3, title=a_sample)
+    return np.array(panels, dtype=object)
+
+
+def _enlarge(panel: Axes, middle: float, samples: int) -> None:
+    """Show a few samples around the value ``middle``, a grid line a sample."""
+    if not np.isfinite(middle):
+        return
+    count = round(middle * samples)  # classified correctly
+    lowest, highest = max(count - BELOW, 0), min(count + ABOVE, samples)
+    # the accuracy of n samples is n / samples
+    panel.set_ylim((lowest - 0.5) / samples, (highest + 0.5) / samples)
+    grid = np.arange(lowest, highest + 1)
+    panel.set_yticks(grid / samples, minor=True)
+    labelled = grid[(grid - count) % 4 == 0] / samples
+    panel.set_yticks(labelled, [f"{at:.5g}" for at in labelled])
+    panel.grid(True, axis="y", which="both", color="0.85", linewidth=0.5)

@@ -1,0 +1,59 @@
+"""One evaluation set at all checkpoints: the peak widens as training proceeds (Fig. 10)."""
+
+import xarray as xr
+from matplotlib.axes import Axes
+
+from landscape.errors import unknown
+from landscape.plots import style
+from landscape.plots.choice import Checkpoints, choose_checkpoints, choose_metric
+from landscape.plots.curves import Curve, band_note, curve, draw
+from landscape.statistics import AGAINST, distance, set_name
+
+
+@style.themed
+def plot_widening(
+    dataset: xr.Dataset,
+    *,
+    ax: Axes | None = None,
+    checkpoint: Checkpoints = None,
+    metric: str = "accuracy",
+    evaluation_set: str = "same_batch",
+    slope_factor: float | None = None,
+    against: str = "step-size",
+    scale: str = "linear",
+    value_scale: str = "auto",
+) -> Axes:
+    """Plot ``metric`` on one evaluation set, a curve a checkpoint, dark to light.
+
+    ``checkpoint`` names iterations (default all). ``against="distance"`` multiplies the step
+    size by the norm of the direction, so that checkpoints with different gradients compare;
+    each draw then has distances of its own and a line of its own.
+    """
+    values = choose_metric(dataset, metric, slope_factor)
+    name = set_name(dataset, evaluation_set)
+    if against not in AGAINST:
+        raise unknown("value of against", against, AGAINST)
+    steps = dataset["step_size"] if against == "step-size" else distance(dataset)
+    own_lines = against == "distance" and dataset.attrs["direction"] == "gradient"
+    positions = choose_checkpoints(dataset, checkpoint)
+    curves = []
+    for position, look in zip(positions, style.sequential_styles(len(positions)), strict=True):
+        one = values.isel(checkpoint=position).sel(evaluation_set=name)
+        label = style.checkpoint_label(one, short=True)
+        if not own_lines:
+            curves.append(curve(one, label, look))
+            continue
+        for i, along in enumerate(steps.isel(checkpoint=position).values):
+            curves.append(Curve(along, one.values[i : i + 1], "_" * (i > 0) + label, look))
+
+    (panel,) = style.axes(ax, 1, height=2.8 + 0.13 * -(-len(positions) // 3))
+    handles = draw(panel, curves, scale=scale, value_scale=value_scale)
+    panel.set_title(style.source_label(dataset))
+    panel.set_xlabel(style.step_label(steps, dataset))
+    panel.set_ylabel(style.value_label(values, name))
+    note = band_note(dataset)
+    if note and own_lines:
+        note = "one line a draw"
+    title = "; ".join(filter(None, ["iteration (epoch)", note]))
+    style.legend_below(panel, handles, columns=3, title=title)
+    return panel

@@ -1,0 +1,82 @@
+"""A point of parameter space: what a model is at one moment, and how to move from there."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from landscape import randomness
+
+
+class Point:
+    """Parameters and buffers of ``model`` as they are now, copied; the model is moved in place.
+
+    Every position is computed as θ + s·d from the stored θ and never from the last position, so
+    nothing accumulates and s = 0 gives θ bit for bit. The live tensors stay the same objects,
+    so that compiled and captured graphs stay valid.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._live = {name: p.detach() for name, p in model.named_parameters()}
+        self.parameters = {name: p.clone() for name, p in self._live.items()}
+        self._owners = [
+            (module, name, buffer)
+            for module in model.modules()
+            for name, buffer in module._buffers.items()
+            if buffer is not None
+        ]
+        self._buffers = [buffer.detach().clone() for *_, buffer in self._owners]
+
+    def shifted(self, parameters: Mapping[str, Tensor]) -> "Point":
+        """A point of the same model and buffers with other ``parameters``."""
+        other = copy.copy(self)
+        other.parameters = dict(parameters)
+        return other
+
+    @torch.no_grad()
+    def move(self, tangent: Mapping[str, Tensor], step_size: float) -> None:
+        """Set the model's parameters to θ + step_size · tangent.
+
+        ``tangent`` maps names to tensors shaped as the parameters; those it lacks stay at θ.
+        """
+        _copy(list(self._live.values()), list(self.parameters.values()))
+        if step_size != 0:  # else −0 and non-finite tangents would leave their traces
+            moved = [self._live[name] for name in tangent]
+            torch._foreach_add_(moved, list(tangent.values()), alpha=step_size)
+
+    @torch.no_grad()
+    def reset_buffers(self) -> None:
+        """Put every buffer back, its values and the very tensor."""
+        for module, name, buffer in self._owners:
+            if module._buffers.get(name) is not buffer:
+                module._buffers[name] = buffer
+        _copy([buffer for *_, buffer in self._owners], self._buffers)
+
+    def restore(self) -> None:
+        """Put the model back to this point, bit for bit."""
+        self.move({}, 0)
+        self.reset_buffers()
+
+
+def _copy(targets: list[Tensor], sources: list[Tensor]) -> None:
+    if targets:
+        torch._foreach_copy_(targets, sources)
+
+
+@contextmanager
+def preserved(model: nn.Module) -> Iterator[Point]:
+    """Lend the model out: parameters, buffers, modes and global generators come back as they were.
+
+    Yields the :class:`Point` it will be put back to. Holds on leaving by an exception too.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    with randomness.preserved():
+        point = Point(model)
+        try:
+            yield point
+        finally:
+            point.restore()
+            for module, training in modes:
+                module.training = training

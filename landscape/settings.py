@@ -1,0 +1,164 @@
+"""What a probe is asked to do: one frozen record, kept with the store it fills."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from landscape.errors import InvalidValueError, unknown
+from landscape.metrics import METRICS
+
+# The thirteen of the published pre-study. Positive is along −∇L.
+STEP_SIZES = (-1.0, -0.5, -0.1, -0.01, -0.001, -0.0001, 0.0, 0.0001, 0.001, 0.01, 0.1, 0.5, 1.0)
+
+KINDS = ("same_batch", "other_batch", "big_batch", "validation")
+POLICIES = ("batch", "running", "recalibrated")
+ORIGINS = ("before-step", "after-step")
+DIRECTIONS = ("gradient", "normalised-gradient")
+SPACINGS = ("linear", "symlog")
+
+# Training batches are evaluated as in training, validation as in evaluation.
+BATCH_NORM = {
+    "same_batch": "batch",
+    "other_batch": "batch",
+    "big_batch": "batch",
+    "validation": "running",
+}
+
+
+def spaced(
+    points: int, reach: float, spacing: str = "linear", smallest: float = 1e-4
+) -> list[float]:
+    """``points`` step sizes from −reach to reach, symmetric around an exact 0.
+
+    ``linear`` spaces them evenly; ``symlog`` spaces each half evenly in the logarithm, from
+    ``smallest``·reach to reach. ``points`` must be odd and at least 3, ``reach`` positive.
+    """
+    if spacing not in SPACINGS:
+        raise unknown("spacing", spacing, SPACINGS)
+    if points < 3 or points % 2 == 0:
+        raise InvalidValueError(
+            f"{points} points were asked for; choose an odd number of at least 3, so that 0 is one"
+        )
+    if not (math.isfinite(reach) and reach > 0):
+        raise InvalidValueError(f"the range is {reach}; choose a positive, finite number")
+    half = points // 2
+    if spacing == "linear":
+        positive = reach * np.arange(1, half + 1) / half
+    else:
+        positive = reach * np.geomspace(smallest, 1, half) if half > 1 else np.array([reach])
+    return [*(-positive[::-1]).tolist(), 0.0, *positive.tolist()]
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """Settings of a probe; every field is recorded in the store's attributes.
+
+    Raises :class:`InvalidValueError` on creation where a value is not allowed.
+    """
+
+    step_sizes: Sequence[float] = STEP_SIZES
+    """Displacements along the direction; stored ascending. Positive descends."""
+    direction: str = "gradient"
+    """``gradient`` (θ − s·∇L) or ``normalised-gradient`` (θ − s·∇L/‖∇L‖)."""
+    origin: str = "before-step"
+    """``before-step``: the point where the gradient was taken. ``after-step``: the point one
+    optimizer step later, with the gradient from before it, as in the published pictures."""
+    sets: Sequence[str] = KINDS
+    """Kinds of evaluation set."""
+    batch_size: int = 128
+    """Samples of the batch that gives the gradient, and of each other batch."""
+    other_batches: int = 2
+    big_batch: int | None = None
+    """Samples of the big batch; by default 1000, or all outside the gradient's batch if fewer."""
+    validation_samples: int | None = None
+    """The first so many; by default all."""
+    batch_norm: Mapping[str, str] = field(default_factory=lambda: dict(BATCH_NORM))
+    """Policy of each kind of set; kinds left out keep their default."""
+    recalibration_batches: int = 10
+    """Training batches from which ``recalibrated`` estimates its statistics at each point."""
+    dropout: bool = False
+    """False: dropout is off. True: training mode, with one fixed mask a set for all points."""
+    draws: int = 1
+    """Repetitions with a fresh gradient batch."""
+    metrics: Sequence[str] = ("loss", "accuracy", "smooth_accuracy")
+    slope_factors: Sequence[float] = (1.0,)
+    """Of smooth accuracy."""
+    samples: bool = True
+    """Whether the per-sample loss and margin are kept."""
+    seed: int = 0
+    chunk: int = 1000
+    """Samples evaluated at once where a sample's output does not depend on its batch."""
+
+    def __post_init__(self) -> None:
+        steps = np.asarray(self.step_sizes, dtype=np.float64)
+        if steps.ndim != 1 or not steps.size:
+            raise InvalidValueError(f"the step sizes are {self.step_sizes}; give at least one")
+        if not np.isfinite(steps).all():
+            raise InvalidValueError(f"the step sizes are {steps.tolist()}; all must be finite")
+        if len(np.unique(steps)) < len(steps):
+            raise InvalidValueError(f"the step sizes are {steps.tolist()}; give each only once")
+        set_ = object.__setattr__
+        set_(self, "step_sizes", tuple((np.sort(steps) + 0.0).tolist()))  # + 0: no −0
+        set_(self, "slope_factors", tuple(float(s) for s in self.slope_factors))
+        set_(self, "metrics", _chosen("metric", self.metrics, METRICS))
+        set_(self, "sets", _chosen("evaluation set", self.sets, KINDS))
+        for kind, policy in self.batch_norm.items():
+            _one_of("evaluation set", kind, KINDS)
+            _one_of("batch-norm policy", policy, POLICIES)
+        set_(self, "batch_norm", {**BATCH_NORM, **self.batch_norm})
+        _one_of("direction", self.direction, DIRECTIONS)
+        _one_of("origin", self.origin, ORIGINS)
+        for name, least in {
+            "batch_size": 1,
+            "other_batches": 0,
+            "big_batch": 1,
+            "validation_samples": 1,
+            "recalibration_batches": 1,
+            "draws": 1,
+            "seed": 0,
+            "chunk": 1,
+        }.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InvalidValueError(
+                    f"{name.replace('_', ' ')} is {value}; choose at least {least}"
+                )
+        if not self.slope_factors or not all(map(math.isfinite, self.slope_factors)):
+            raise InvalidValueError(
+                f"the slope factors are {list(self.slope_factors)}; give at least one, all finite"
+            )
+
+    def for_sizes(self, training_samples: int, validation_samples: int) -> "ProbeSettings":
+        """The same, with the sizes that were left open made explicit."""
+        changes: dict[str, int] = {}
+        if self.big_batch is None:
+            changes["big_batch"] = max(1, min(1000, training_samples - self.batch_size))
+        if self.validation_samples is None and validation_samples:
+            changes["validation_samples"] = validation_samples
+        return replace(self, **changes)
+
+    @property
+    def margins(self) -> bool:
+        """Whether per-sample margins are needed, or losses are enough."""
+        return self.samples or any(METRICS[name].of == "margin" for name in self.metrics)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists, numbers and strings, as they are recorded."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+def _one_of(what: str, name: str, allowed: Sequence[str]) -> None:
+    if name not in allowed:
+        raise unknown(what, name, allowed)
+
+
+def _chosen(what: str, names: Sequence[str], allowed: Any) -> tuple[str, ...]:
+    """``names``, checked and in the order of ``allowed``."""
+    for name in names:
+        _one_of(what, name, tuple(allowed))
+    if not names:
+        raise InvalidValueError(f"no {what} was chosen; choose from {', '.join(allowed)}")
+    return tuple(name for name in allowed if name in names)

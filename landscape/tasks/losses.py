@@ -1,0 +1,71 @@
+"""Losses that give one value per sample, made of what users have."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from landscape.errors import InvalidValueError
+from landscape.metrics import cross_entropy
+
+SampleLoss = Callable[[Tensor, Tensor], Tensor]
+
+
+def sample_loss(loss: Any) -> SampleLoss:
+    """Make a per-sample loss of a function or a torch loss module.
+
+    The result takes logits (N, C) and targets (N,) and gives one value a sample, (N,). A module
+    that averages (``reduction="mean"``) is copied and told not to.
+
+    Raises :class:`InvalidValueError` for a module whose mean is weighted by class or that sums,
+    since its value is no mean over samples; and, when it is first called, for a loss that gives
+    anything but one value per sample.
+    """
+    if loss is cross_entropy or isinstance(loss, _Checked):
+        return loss
+    if isinstance(loss, nn.Module):
+        loss = _unreduced(loss)
+    if not callable(loss):
+        raise InvalidValueError(
+            f"loss is a {type(loss).__name__}; give a function of (logits, targets) or a torch "
+            "loss module"
+        )
+    return _Checked(loss)
+
+
+def _unreduced(loss: nn.Module) -> nn.Module:
+    reduction, name = getattr(loss, "reduction", "none"), type(loss).__name__
+    if reduction == "sum":
+        raise InvalidValueError(f"{name} sums over the batch; give it reduction='none' or 'mean'")
+    if reduction == "mean" and getattr(loss, "weight", None) is not None:
+        raise InvalidValueError(
+            f"{name} with class weights divides by the weights of the batch, so that no sample "
+            "has a value of its own; give it reduction='none' or no weight"
+        )
+    loss = deepcopy(loss)
+    if reduction == "mean":
+        loss.reduction = "none"  # type: ignore[assignment]
+    return loss
+
+
+@dataclass(frozen=True)
+class _Checked:
+    function: Callable[[Tensor, Tensor], Tensor]
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
+        if isinstance(self.function, nn.Module):
+            self.function.to(logits.device)
+        values: object = self.function(logits, targets)
+        if isinstance(values, Tensor) and values.shape == targets.shape:
+            return values
+        received = (
+            f"shape {tuple(values.shape)}"
+            if isinstance(values, Tensor)
+            else f"a {type(values).__name__}"
+        )
+        raise InvalidValueError(
+            f"the loss returns {received}; it must return one value per sample, shape (N,), "
+            "e.g. with reduction='none'"
+        )

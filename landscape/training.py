@@ -1,0 +1,285 @@
+"""Train a task, stopping at the iterations to be probed; every stop can be continued from.
+
+Nothing but the iteration and the global generators' state is needed to draw the same samples
+again: the order of an epoch is keyed by (seed, epoch), the augmentation of a batch by
+(seed, iteration), and what a model draws itself (dropout) comes from the global generators.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape import randomness
+from landscape.checkpoints import Checkpoint, load_into
+from landscape.data import Data
+from landscape.errors import CheckpointError, InvalidValueError
+from landscape.interrupts import interrupts_held
+from landscape.metrics import correct, margin
+from landscape.optimizers.named import build
+from landscape.tasks.losses import SampleLoss
+from landscape.tasks.task import Task
+from landscape.training_settings import TrainingSettings, checkpoint_iterations
+
+__all__ = [
+    "EpochRecord",
+    "Training",
+    "TrainingSettings",
+    "checkpoint_iterations",
+    "validate",
+]
+
+# The first number of a key to a random stream, so that no two streams are one.
+INITIALISATION, ORDER, AUGMENTATION, MODEL = range(101, 105)
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What is known after an epoch.
+
+    ``epoch`` counts from 1 and ``iteration`` is that of the epoch's last update. ``loss`` is the
+    mean over the epoch's batches of the loss before each update; validation is measured after
+    the last one, in eval mode. ``step_size`` is the learning rate after it. The passes are those
+    of training in this epoch; ``seconds`` is this epoch's time, validation included.
+    """
+
+    epoch: int
+    iteration: int
+    loss: float
+    validation_loss: float
+    validation_accuracy: float
+    step_size: float
+    forward_passes: int
+    backward_passes: int
+    seconds: float
+
+
+class Training:
+    """One training run of ``task``, held at some iteration.
+
+    ``model`` (on ``device``), ``optimizer`` and ``iteration``, the number of updates made, are
+    those of the moment. The caller's global generators are left as they are found.
+
+    Raises :class:`InvalidValueError` for a batch larger than the data and for settings that the
+    optimizer does not take.
+    """
+
+    def __init__(
+        self, task: Task, settings: TrainingSettings, device: torch.device | str = "cpu"
+    ) -> None:
+        samples = len(task.train)
+        self.steps_per_epoch = samples // settings.batch_size
+        if self.steps_per_epoch == 0:
+            raise InvalidValueError(
+                f"batch_size is {settings.batch_size}; the task has {samples} training samples"
+            )
+        self.settings = settings
+        self.device = torch.device(device)
+        self.steps = self.steps_per_epoch * settings.epochs
+        self.checkpoint_iterations = checkpoint_iterations(
+            samples, settings.batch_size, settings.epochs, settings.checkpoints
+        )
+        with randomness.seeded(INITIALISATION, settings.seed):
+            self.model: nn.Module = task.model().to(self.device)
+        self.optimizer = build(
+            settings.optimizer,
+            self.model.parameters(),
+            settings.learning_rate,
+            settings.options,
+        )
+        self.iteration = 0
+        self._loss = task.loss
+        self._train = task.train.to(self.device)
+        self._validation = task.validation.to(self.device)
+        self._yielded = 0  # the iteration of the latest checkpoint that run() gave
+        self._cut_off = False
+        self._losses: list[float] = []  # of the epoch in progress, and so are the next two
+        self._passes = {"forward": 0, "backward": 0}
+        self._seconds = 0.0
+        with randomness.seeded(MODEL, settings.seed):
+            self._random = randomness.capture()
+
+    def run(self) -> Iterator[Checkpoint | EpochRecord]:
+        """Train to the end; give a record after each epoch, a checkpoint where one is due.
+
+        Both are given between two updates; the record comes first. The training waits
+        meanwhile: what the caller does then, to the global generators too, does not change it.
+        Ctrl-C lets the update in progress finish and is then raised, so that
+        :meth:`checkpoint` holds all that was done. Leaving early is as good as Ctrl-C:
+        ``run()`` may be called again.
+        """
+        while True:
+            if len(self._losses) == self.steps_per_epoch:
+                yield self._finish_epoch()
+            if self.iteration in self.checkpoint_iterations and self.iteration > self._yielded:
+                self._yielded = self.iteration
+                yield self.checkpoint()
+            if self.iteration == self.steps:
+                return
+            self._advance()
+
+    def checkpoint(self) -> Checkpoint:
+        """The run at this moment, on the CPU and apart from it: to be probed or continued.
+
+        Raises :class:`CheckpointError` if an error cut an update off, which leaves no such point.
+        """
+        if self._cut_off:
+            raise CheckpointError(
+                f"an error cut off update {self.iteration + 1}; continue from an earlier checkpoint"
+            )
+        return Checkpoint(
+            iteration=self.iteration,
+            model={
+                name: tensor.detach().to("cpu", copy=True)
+                for name, tensor in self.model.state_dict().items()
+            },
+            epoch=float(self.iteration // self.steps_per_epoch),
+            learning_rate=self._learning_rate(),
+            training={
+                "settings": self._fixed(),
+                "optimizer": deepcopy(self.optimizer.state_dict()),
+                "random": self._random,
+                "yielded": self._yielded,
+                "losses": list(self._losses),
+                "passes": dict(self._passes),
+                "seconds": self._seconds,
+            },
+        )
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Continue from ``checkpoint``, to the same bits as the run that it came from.
+
+        The number of epochs and of checkpoints may differ from that run's.
+
+        Raises :class:`CheckpointError` if it holds no training, or one with other settings.
+        """
+        state = checkpoint.training
+        if state is None:
+            raise CheckpointError(
+                f"the checkpoint at iteration {checkpoint.iteration} holds a model without its "
+                "training; it can be probed, not continued"
+            )
+        for name, value in self._fixed().items():
+            if state["settings"][name] != value:
+                raise CheckpointError(
+                    f"the checkpoint was trained with {name} {state['settings'][name]!r}, "
+                    f"this run with {value!r}; give the same"
+                )
+        if checkpoint.iteration > self.steps:
+            raise CheckpointError(
+                f"the checkpoint is at iteration {checkpoint.iteration}; "
+                f"this run ends at {self.steps}"
+            )
+        load_into(self.model, checkpoint, "the checkpoint")
+        # A copy, since the optimizer keeps the very tensors that it is given.
+        self.optimizer.load_state_dict(deepcopy(state["optimizer"]))
+        self.iteration = checkpoint.iteration
+        self._random = state["random"]
+        self._yielded = state["yielded"]
+        self._losses = list(state["losses"])
+        self._passes = dict(state["passes"])
+        self._seconds = state["seconds"]
+        self._cut_off = False
+
+    def _advance(self) -> None:
+        """Train to the end of the epoch, or to a checkpoint that is due before it."""
+        epoch = self.iteration // self.steps_per_epoch
+        end = (epoch + 1) * self.steps_per_epoch
+        end = min([i for i in self.checkpoint_iterations if i > self.iteration] + [end])
+        order = torch.randperm(
+            len(self._train), generator=randomness.generator(ORDER, self.settings.seed, epoch)
+        ).to(self.device)
+        self.model.train()
+        losses: list[Tensor] = []
+        with self._own_turn(), interrupts_held() as interrupts:
+            self._cut_off = True
+            while self.iteration < end and not interrupts:
+                losses.append(self._step(order))
+                self.iteration += 1
+            # The one place where the host waits for the device.
+            self._losses += torch.stack(losses).tolist()
+            self._cut_off = False
+        if interrupts:
+            raise KeyboardInterrupt
+
+    def _step(self, order: Tensor) -> Tensor:
+        """One update, on the next batch of ``order``; returns the loss before it."""
+        start = self.iteration % self.steps_per_epoch * self.settings.batch_size
+        inputs, targets = self._train.take(
+            order[start : start + self.settings.batch_size],
+            randomness.generator(AUGMENTATION, self.settings.seed, self.iteration),
+        )
+
+        def closure() -> Tensor:
+            """Loss and, where gradients are on, its gradient: what the optimizer may call."""
+            backward = torch.is_grad_enabled()
+            if backward:
+                self.optimizer.zero_grad(set_to_none=True)
+            loss = self._loss(self.model(inputs), targets).mean()
+            self._passes["forward"] += 1
+            if backward:
+                loss.backward()  # type: ignore[no-untyped-call]
+                self._passes["backward"] += 1
+            return loss
+
+        loss = self.optimizer.step(closure)  # type: ignore[arg-type]
+        return torch.as_tensor(loss).detach()
+
+    def _finish_epoch(self) -> EpochRecord:
+        with self._own_turn():
+            validation_loss, validation_accuracy = validate(
+                self.model, self._validation, self._loss
+            )
+        record = EpochRecord(
+            epoch=self.iteration // self.steps_per_epoch,
+            iteration=self.iteration,
+            loss=torch.tensor(self._losses, dtype=torch.float64).mean().item(),
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            step_size=self._learning_rate(),
+            forward_passes=self._passes["forward"],
+            backward_passes=self._passes["backward"],
+            seconds=self._seconds,
+        )
+        self._losses, self._passes, self._seconds = [], {"forward": 0, "backward": 0}, 0.0
+        return record
+
+    def _learning_rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def _fixed(self) -> dict[str, Any]:
+        """The settings that a run cannot change half way."""
+        settings = asdict(self.settings) | {"samples": len(self._train)}
+        return {k: v for k, v in settings.items() if k not in ("epochs", "checkpoints")}
+
+    @contextmanager
+    def _own_turn(self) -> Iterator[None]:
+        """The run's own global random state inside, the caller's outside; its time is counted."""
+        started = time.perf_counter()
+        with randomness.preserved():
+            randomness.restore(self._random)
+            try:
+                yield
+            finally:
+                self._random = randomness.capture()
+                self._seconds += time.perf_counter() - started
+
+
+def validate(
+    model: nn.Module, data: Data, loss: SampleLoss, chunk: int = 2000
+) -> tuple[float, float]:
+    """Mean loss and accuracy of ``model`` on all of ``data``, in eval mode (and left in it)."""
+    model.eval()
+    total_loss, total_correct = 0.0, 0.0
+    with torch.no_grad():
+        for start in range(0, len(data), chunk):
+            inputs, targets = data.take(torch.arange(start, min(start + chunk, len(data))))
+            logits = model(inputs)
+            total_loss += loss(logits, targets).sum().item()
+            total_correct += correct(margin(logits, targets)).sum().item()
+    return total_loss / len(data), total_correct / len(data)

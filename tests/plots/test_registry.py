@@ -1,0 +1,107 @@
+import inspect
+import subprocess
+import sys
+
+import matplotlib as mpl
+import pytest
+from matplotlib import pyplot as plt
+
+from landscape import plots
+from landscape.errors import InvalidValueError
+from landscape.plots.registry import FIGURES, Figure, get
+
+NAMES = ["loss-vs-accuracy", "widening", "batches", "gap", "stepwise"]
+
+
+def loaded_after(statement):
+    code = f"import sys; {statement}; print(' '.join(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(ran.stdout.split())
+
+
+def test_the_list_of_figures_loads_nothing_heavy():
+    heavy = {"matplotlib", "seaborn", "xarray", "numpy", "torch"}
+    assert not heavy & loaded_after("import landscape.plots.registry")
+
+
+def test_figures_and_statistics_need_no_torch():
+    loads = "; ".join(f"r.get({name!r}).load()" for name in NAMES)
+    assert "torch" not in loaded_after(
+        f"import landscape.plots.registry as r, landscape.statistics; {loads}"
+    )
+
+
+def test_every_figure_is_listed_under_its_name():
+    assert list(FIGURES) == NAMES
+    with pytest.raises(InvalidValueError, match="did you mean 'widening'"):
+        get("widenning")
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=lambda figure: figure.name)
+def test_options_are_all_the_keywords_of_the_function(figure: Figure):
+    function = figure.load()
+    assert function.__name__ == "plot_" + figure.name.replace("-", "_")
+    assert function is getattr(plots, function.__name__)
+    parameters = inspect.signature(function).parameters
+    assert list(parameters) == ["dataset", "ax", *figure.options]
+    assert all(p.kind is p.KEYWORD_ONLY for p in list(parameters.values())[1:])
+    assert figure.summary.endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_makes_one_figure_and_leaves_the_settings_alone(name, dataset):
+    before = dict(mpl.rcParams)
+    get(name).load()(dataset)
+    assert len(plt.get_fignums()) == 1
+    assert dict(mpl.rcParams) == before
+    plt.gcf().canvas.draw()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scale", ["linear", "symlog"])
+@pytest.mark.parametrize("draws", [1, 3])
+def test_every_figure_can_be_drawn_whatever_the_scale(name, scale, draws, make):
+    get(name).load()(make(checkpoints=3, draws=draws), scale=scale)
+    (axis,) = {ax.get_xscale() for ax in plt.gcf().axes}
+    assert axis == scale
+    plt.gcf().canvas.draw()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_can_be_drawn_of_one_checkpoint(name, make):
+    get(name).load()(make(checkpoints=1))
+    plt.gcf().canvas.draw()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_every_figure_can_be_drawn_where_all_diverged(name, value, dataset):
+    for metric in ("loss", "accuracy"):
+        dataset[metric][:] = value
+    get(name).load()(dataset)
+    plt.gcf().canvas.draw()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_failure_leaves_no_figure(name, dataset):
+    with pytest.raises(InvalidValueError, match="did you mean 'linear'"):
+        get(name).load()(dataset, scale="liner")
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_iteration_that_is_not_there_is_named_with_those_that_are(name, dataset):
+    with pytest.raises(InvalidValueError, match=r"unknown checkpoint 7.* choose from 100, 1953"):
+        get(name).load()(dataset, checkpoint=7)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_checkpoint_is_an_error_of_its_own(name, dataset):
+    with pytest.raises(InvalidValueError, match="no checkpoint"):
+        get(name).load()(dataset.isel(checkpoint=slice(0)))
+
+
+def test_plots_has_no_other_names():
+    with pytest.raises(AttributeError, match="plot_nothing"):
+        plots.plot_nothing  # noqa: B018
+    assert "save" in dir(plots)

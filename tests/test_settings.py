@@ -1,0 +1,88 @@
+import math
+
+import numpy as np
+import pytest
+
+from landscape.errors import InvalidValueError
+from landscape.settings import STEP_SIZES, ProbeSettings, spaced
+
+
+def test_defaults_are_the_published_ones():
+    settings = ProbeSettings()
+    assert len(settings.step_sizes) == 13
+    assert settings.step_sizes == tuple(sorted(STEP_SIZES))
+    assert (settings.batch_size, settings.other_batches, settings.draws) == (128, 2, 1)
+    assert settings.batch_norm["validation"] == "running"
+    assert settings.batch_norm["big_batch"] == "batch"
+
+
+def test_step_sizes_are_sorted_and_never_minus_zero():
+    settings = ProbeSettings(step_sizes=[1, -0.0, -2])
+    assert settings.step_sizes == (-2, 0, 1)
+    assert math.copysign(1, settings.step_sizes[1]) == 1
+
+
+def test_kinds_left_out_keep_their_policy():
+    settings = ProbeSettings(batch_norm={"validation": "recalibrated"})
+    assert settings.batch_norm["validation"] == "recalibrated"
+    assert settings.batch_norm["same_batch"] == "batch"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"step_sizes": []}, "at least one"),
+        ({"step_sizes": [0, math.inf]}, "finite"),
+        ({"step_sizes": [0, math.nan]}, "finite"),
+        ({"step_sizes": [0.1, 0.1]}, "only once"),
+        ({"sets": ["test"]}, "unknown evaluation set 'test'; choose from same_batch"),
+        ({"sets": []}, "no evaluation set was chosen"),
+        ({"metrics": ["acuracy"]}, "did you mean 'accuracy'"),
+        ({"direction": "random"}, "unknown direction 'random'"),
+        ({"origin": "after"}, "unknown origin 'after'"),
+        ({"batch_norm": {"validation": "frozen"}}, "unknown batch-norm policy 'frozen'"),
+        ({"batch_norm": {"test": "batch"}}, "unknown evaluation set 'test'"),
+        ({"batch_size": 0}, "batch size is 0; choose at least 1"),
+        ({"draws": 0}, "draws is 0; choose at least 1"),
+        ({"seed": -1}, "seed is -1; choose at least 0"),
+        ({"slope_factors": []}, "slope factors"),
+        ({"slope_factors": [math.inf]}, "slope factors"),
+    ],
+)
+def test_what_is_not_allowed_is_refused(changes, message):
+    with pytest.raises(InvalidValueError, match=message):
+        ProbeSettings(**changes)
+
+
+@pytest.mark.parametrize("spacing", ["linear", "symlog"])
+def test_spaced_is_symmetric_around_an_exact_zero(spacing):
+    steps = np.array(spaced(21, 2.0, spacing))
+    assert len(steps) == 21
+    assert steps[10] == 0
+    assert steps[-1] == 2
+    np.testing.assert_array_equal(steps, -steps[::-1])
+    positive = steps[11:]
+    gaps = np.diff(positive) if spacing == "linear" else np.diff(np.log(positive))
+    np.testing.assert_allclose(gaps, gaps[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((4, 1.0), "4 points"),
+        ((1, 1.0), "1 points"),
+        ((5, 0.0), "the range is 0.0"),
+        ((5, math.inf), "the range is inf"),
+        ((5, 1.0, "log"), "unknown spacing 'log'"),
+    ],
+)
+def test_spaced_refuses(arguments, message):
+    with pytest.raises(InvalidValueError, match=message):
+        spaced(*arguments)
+
+
+def test_sizes_left_open_are_filled_in():
+    assert ProbeSettings().for_sizes(5000, 300).big_batch == 1000
+    small = ProbeSettings().for_sizes(600, 300)
+    assert (small.big_batch, small.validation_samples) == (472, 300)
+    assert ProbeSettings(big_batch=7).for_sizes(5000, 0).big_batch == 7
