@@ -1,1 +1,68 @@
-"""Landscapes."""
+"""Loss and accuracy landscapes of neural networks along the gradient: probe, store, plot.
+
+>>> import landscape
+>>> slice_ = landscape.probe(model, (images, labels), validation)  # doctest: +SKIP
+>>> landscape.plots.plot_batches(slice_)  # doctest: +SKIP
+
+Heavy parts (torch, xarray, matplotlib) load on first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from landscape import plots, statistics
+    from landscape.errors import LandscapeError
+    from landscape.probing import Prober, probe
+    from landscape.settings import ProbeSettings
+    from landscape.store import open_ as open  # noqa: A004
+    from landscape.store import open_samples
+    from landscape.tasks import Task, load_task
+    from landscape.training import Training, TrainingSettings
+
+__all__ = [
+    "LandscapeError",
+    "ProbeSettings",
+    "Prober",
+    "Task",
+    "Training",
+    "TrainingSettings",
+    "__version__",
+    "load_task",
+    "open",
+    "open_samples",
+    "plots",
+    "probe",
+    "statistics",
+]
+
+_HOME = {
+    "LandscapeError": "errors:LandscapeError",
+    "ProbeSettings": "settings:ProbeSettings",
+    "Prober": "probing:Prober",
+    "Task": "tasks:Task",
+    "Training": "training:Training",
+    "TrainingSettings": "training:TrainingSettings",
+    "load_task": "tasks:load_task",
+    "open": "store:open_",
+    "open_samples": "store:open_samples",
+    "plots": "plots:",
+    "probe": "probing:probe",
+    "statistics": "statistics:",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'landscape' has no attribute {name!r}")
+    module, _, attribute = _HOME[name].partition(":")
+    loaded = import_module(f"landscape.{module}")
+    value = getattr(loaded, attribute) if attribute else loaded
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -187,8 +187,8 @@ def _load(path: Path) -> Any:
                 f"holds {blocked[1]}, and loading that could run code; save the state dict alone, "
                 "torch.save(model.state_dict(), path)"
             )
-        elif archive and "zip archive" in str(error):
-            reason = "is damaged or cut off; write or copy it again"
+        elif archive:
+            reason = "is damaged or cut off (or an archive of something else); copy it again"
         else:
             reason = "is no checkpoint; give a file that torch.save wrote, of a state dict"
         raise CheckpointError(f"{path} {reason}") from error

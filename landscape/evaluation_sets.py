@@ -61,26 +61,27 @@ def draw(
     """
     check_sizes(len(train), batch_size, other_batches, big_batch)
     generator = randomness.generator(_STREAM, *key)
+    # All indices come first, so that they do not depend on what augmentation draws.
     order = torch.randperm(len(train), generator=generator)
     rest = order[batch_size:]
-
-    def take(name: str, kind: str, indices: Tensor) -> EvaluationSet:
-        inputs, targets = train.take(indices, generator)
-        return EvaluationSet(name, kind, batch_norm[kind], indices, inputs, targets)
-
-    same = take("same_batch", "same_batch", order[:batch_size])
-    others = [
-        take(f"other_batch_{i + 1}", "other_batch", rest[i * batch_size : (i + 1) * batch_size])
-        for i in range(other_batches)
-    ]
+    chosen = [("same_batch", "same_batch", order[:batch_size])]
+    for i in range(other_batches):
+        other = rest[i * batch_size : (i + 1) * batch_size]
+        chosen.append((f"other_batch_{i + 1}", "other_batch", other))
     if big_batch:
-        chosen = rest[torch.randperm(len(rest), generator=generator)[:big_batch]]
-        others.append(take("big_batch", "big_batch", chosen))
+        big = rest[torch.randperm(len(rest), generator=generator)[:big_batch]]
+        chosen.append(("big_batch", "big_batch", big))
     recalibration = [
-        train.take(torch.randperm(len(train), generator=generator)[:batch_size], generator)[0]
+        torch.randperm(len(train), generator=generator)[:batch_size]
         for _ in range(recalibration_batches)
     ]
-    return TrainingSets(same, tuple(others), tuple(recalibration))
+    same, *others = (
+        EvaluationSet(name, kind, batch_norm[kind], indices, *train.take(indices, generator))
+        for name, kind, indices in chosen
+    )
+    return TrainingSets(
+        same, tuple(others), tuple(train.take(i, generator)[0] for i in recalibration)
+    )
 
 
 def check_sizes(samples: int, batch_size: int, other_batches: int, big_batch: int) -> None:

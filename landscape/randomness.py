@@ -1,5 +1,6 @@
 """The global random generators: left as they were found, or seeded for a while."""
 
+import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,8 +37,9 @@ def seed_everything(*key: int) -> None:
 
 
 def derive(*key: int) -> int:
-    """One 63-bit seed from non-negative integers; other keys give independent seeds."""
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+    """One 63-bit seed from integers; other keys, longer ones too, give independent seeds."""
+    digest = hashlib.sha256(",".join(map(str, key)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def generator(*key: int) -> torch.Generator:

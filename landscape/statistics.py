@@ -155,7 +155,9 @@ def distance(dataset: xr.Dataset) -> xr.DataArray:
     size times the gradient norm for the direction "gradient", the step size itself for
     "normalised-gradient".
     """
-    result = (_norm(dataset) * dataset["step_size"]).transpose("checkpoint", "draw", "step_size")
+    with np.errstate(invalid="ignore"):  # 0 · ∞
+        result = _norm(dataset) * dataset["step_size"]
+    result = result.transpose("checkpoint", "draw", "step_size")
     return result.rename("distance").assign_attrs(long_name="distance", units="1")
 
 
@@ -218,7 +220,8 @@ def peak_widths(
         vectorize=True,
     )
     if against == "distance":
-        lower, upper = (end * _norm(dataset) for end in (lower, upper))
+        with np.errstate(invalid="ignore"):  # 0 · ∞
+            lower, upper = lower * _norm(dataset), upper * _norm(dataset)
     units = dataset["step_size"].attrs.get("units", "1") if against == "step-size" else "1"
     labelled = {
         "width": (upper - lower, "peak width", units),

@@ -5,7 +5,6 @@ every array. A row counts as finished by a mark, written last. A new store is bu
 temporary name and renamed, so that there is never half of one. The store knows no model.
 """
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ import xarray as xr
 import zarr
 from zarr.storage import LocalStore, ZipStore
 
-from landscape.errors import MissingFileError, StoreError, unknown
+from landscape.errors import LandscapeError, MissingFileError, StoreError, unknown
 
 SCHEMA = 1
 _FINISHED = "finished"
@@ -108,7 +107,8 @@ def create(
     """
     if path.exists():
         raise StoreError(f"{path} exists already")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)  # a killed process leaves it behind
     try:
         with _writing(path):
             for node in row.subtree:
@@ -192,8 +192,9 @@ def open_samples(path: str | Path, evaluation_set: str) -> xr.Dataset:
             )
         except (FileNotFoundError, KeyError) as error:
             raise StoreError(f"{path} was made without per-sample values") from error
-    kept = [name for name, c in root.coords.items() if c.dims and c.dims[0] == along]
-    return samples.isel({along: rows}).assign_coords(root[kept].isel({along: rows}).coords)
+    root = root.isel({along: rows})
+    shared = [name for name, c in root.coords.items() if set(c.dims) <= set(samples.dims)]
+    return samples.isel({along: rows}).assign_coords({n: root.coords[n] for n in shared})
 
 
 def progress(path: str | Path) -> tuple[int, int]:
@@ -223,7 +224,7 @@ def _check(path: Path) -> Mapping[str, Any]:
         raise StoreError(f"{path} is a zarr group, but not a store of landscape's")
     if schema > SCHEMA:
         raise StoreError(
-            f"{path} has schema {schema}; this landscape reads schemas up to {SCHEMA}, so upgrade it"
+            f"{path} has schema {schema}; this landscape reads schemas up to {SCHEMA}; upgrade it"
         )
     return attributes
 
@@ -267,7 +268,7 @@ def _difference(
 def _writing(path: Path) -> Iterator[None]:
     try:
         yield
-    except (MissingFileError, StoreError):
+    except LandscapeError:
         raise
     except OSError as error:
         raise StoreError(
@@ -279,7 +280,7 @@ def _writing(path: Path) -> Iterator[None]:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (MissingFileError, StoreError):
+    except LandscapeError:
         raise
     except FileNotFoundError as error:
         raise StoreError(f"{path} is not a zarr store") from error

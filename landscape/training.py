@@ -22,6 +22,7 @@ from landscape.errors import CheckpointError, InvalidValueError
 from landscape.interrupts import interrupts_held
 from landscape.metrics import correct, margin
 from landscape.optimizers.named import build
+from landscape.progress import Advance
 from landscape.tasks.losses import SampleLoss
 from landscape.tasks.task import Task
 from landscape.training_settings import TrainingSettings, checkpoint_iterations
@@ -104,14 +105,14 @@ class Training:
         with randomness.seeded(MODEL, settings.seed):
             self._random = randomness.capture()
 
-    def run(self) -> Iterator[Checkpoint | EpochRecord]:
+    def run(self, advance: Advance = lambda: None) -> Iterator[Checkpoint | EpochRecord]:
         """Train to the end; give a record after each epoch, a checkpoint where one is due.
 
         Both are given between two updates; the record comes first. The training waits
         meanwhile: what the caller does then, to the global generators too, does not change it.
         Ctrl-C lets the update in progress finish and is then raised, so that
         :meth:`checkpoint` holds all that was done. Leaving early is as good as Ctrl-C:
-        ``run()`` may be called again.
+        ``run()`` may be called again. ``advance`` is called once an update.
         """
         while True:
             if len(self._losses) == self.steps_per_epoch:
@@ -121,7 +122,7 @@ class Training:
                 yield self.checkpoint()
             if self.iteration == self.steps:
                 return
-            self._advance()
+            self._advance(advance)
 
     def checkpoint(self) -> Checkpoint:
         """The run at this moment, on the CPU and apart from it: to be probed or continued.
@@ -186,7 +187,7 @@ class Training:
         self._seconds = state["seconds"]
         self._cut_off = False
 
-    def _advance(self) -> None:
+    def _advance(self, advance: Advance) -> None:
         """Train to the end of the epoch, or to a checkpoint that is due before it."""
         epoch = self.iteration // self.steps_per_epoch
         end = (epoch + 1) * self.steps_per_epoch
@@ -201,6 +202,7 @@ class Training:
             while self.iteration < end and not interrupts:
                 losses.append(self._step(order))
                 self.iteration += 1
+                advance()
             # The one place where the host waits for the device.
             self._losses += torch.stack(losses).tolist()
             self._cut_off = False

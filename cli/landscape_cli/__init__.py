@@ -1,1 +1,1 @@
-"""Landscapes."""
+"""The command line of landscape: one file a command; each parses, calls the library, prints."""

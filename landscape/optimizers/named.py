@@ -59,9 +59,10 @@ def build(
 
 def _check(what: str, value: object, default: object) -> None:
     """Refuse what torch would take and misread."""
-    if isinstance(default, bool) and not isinstance(value, bool):
-        raise InvalidValueError(f"{what} is {value!r}; give true or false")
-    if isinstance(default, float) and (
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise InvalidValueError(f"{what} is {value!r}; give true or false")
+    elif isinstance(default, (int, float)) and (
         isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
     ):
         raise InvalidValueError(f"{what} is {value!r}; give a finite number")

@@ -25,12 +25,16 @@ ROW = 0.035  # of the height of the axes: how far apart marks at the same place 
 
 @dataclass(frozen=True)
 class Curve:
-    """One slice: ``steps`` (step_size,) and ``values`` (draw, step_size), with its style."""
+    """One slice: ``steps`` (step_size,) and ``values`` (draw, step_size), with its style.
+
+    ``units`` are the values'; those of units "1" within [0, 1] are shares of samples.
+    """
 
     steps: NDArray[np.float64]
     values: NDArray[np.float64]
     label: str
     style: Style
+    units: str = ""
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -42,7 +46,8 @@ class Curve:
 def curve(values: xr.DataArray, label: str, style: Style) -> Curve:
     """The curve of ``values`` over draw and step_size."""
     array = values.transpose("draw", "step_size")
-    return Curve(array["step_size"].values, array.values, label, style)
+    units = str(array.attrs.get("units", ""))
+    return Curve(array["step_size"].values, array.values, label, style, units)
 
 
 def draw(
@@ -104,45 +109,41 @@ def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) 
 
     "symlog" is linear up to the smallest step size sampled. The values are "log" where all
     are above 0; below the smallest magnitude sampled the axis is linear, so that 0 and
-    negative values keep a place. "auto" is "log" where values beyond 1 are more than 100
-    times the smallest above 0, else "linear".
+    negative values keep a place. "auto" is "linear" for shares and otherwise "log" where the
+    largest magnitude is more than 100 times the smallest above 0.
     """
     if scale not in SCALES:
         raise unknown("scale", scale, SCALES)
     if value_scale not in VALUE_SCALES:
         raise unknown("value scale", value_scale, VALUE_SCALES)
     if scale == "symlog":
-        sizes = np.abs(np.concatenate([each.steps for each in curves]))
-        symlog(ax, "x", sizes)
+        _symlog_steps(ax, np.abs(np.concatenate([each.steps for each in curves])))
     values = np.concatenate([each.values.ravel() for each in curves])
     values = values[np.isfinite(values)]
     sizes = np.abs(values[values != 0])
-    if value_scale == "auto" and sizes.size:
-        value_scale = "log" if sizes.max() > max(1, 100 * sizes.min()) else "linear"
-    if value_scale == "log" and sizes.size:
+    shares = {each.units for each in curves} == {"1"} and ((values >= 0) & (values <= 1)).all()
+    wide = sizes.size and sizes.max() > 100 * sizes.min()
+    if sizes.size and (value_scale == "log" or (value_scale == "auto" and wide and not shares)):
         if values.min() > 0:
             ax.set_yscale("log")
         else:
-            symlog(ax, "y", sizes)
-    elif values.size and values.min() >= 0 and values.max() <= 1:
-        ax.set_ylim(-0.03, 1.03)  # shares: the same range in every figure
+            ax.set_yscale("symlog", linthresh=float(sizes.min()), linscale=0.5)
+    elif shares:
+        ax.set_ylim(-0.03, 1.03)  # the same range in every figure
 
 
-def symlog(ax: Axes, axis: str, sizes: NDArray[np.float64]) -> None:
+def _symlog_steps(ax: Axes, sizes: NDArray[np.float64]) -> None:
     """Logarithmic in both directions, down to the smallest of ``sizes`` that is not 0."""
     sizes = sizes[(sizes > 0) & np.isfinite(sizes)]
     if not sizes.size:
         return
-    smallest = float(sizes.min())
-    decades = np.arange(
-        np.ceil(np.log10(smallest) - 1e-9), np.floor(np.log10(sizes.max()) + 1e-9) + 1
-    )
-    marks = 10.0 ** decades[:: -(-len(decades) // 3)] if len(decades) else np.array([])
-    if axis == "x":
-        ax.set_xscale("symlog", linthresh=smallest, linscale=1)
-        ax.set_xticks([*-marks[::-1], 0, *marks])
-    else:
-        ax.set_yscale("symlog", linthresh=smallest, linscale=0.5)
+    ax.set_xscale("symlog", linthresh=float(sizes.min()), linscale=1)
+    # At most three labelled decades a side, or they run into each other at column width.
+    first = np.ceil(np.log10(sizes.min()) - 1e-9)
+    last = np.floor(np.log10(sizes.max()) + 1e-9)
+    if first <= last:
+        marks = 10.0 ** np.arange(last, first - 1, -np.ceil((last - first + 1) / 3))
+        ax.set_xticks([*-marks, 0, *marks[::-1]])
 
 
 def _mark(

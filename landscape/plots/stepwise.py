@@ -30,8 +30,9 @@ def plot_stepwise(
 
     Accuracy is a number of samples over all samples, so it moves in steps of 1 / samples: the
     grid of the lower panel. Shaded is the plateau, the sampled step sizes around 0 with the
-    same accuracy. A mean over draws has smaller steps, so one ``draw`` is shown, by default
-    the first. ``checkpoint`` is an iteration, by default the second checkpoint's.
+    same accuracy; ≤ and ≥ before an end say that it was not seen. A mean over draws has
+    smaller steps, so one ``draw`` is shown, by default the first. ``checkpoint`` is an
+    iteration, by default the second checkpoint's.
     """
     name = statistics.set_name(dataset, evaluation_set)
     draws = [int(each) for each in dataset["draw"].values]
@@ -49,7 +50,9 @@ def plot_stepwise(
     for panel in panels:
         handles = curves.draw(panel, [slice_], scale=scale, value_scale="linear")
         if np.isfinite(flat.width):
-            label = f"plateau: {style.number(flat.lower)} to {style.number(flat.upper)}"
+            low = "≤ " * flat.lower_open + style.number(flat.lower)
+            high = "≥ " * flat.upper_open + style.number(flat.upper)
+            label = f"plateau: {low} to {high}"
             look: dict[str, Any] = {"color": "0.6", "alpha": 0.25, "linewidth": 0}
             span = panel.axvspan(flat.lower, flat.upper, label=label, gid="plateau", **look)
             handles.append(span)

@@ -1,5 +1,8 @@
 """One evaluation set at all checkpoints: the peak widens as training proceeds (Fig. 10)."""
 
+from dataclasses import replace
+
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
@@ -39,12 +42,10 @@ def plot_widening(
     curves = []
     for position, look in zip(positions, style.sequential_styles(len(positions)), strict=True):
         one = values.isel(checkpoint=position).sel(evaluation_set=name)
-        label = style.checkpoint_label(one, short=True)
-        if not own_lines:
-            curves.append(curve(one, label, look))
-            continue
-        for i, along in enumerate(steps.isel(checkpoint=position).values):
-            curves.append(Curve(along, one.values[i : i + 1], "_" * (i > 0) + label, look))
+        if own_lines:
+            curves += _lines(one, steps.isel(checkpoint=position), look)
+        else:
+            curves.append(curve(one, style.checkpoint_label(one, short=True), look))
 
     (panel,) = style.axes(ax, 1, height=2.8 + 0.13 * -(-len(positions) // 3))
     handles = draw(panel, curves, scale=scale, value_scale=value_scale)
@@ -57,3 +58,15 @@ def plot_widening(
     title = "; ".join(filter(None, ["iteration (epoch)", note]))
     style.legend_below(panel, handles, columns=3, title=title)
     return panel
+
+
+def _lines(values: xr.DataArray, distances: xr.DataArray, look: style.Style) -> list[Curve]:
+    """A curve a draw, the first labelled; a norm that is no number, so no place, is told."""
+    label = style.checkpoint_label(values, short=True)
+    label += "".join(
+        f", norm {norm:g}" for norm in distances["gradient_norm"].values if not np.isfinite(norm)
+    )
+    return [
+        replace(curve(values.isel(draw=[i]), "_" * (i > 0) + label, look), steps=along)
+        for i, along in enumerate(distances.values)
+    ]

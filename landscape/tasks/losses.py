@@ -27,10 +27,10 @@ def sample_loss(loss: Any) -> SampleLoss:
         return loss
     if isinstance(loss, nn.Module):
         loss = _unreduced(loss)
-    if not callable(loss):
+    if not callable(loss) or isinstance(loss, type):
+        received = f"the class {loss.__name__}" if isinstance(loss, type) else repr(loss)
         raise InvalidValueError(
-            f"loss is a {type(loss).__name__}; give a function of (logits, targets) or a torch "
-            "loss module"
+            f"loss is {received}; give a function of (logits, targets) or a torch loss module"
         )
     return _Checked(loss)
 

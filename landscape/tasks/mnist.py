@@ -116,12 +116,12 @@ def _read_idx(folder: Path, name: str, md5: str) -> Tensor:
         except (OSError, EOFError, zlib.error) as error:
             raise _damaged(path, str(error)) from error
     dimensions = 3 if "idx3" in name else 1
-    header = np.frombuffer(content[: 4 + 4 * dimensions], ">u4")
-    # Bytes 0, 0, the type (8 is uint8), the number of dimensions.
-    if len(header) != 1 + dimensions or header[0] != 8 << 8 | dimensions:
+    start = 4 + 4 * dimensions
+    # Bytes 0, 0, the type (8 is uint8), the number of dimensions; then each size.
+    if len(content) < start or content[:4] != bytes([0, 0, 8, dimensions]):
         raise _damaged(path, "it is no idx file of bytes")
-    shape = tuple(int(size) for size in header[1:])
-    values = np.frombuffer(content, np.uint8, offset=header.nbytes)
+    shape = tuple(np.frombuffer(content[4:start], ">u4").tolist())
+    values = np.frombuffer(content[start:], np.uint8)
     if values.size != np.prod(shape):
         raise _damaged(path, f"it holds {values.size} values, not {' x '.join(map(str, shape))}")
     return torch.from_numpy(values.reshape(shape).copy())

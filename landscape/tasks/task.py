@@ -135,6 +135,8 @@ def _function(value: Any, arguments: int) -> Any:
 
 
 def _takes(function: Callable[..., Any], arguments: int) -> bool:
+    if isinstance(function, MethodType):
+        return _takes(function.__func__, arguments + 1)
     try:
         inspect.signature(function).bind(*[None] * arguments)
     except TypeError:

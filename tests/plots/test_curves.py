@@ -16,8 +16,8 @@ def ax():
     return Figure().add_subplot()
 
 
-def curve(*draws, color="tab:blue", label="a"):
-    return Curve(STEPS, np.array(draws, dtype=float), label, Style(color))
+def curve(*draws, color="tab:blue", units="nat"):
+    return Curve(STEPS, np.array(draws, dtype=float), "a", Style(color), units)
 
 
 def found(ax, gid):
@@ -91,7 +91,7 @@ def test_among_many_samples_only_the_lonely_have_markers(ax):
     ("values", "scale", "expected"),
     [
         ([0.2, 0.1, 0.05, 0.1, 0.2], "auto", "linear"),
-        ([1e-9, 0.1, 0.05, 0.1, 1], "auto", "linear"),  # shares
+        ([1e-9, 0.1, 0.05, 0.1, 1], "auto", "log"),
         ([5, 1, 0.5, 1, 5], "auto", "linear"),
         ([1e3, 1, 1e-4, 1, 1e3], "auto", "log"),
         ([1e3, 1, 0, 1, 1e3], "auto", "symlog"),
@@ -121,14 +121,21 @@ def test_an_exact_0_keeps_its_place_on_a_logarithmic_axis(ax):
 
 
 def test_shares_have_the_same_range_in_every_figure(ax):
-    draw(ax, [curve([0.5, 0.6, 0.7, 0.6, 0.5])])
+    draw(ax, [curve([0.5, 1e-9, 0.7, 0.6, 0], units="1")])
+    assert ax.get_yscale() == "linear"
     assert ax.get_ylim() == (-0.03, 1.03)
+
+
+def test_small_losses_fill_the_axes(ax):
+    draw(ax, [curve([0.02, 0.01, 0.005, 0.01, 0.02])])
+    assert ax.get_ylim()[1] < 0.03
 
 
 def test_symlog_steps_are_linear_up_to_the_smallest(ax):
     draw(ax, [curve([1, 2, 3, 2, 1])], scale="symlog")
     pixels = ax.transData.transform([(step, 1) for step in (-1, -0.1, 0, 0.1, 1)])[:, 0]
-    np.testing.assert_allclose(np.diff(pixels), np.diff(pixels)[0])
+    # a decade each, and about as much for what is linear
+    np.testing.assert_allclose(np.diff(pixels), np.diff(pixels)[0], rtol=0.15)
     np.testing.assert_allclose(ax.get_xticks(), STEPS)
 
 

@@ -96,6 +96,14 @@ def test_against_distance_each_draw_has_its_own_distances(make):
     assert ax.get_xlabel() == "distance along −∇L"
 
 
+def test_against_distance_a_norm_that_is_no_number_is_told(make):
+    dataset = make(checkpoints=2, draws=2)
+    dataset["gradient_norm"][1] = [1, np.inf]
+    ax = plot_widening(dataset, against="distance")
+    assert legend(ax) == ["100 (0)", "1953 (4), norm inf"]
+    ax.figure.canvas.draw()
+
+
 def test_along_the_normalised_gradient_the_step_size_is_the_distance(make):
     dataset = make(checkpoints=2, draws=3, direction="normalised-gradient")
     ax = plot_widening(dataset, against="distance")
@@ -147,8 +155,8 @@ def test_given_axes_are_used_and_no_figure_is_made(dataset):
     ax = figure.add_subplot()
     assert plot_batches(dataset, ax=ax) is ax
     assert plot_widening(dataset, ax=figure.add_subplot()) in figure.axes
-    panels = figure.subplots(2, 2)
     for plot in (plot_loss_vs_accuracy, plot_gap, plot_stepwise):
+        panels = Figure().subplots(2, 2)
         used = plot(dataset, ax=panels)
         assert [*used] == [*panels.flat][: len(used)]
     assert not plt.get_fignums()
@@ -233,6 +241,11 @@ def test_stepwise_marks_the_plateau(dataset):
         (span,) = (patch for patch in ax.patches if patch.get_gid() == "plateau")
         assert (span.get_x(), span.get_x() + span.get_width()) == pytest.approx((-0.001, 0.1))
     assert "plateau: −0.001 to 0.1" in legend(ax)
+
+
+def test_stepwise_says_which_end_of_the_plateau_was_not_seen(dataset):
+    dataset["accuracy"][1, 0, 0] = [0.1, *[0.5] * 12]
+    assert "plateau: −0.5 to ≥ 1" in legend(plot_stepwise(dataset)[1])
 
 
 def test_stepwise_shows_one_draw_and_says_so(make):

@@ -11,12 +11,12 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from landscape.data import TensorData, as_data
 from landscape.errors import DeterminismError, InvalidValueError
-from landscape.probe import Prober, probe
+from landscape.probing import Prober, probe
 from landscape.settings import ProbeSettings
 
 TRAIN, VALIDATION = cases.digits()
 STEPS = (-0.5, -0.1, 0.0, 0.1, 1.0)
-SMALL = {"step_sizes": STEPS, "batch_size": 32, "big_batch": 150, "validation_samples": 100}
+SMALL = {"step_sizes": STEPS, "batch_size": 32, "big_batch": 60, "validation_samples": 50}
 
 
 def double(data):
@@ -85,7 +85,7 @@ def recalibration_batches(draw):
         TensorData(*TRAIN),
         batch_size=32,
         other_batches=2,
-        big_batch=150,
+        big_batch=60,
         recalibration_batches=3,
         batch_norm=ProbeSettings().batch_norm,
         key=(0, 7, draw),
@@ -105,7 +105,7 @@ def test_the_policies_differ_where_there_is_batch_norm():
 @pytest.mark.parametrize("dropout", [False, True])
 def test_slope_at_zero_is_minus_the_squared_gradient_norm(name, dropout):
     """h'(0) = −‖∇L‖² on the gradient's batch; with dropout only if the mask is one and the same."""
-    h = 1e-3
+    h = 1e-5  # small beside the kinks of the ReLUs, large beside float64's rounding
     tree = tree_of(
         cases.fresh(name).double(),
         double(TRAIN),
@@ -204,7 +204,7 @@ def test_sets_with_batch_statistics_are_never_chunked():
     sizes = []
     model[0].register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
     tree_of(model, chunk=10)
-    assert set(sizes) == {32, 150, 10}
+    assert set(sizes) == {32, 60, 10}
 
 
 def test_draws_are_fresh_gradient_batches_and_do_not_depend_on_each_other():
@@ -283,7 +283,7 @@ def test_one_forward_pass_gives_everything():
     samples = []
     model.register_forward_hook(lambda _, args, __: samples.append(len(args[0])))
     tree_of(model)
-    per_point = 32 * 3 + 150 + 100
+    per_point = 32 * 3 + 60 + 50
     # Besides the points: the shape check, the guard's two passes and the gradient's own.
     assert sum(samples) == len(STEPS) * per_point + 4 * 32
 
@@ -339,7 +339,7 @@ def test_own_loss_is_measured_and_differentiated():
     )
     np.testing.assert_allclose(doubled.loss, 2 * plain.loss, rtol=1e-6)
     np.testing.assert_allclose(doubled.gradient_norm, 2 * plain.gradient_norm, rtol=1e-6)
-    xr.testing.assert_equal(doubled.accuracy, plain.accuracy)
+    np.testing.assert_array_equal(doubled.accuracy, plain.accuracy)
 
 
 def test_only_what_was_asked_for():

@@ -20,6 +20,7 @@ from landscape.metrics import SampleLoss, cross_entropy
 from landscape.point import Point, preserved
 from landscape.randomness import derive
 from landscape.settings import ProbeSettings
+from landscape.tasks import sample_loss
 
 _MASKS = 2  # the stream of dropout masks
 
@@ -55,7 +56,7 @@ def probe(
         as_data(train, "training data"),
         None if validation is None else as_data(validation, "validation data"),
         ProbeSettings(**{**settings, "samples": False}),
-        loss=loss,
+        loss=sample_loss(loss),
     )
     return prober(model, optimizer=optimizer, learning_rate=learning_rate).to_dataset()
 

@@ -1,0 +1,78 @@
+"""The command ``landscape``: its subcommands, and the one place where errors become a line."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from landscape.errors import LandscapeError
+from landscape_cli import demo, info, plot, probe, tasks, train
+
+
+class Commands(TyperGroup):
+    """Turns what a user can mend into one line and exit status 2; Ctrl-C into 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; no traceback reaches a user for something a user did."""
+        try:
+            return super().invoke(ctx)
+        except LandscapeError as error:
+            _say(str(error))
+            raise typer.Exit(2) from error
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _say(f"{where}{error.strerror or error}")
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as stop:
+            typer.echo("stopped; the same command goes on from here", err=True)
+            raise typer.Exit(130) from stop
+
+
+def _say(message: str) -> None:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from landscape import __version__
+
+        typer.echo(f"landscape {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def landscape(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Loss and accuracy landscapes of neural networks along the gradient.
+
+    Start with `landscape demo`, which trains, probes and plots on handwritten digits.
+    """
+
+
+app.command("demo")(demo.demo)
+app.command("train")(train.train)
+app.command("probe")(probe.probe)
+app.add_typer(plot.app, name="plot")
+app.command("info")(info.info)
+app.add_typer(tasks.app, name="tasks")
+
+
+def main() -> None:
+    """The console script."""
+    app()

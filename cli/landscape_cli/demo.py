@@ -1,0 +1,35 @@
+"""``landscape demo``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from landscape_cli import options
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where all goes.")] = Path(
+        "demo"
+    ),
+    seed: options.Seed = 0,
+    device: options.Device = "cpu",
+) -> None:
+    """Train, probe and plot on handwritten digits, in less than a minute and with no download."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from landscape import devices, plots, store, study
+    from landscape.plots.registry import FIGURES
+    from landscape_cli.bars import bars
+
+    result = study.demo(out, seed=seed, device=devices.choose(device), progress=bars)
+    dataset = store.open_(result.store)
+    for figure in FIGURES.values():
+        plots.save(figure.load()(dataset), out / f"{figure.name}.png")
+    typer.echo(f"Trained {result.task} to a validation accuracy of {result.accuracy:.1%}.")
+    typer.echo(result.summary)
+    typer.echo(f"run:      {result.run}")
+    typer.echo(f"store:    {result.store}  (landscape info {result.store})")
+    typer.echo(f"figures:  {', '.join(f'{out / name}.png' for name in FIGURES)}")
+    typer.echo(f"next:     landscape plot widening {result.store} --against distance")

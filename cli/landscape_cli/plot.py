@@ -1,0 +1,77 @@
+"""``landscape plot``: one subcommand a figure, made from the registry of figures."""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from landscape.plots.registry import FIGURES, Figure
+
+app = typer.Typer(no_args_is_help=True, help="Draw a figure from a store.")
+
+# An option of a figure -> its type on the command line. What is not given is left to the figure.
+OPTIONS: dict[str, Any] = {
+    "checkpoint": Annotated[
+        list[int] | None,
+        typer.Option(help="Iteration to show; may be repeated.  [default: a sensible choice]"),
+    ],
+    "metric": Annotated[
+        str | None, typer.Option(help="accuracy, loss, smooth-accuracy or another in the store.")
+    ],
+    "evaluation_set": Annotated[
+        str | None, typer.Option("--set", help="Evaluation set to show, as in same-batch.")
+    ],
+    "slope_factor": Annotated[
+        float | None, typer.Option(help="Of smooth accuracy.  [default: the nearest to 1]")
+    ],
+    "against": Annotated[
+        str | None, typer.Option(help="step-size, or distance: step size times gradient norm.")
+    ],
+    "scale": Annotated[str | None, typer.Option(help="Of the step sizes: linear or symlog.")],
+    "value_scale": Annotated[
+        str | None, typer.Option(help="Of the values: auto, linear or symlog.")
+    ],
+    "draw": Annotated[int | None, typer.Option(help="Draw to show.")],
+}
+
+
+def _command(figure: Figure) -> Callable[..., None]:
+    def command(store: Path, output: Path | None, **options: Any) -> None:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from landscape import plots
+        from landscape.store import open_
+
+        chosen = {name: value for name, value in options.items() if value not in (None, [])}
+        for name in ("metric", "evaluation_set"):
+            if name in chosen:
+                chosen[name] = chosen[name].replace("-", "_")
+        path = output or Path(f"{figure.name}.png")
+        drawn = figure.load()(open_(store), **chosen)
+        typer.echo(f"figure: {plots.save(drawn, path)}")
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    store = Annotated[Path, typer.Argument(help="Store that landscape probe made.")]
+    output = Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help=f".png, .pdf or .svg.  [default: {figure.name}.png]"),
+    ]
+    parameters = [
+        inspect.Parameter("store", keyword, annotation=store),
+        inspect.Parameter("output", keyword, default=None, annotation=output),
+        *(
+            inspect.Parameter(name, keyword, default=None, annotation=OPTIONS[name])
+            for name in figure.options
+        ),
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    command.__doc__ = figure.summary
+    return command
+
+
+for _figure in FIGURES.values():
+    app.command(_figure.name)(_command(_figure))

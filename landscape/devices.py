@@ -1,0 +1,24 @@
+"""Which device to compute on."""
+
+import torch
+
+from landscape.errors import InvalidValueError
+
+
+def choose(name: str = "auto") -> torch.device:
+    """The device called ``name``; ``auto`` is the GPU if there is one, else the CPU.
+
+    Raises :class:`InvalidValueError` for a device that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    there = ["auto", "cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    there += ["mps"] if torch.backends.mps.is_available() else []
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InvalidValueError(
+            f"device {name!r} is not there; choose from {', '.join(there)}"
+        ) from error
+    return device

@@ -1,0 +1,170 @@
+"""A run: a task trained into a folder, from which it can go on after any interruption.
+
+The folder holds ``run.json`` (task and settings), ``checkpoints/iteration-….pt`` (the probed
+iterations), ``latest.pt`` (where to go on) and ``history.zarr`` (one row an epoch).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from landscape import __version__, checkpoints, store
+from landscape.checkpoints import Checkpoint
+from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
+from landscape.progress import Progress, silent
+from landscape.tasks import Task
+from landscape.training import EpochRecord, Training, TrainingSettings
+
+HISTORY_NAMES = {
+    "iteration": ("iteration", "1"),
+    "loss": ("training loss", "nat"),
+    "validation_loss": ("validation loss", "nat"),
+    "validation_accuracy": ("validation accuracy", "1"),
+    "step_size": ("step size", "1"),
+    "forward_passes": ("forward passes in the epoch", "1"),
+    "backward_passes": ("backward passes in the epoch", "1"),
+    "seconds": ("time of the epoch", "s"),
+    "epoch": ("epoch", "1"),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of a run's folder."""
+
+    folder: Path
+
+    @property
+    def record(self) -> Path:
+        """Task and settings, as JSON."""
+        return self.folder / "run.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the probed iterations' checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def latest(self) -> Path:
+        """The checkpoint to go on from."""
+        return self.folder / "latest.pt"
+
+    @property
+    def history(self) -> Path:
+        """The store with one row an epoch."""
+        return self.folder / "history.zarr"
+
+    def read(self) -> dict[str, Any]:
+        """What the run was asked to do.
+
+        Raises :class:`MissingFileError` where this is no run's folder, :class:`CheckpointError`
+        where its record is damaged.
+        """
+        if not self.record.is_file():
+            raise MissingFileError(f"{self.folder} is not a run's folder: it has no run.json")
+        try:
+            record = json.loads(self.record.read_text())
+        except ValueError as error:
+            raise CheckpointError(f"{self.record} is damaged: {error}") from error
+        if not isinstance(record, dict):
+            raise CheckpointError(f"{self.record} is damaged: it holds no JSON object")
+        return record
+
+
+def train(
+    task: Task,
+    settings: TrainingSettings,
+    out: Path,
+    *,
+    source: Mapping[str, Any] | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress = silent,
+) -> Training:
+    """Train ``task`` into the folder ``out``, or go on with the run that is there.
+
+    ``source`` (plain JSON values) says where the task came from and is kept in the run's record.
+    Going on reaches the same bits as never having stopped, and is refused with other settings. A
+    run loses at most the epoch in hand.
+
+    Raises :class:`InvalidValueError` where ``out`` holds something else, or a run with other
+    settings.
+    """
+    run = Run(out)
+    training = Training(task, settings, device)
+    record = {"task": task.name, **(source or {}), **asdict(settings)}
+    finished = _open_run(run, record, training)
+    writer: store.Writer | None = None
+    if run.history.exists():
+        writer = store.resume(run.history)
+        writer.forget(finished)
+    with progress(f"training {task.name}", training.steps) as advance:
+        for _ in range(training.iteration):
+            advance()
+        try:
+            for event in training.run(advance):
+                if isinstance(event, Checkpoint):
+                    name = f"iteration-{event.iteration:07d}.pt"
+                    checkpoints.write(run.checkpoints / name, replace(event, run=record))
+                    continue
+                row = _history_row(event)
+                if writer is None:
+                    writer = store.create(
+                        run.history,
+                        row,
+                        rows=settings.epochs,
+                        along="epoch",
+                        chunk=settings.epochs,
+                        attributes={**record, **versions(training.device)},
+                    )
+                writer.write(row)
+                checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
+        except KeyboardInterrupt:
+            checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
+            raise
+    return training
+
+
+def _open_run(run: Run, record: Mapping[str, Any], training: Training) -> int:
+    """Put ``training`` where the run in the folder stopped; returns its finished epochs."""
+    if not run.folder.exists() or not any(run.folder.iterdir()):
+        run.folder.mkdir(parents=True, exist_ok=True)
+        temporary = run.record.with_suffix(".tmp")
+        temporary.write_text(json.dumps(record, indent=2) + "\n")
+        temporary.replace(run.record)
+        return 0
+    for name, value in run.read().items():
+        if json.loads(json.dumps(record.get(name))) != value:
+            raise InvalidValueError(
+                f"{run.folder} holds a run with {name.replace('_', ' ')} {value!r}, and now it is "
+                f"{record.get(name)!r}; use the same settings, or another folder"
+            )
+    if run.latest.exists():
+        training.resume(checkpoints.read(run.latest))
+    return training.iteration // training.steps_per_epoch
+
+
+def _history_row(event: EpochRecord) -> xr.DataTree:
+    values = asdict(event)
+    row = xr.Dataset(
+        {name: ("epoch", np.array([v])) for name, v in values.items() if name != "epoch"},
+        {"epoch": ("epoch", np.array([values["epoch"]]))},
+    )
+    for name, variable in row.variables.items():
+        variable.attrs["long_name"], variable.attrs["units"] = HISTORY_NAMES[str(name)]
+    return xr.DataTree(row)
+
+
+def versions(device: torch.device) -> dict[str, str]:
+    """What a result was computed on and with."""
+    cuda = device.type == "cuda"
+    return {
+        "device_name": torch.cuda.get_device_name(device) if cuda else "CPU",
+        "torch": str(torch.__version__),
+        "landscape": __version__,
+    }

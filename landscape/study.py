@@ -1,0 +1,215 @@
+"""Probe checkpoints into a store, and the demo: what the command line asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from landscape import checkpoints, randomness, statistics, store
+from landscape.checkpoints import Checkpoint
+from landscape.errors import InvalidValueError
+from landscape.optimizers import named
+from landscape.probing import Prober
+from landscape.progress import Progress, silent
+from landscape.runs import Run, train, versions
+from landscape.settings import ProbeSettings, spaced
+from landscape.tasks import Task, load_task
+from landscape.training import TrainingSettings
+
+
+def probe(
+    task: Task,
+    paths: Sequence[Path],
+    out: Path,
+    settings: ProbeSettings,
+    *,
+    learning_rate: float = nan,
+    device: torch.device | str = "cpu",
+    progress: Progress = silent,
+) -> int:
+    """Probe the checkpoints that ``paths`` stand for into the store ``out``.
+
+    ``paths`` are files, folders of files or runs' folders. Checkpoints that the store has already
+    are not probed again; with other settings, or another checkpoint at the same iteration, the
+    probe is refused. ``learning_rate`` is that of plain SGD, where ``origin="after-step"`` finds
+    no optimizer in a checkpoint. Returns how many checkpoints were probed now.
+
+    Raises :class:`CheckpointError`, :class:`InvalidValueError`, :class:`StoreError`.
+    """
+    with randomness.preserved():
+        model = task.model().to(device)
+    found = _survey(model, paths)
+    prober = Prober(task.train, task.validation, settings, loss=task.loss, device=device)
+    wanted = {
+        "task": task.name,
+        "training_samples": len(task.train),
+        "device": torch.device(device).type,
+        "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
+        "settings": prober.settings.as_dict(),
+    }
+    writer: store.Writer | None = None
+    digests: dict[str, str] = {}
+    if out.exists():
+        writer = store.resume(out)
+        store.require_same(writer, wanted)
+        digests = _digests_there(writer)
+        for iteration, (path, digest) in found.items():
+            if digests.get(str(iteration), digest) != digest:
+                raise InvalidValueError(
+                    f"{path} differs from the checkpoint at iteration {iteration} that {out} was "
+                    "made from; use another store"
+                )
+    todo = [iteration for iteration in found if str(iteration) not in digests]
+    if writer is not None:
+        writer.reserve(len(digests) + len(todo))
+    with progress(f"probing {task.name}", prober.points * len(todo)) as advance:
+        for iteration in todo:
+            path, digest = found[iteration]
+            checkpoint = checkpoints.read(path)
+            checkpoints.load_into(model, checkpoint, path)
+            slice_ = prober(
+                model,
+                iteration=iteration,
+                epoch=checkpoint.epoch,
+                learning_rate=checkpoint.learning_rate,
+                optimizer=_optimizer(model, checkpoint, settings, learning_rate, path),
+                advance=advance,
+            )
+            if writer is None:
+                run = checkpoint.run or {}
+                writer = store.create(
+                    out,
+                    slice_,
+                    rows=len(todo),
+                    attributes={
+                        **wanted,
+                        "optimizer": run.get("optimizer", "unknown"),
+                        "run": run,
+                        **versions(torch.device(device)),
+                    },
+                )
+            digests[str(iteration)] = digest
+            writer.write(slice_, digests=digests)
+    return len(todo)
+
+
+def _survey(model: torch.nn.Module, paths: Sequence[Path]) -> dict[int, tuple[Path, str]]:
+    """Iteration -> (file, digest), ascending; every file is read, so that none fails later."""
+    found: dict[int, tuple[Path, str]] = {}
+    for path in checkpoints.find(paths):
+        checkpoint = checkpoints.read(path)
+        checkpoints.load_into(model, checkpoint, path)
+        if checkpoint.iteration in found:
+            raise InvalidValueError(
+                f"{found[checkpoint.iteration][0]} and {path} are both at iteration "
+                f"{checkpoint.iteration}; let each file's name end in its own"
+            )
+        found[checkpoint.iteration] = path, checkpoint.digest
+    return dict(sorted(found.items()))
+
+
+def _digests_there(writer: store.Writer) -> dict[str, str]:
+    """Digests of the finished checkpoints (a crash may leave one more in the attributes)."""
+    digests = writer.attributes.get("digests", {})
+    return {str(i): digests[str(i)] for i in writer.column("iteration")}
+
+
+def _optimizer(
+    model: torch.nn.Module,
+    checkpoint: Checkpoint,
+    settings: ProbeSettings,
+    learning_rate: float,
+    path: Path,
+) -> torch.optim.Optimizer | None:
+    """The optimizer whose step ``origin="after-step"`` takes."""
+    if settings.origin == "before-step":
+        return None
+    if checkpoint.run is not None and checkpoint.training is not None:
+        run = checkpoint.run
+        optimizer = named.build(
+            run["optimizer"], model.parameters(), run["learning_rate"], run["options"]
+        )
+        optimizer.load_state_dict(checkpoint.training["optimizer"])
+        return optimizer
+    rate = checkpoint.learning_rate if np.isnan(learning_rate) else learning_rate
+    if np.isnan(rate):
+        raise InvalidValueError(
+            f"{path} does not say how it was trained, and origin 'after-step' needs to know the "
+            "step; give the learning rate of plain SGD"
+        )
+    return torch.optim.SGD(model.parameters(), lr=rate)
+
+
+def task_of(
+    paths: Sequence[Path], spec: str | None, *, data: Path | None = None, download: bool = False
+) -> tuple[Task, int]:
+    """The task that checkpoints belong to, and the batch size they were trained with.
+
+    ``spec`` and ``data`` count more than what a run's own checkpoints say.
+
+    Raises :class:`InvalidValueError` where neither names a task.
+    """
+    run = checkpoints.read(checkpoints.find(paths)[0]).run or {}
+    name = spec or run.get("task")
+    if name is None:
+        raise InvalidValueError(
+            f"{paths[0]} does not say which task it belongs to; give --task, a built-in one or "
+            "your own as my_module:my_task"
+        )
+    if data is None and run.get("data"):
+        data = Path(run["data"])
+    task = load_task(name, data=data, download=download)
+    return task, int(run.get("batch_size", task.batch_size))
+
+
+def default_store(paths: Sequence[Path]) -> Path:
+    """Where slices go: into the run's folder if ``paths`` is one, else beside the user."""
+    if len(paths) == 1 and Run(paths[0]).record.is_file():
+        return paths[0] / "landscape.zarr"
+    return Path("landscape.zarr")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo made: where it is, and what it shows in a sentence."""
+
+    task: str
+    run: Path
+    store: Path
+    accuracy: float
+    summary: str
+
+
+def demo(
+    out: Path,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    progress: Progress = silent,
+) -> Demo:
+    """Train ``digits-mlp`` with plain SGD, and probe ten checkpoints with ten draws each."""
+    task = load_task("digits-mlp")
+    run, slices = out / "run", out / "landscape.zarr"
+    settings = TrainingSettings.of(task, epochs=100, seed=seed)
+    train(task, settings, run, source={"task": task.name}, device=device, progress=progress)
+    probe(
+        task,
+        [run],
+        slices,
+        ProbeSettings(step_sizes=spaced(21, 2.0), batch_size=task.batch_size, draws=10, seed=seed),
+        device=device,
+        progress=progress,
+    )
+    dataset = store.open_(slices)
+    width = statistics.peak_widths(dataset).width.sel(evaluation_set="same_batch").mean("draw")
+    iterations = dataset.iteration.values
+    accuracy = store.open_(Run(run).history).validation_accuracy.values[-1]
+    summary = (
+        "The accuracy peak on the gradient's own batch, the step sizes within 10 % of the best, "
+        f"is {width.values[0]:.2f} wide at iteration {iterations[0]} and {width.values[-1]:.2f} "
+        f"at iteration {iterations[-1]} (means over {dataset.sizes['draw']} draws)."
+    )
+    return Demo(task.name, run, slices, float(accuracy), summary)
