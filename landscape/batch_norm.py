@@ -27,8 +27,9 @@ class BatchNorm:
         try:
             yield
         finally:
-            for layer, *switch in switches:
-                layer.training, layer.track_running_stats, layer.momentum = switch
+            for layer, training, track, momentum in switches:
+                layer.training, layer.track_running_stats = training, track
+                layer.momentum = momentum
 
     def mixes_samples(self, policy: str) -> bool:
         """Whether a sample's output depends on its batch under ``policy``.

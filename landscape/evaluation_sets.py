@@ -103,12 +103,17 @@ def check_sizes(samples: int, batch_size: int, other_batches: int, big_batch: in
         )
 
 
+def check_validation(available: int, samples: int | None) -> None:
+    """Refuse more validation samples than there are."""
+    if samples is not None and samples > available:
+        raise InvalidValueError(
+            f"{samples} validation samples were asked for, but there are only {available}"
+        )
+
+
 def validation(data: Data, samples: int | None, batch_norm: str) -> EvaluationSet:
     """The validation set: whole, or its first ``samples``."""
-    if samples is not None and samples > len(data):
-        raise InvalidValueError(
-            f"{samples} validation samples were asked for, but there are only {len(data)}"
-        )
+    check_validation(len(data), samples)
     indices = torch.arange(len(data) if samples is None else samples)
     inputs, targets = data.take(indices)
     return EvaluationSet("validation", "validation", batch_norm, indices, inputs, targets)

@@ -85,6 +85,8 @@ class Prober:
         self._device = None if device is None else torch.device(device)
         self._validation_set: EvaluationSet | None = None
         evaluation_sets.check_sizes(len(train), **self._sizes())
+        if validation is not None:
+            evaluation_sets.check_validation(len(validation), settings.validation_samples)
 
     @property
     def points(self) -> int:
@@ -222,7 +224,7 @@ def after_step(
         stepper = torch.optim.SGD(twin.parameters(), lr=learning_rate)
     try:
         # The class's own step: a scheduler's wrapper would step the original.
-        type(stepper).step(stepper)  # type: ignore[call-arg]
+        type(stepper).step(stepper)
     except TypeError as error:
         raise InvalidValueError(
             f"origin 'after-step' cannot take a step of {type(stepper).__name__}, which needs a "

@@ -133,7 +133,7 @@ class ProbeSettings:
 
     def for_sizes(self, training_samples: int, validation_samples: int) -> "ProbeSettings":
         """The same, with the sizes that were left open made explicit."""
-        changes: dict[str, int] = {}
+        changes: dict[str, Any] = {}
         if self.big_batch is None:
             changes["big_batch"] = max(1, min(1000, training_samples - self.batch_size))
         if self.validation_samples is None and validation_samples:

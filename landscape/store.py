@@ -39,11 +39,12 @@ class Writer:
     @property
     def finished(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """The mark of each row, (rows,)."""
-        return np.asarray(_array(self._root, _FINISHED)[:])
+        return np.asarray(_array(self._root, _FINISHED)[:], dtype=bool)
 
     def column(self, name: str) -> np.ndarray[Any, Any]:
         """The values of a root variable in the finished rows."""
-        return np.asarray(_array(self._root, name)[:])[self.finished]
+        values: np.ndarray[Any, Any] = np.asarray(_array(self._root, name)[:])[self.finished]
+        return values
 
     def reserve(self, rows: int) -> None:
         """Make room for ``rows`` rows in all; never shortens.
@@ -168,7 +169,8 @@ def open_(path: str | Path) -> xr.Dataset:
     path = Path(path)
     attributes = _check(path)
     with _reading(path):
-        dataset = xr.open_zarr(_zarr_store(path), consolidated=False, chunks=None).load()
+        dataset: xr.Dataset = xr.open_zarr(_zarr_store(path), consolidated=False, chunks=None)
+        dataset.load()
     rows = _finished_rows(dataset, str(attributes["along"]))
     return dataset.drop_vars(_FINISHED).isel({str(attributes["along"]): rows})
 
@@ -184,7 +186,7 @@ def open_samples(path: str | Path, evaluation_set: str) -> xr.Dataset:
             raise unknown("evaluation set", evaluation_set, sets)
         rows = _finished_rows(root.load(), along)
         try:
-            samples = xr.open_zarr(
+            samples: xr.Dataset = xr.open_zarr(
                 _zarr_store(path),
                 group=f"per_sample/{evaluation_set}",
                 consolidated=False,

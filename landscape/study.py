@@ -204,7 +204,8 @@ def demo(
         progress=progress,
     )
     dataset = store.open_(slices)
-    width = statistics.peak_widths(dataset).width.sel(evaluation_set="same_batch").mean("draw")
+    widths = statistics.peak_widths(dataset, tolerance=0.1, relative=True).width
+    width = widths.sel(evaluation_set="same_batch").mean("draw")
     iterations = dataset.iteration.values
     accuracy = store.open_(Run(run).history).validation_accuracy.values[-1]
     summary = (

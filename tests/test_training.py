@@ -103,7 +103,7 @@ def test_iterations_are_distinct_ascending_within_the_run_and_as_many_as_can_be(
                 total = epochs * (samples // 64)
                 found = checkpoint_iterations(samples, 64, epochs, count)
                 assert found == sorted(set(found))
-                assert 1 <= found[0]
+                assert found[0] >= 1
                 assert found[-1] <= total
                 # Of a run with hardly more updates than that, one or the other may coincide.
                 assert min(count, total) - 1 <= len(found) <= count

@@ -30,9 +30,7 @@ OPTIONS: dict[str, Any] = {
         str | None, typer.Option(help="step-size, or distance: step size times gradient norm.")
     ],
     "scale": Annotated[str | None, typer.Option(help="Of the step sizes: linear or symlog.")],
-    "value_scale": Annotated[
-        str | None, typer.Option(help="Of the values: auto, linear or symlog.")
-    ],
+    "value_scale": Annotated[str | None, typer.Option(help="Of the values: auto, linear or log.")],
     "draw": Annotated[int | None, typer.Option(help="Draw to show.")],
 }
 

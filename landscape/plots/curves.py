@@ -110,7 +110,8 @@ def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) 
     "symlog" is linear up to the smallest step size sampled. The values are "log" where all
     are above 0; below the smallest magnitude sampled the axis is linear, so that 0 and
     negative values keep a place. "auto" is "linear" for shares and otherwise "log" where the
-    largest magnitude is more than 100 times the smallest above 0.
+    largest magnitude is more than 100 times the smallest above 0. Shares that are not all
+    close together get the axis from 0 to 1.
     """
     if scale not in SCALES:
         raise unknown("scale", scale, SCALES)
@@ -128,8 +129,8 @@ def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) 
             ax.set_yscale("log")
         else:
             ax.set_yscale("symlog", linthresh=float(sizes.min()), linscale=0.5)
-    elif shares:
-        ax.set_ylim(-0.03, 1.03)  # the same range in every figure
+    elif shares and values.size and np.ptp(values) > 0.3:
+        ax.set_ylim(-0.03, 1.03)  # the same range in every figure that has room for it
 
 
 def _symlog_steps(ax: Axes, sizes: NDArray[np.float64]) -> None:

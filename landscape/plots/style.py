@@ -137,11 +137,12 @@ def with_units(label: str, units: str) -> str:
 
 
 def step_label(array: xr.DataArray, dataset: xr.Dataset) -> str:
-    """The label of the axis along the slice. Positive descends: θ − s·∇L."""
-    along = {"gradient": " along −∇L", "normalised-gradient": " along −∇L/‖∇L‖"}
-    suffix = along.get(str(dataset.attrs.get("direction")), "")
+    """The label of the axis along the slice, with its direction: positive descends."""
     label = str(array.attrs.get("long_name", name_label(str(array.name))))
-    return with_units(label + suffix, str(array.attrs.get("units", "1")))
+    along = {"gradient": "−∇L", "normalised-gradient": "−∇L/‖∇L‖"}
+    if (direction := str(dataset.attrs.get("direction"))) in along:
+        label = f"{label.split(' along ')[0]} along {along[direction]}"
+    return with_units(label, str(array.attrs.get("units", "1")))
 
 
 def value_label(values: xr.DataArray, where: str = "") -> str:

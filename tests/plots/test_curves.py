@@ -126,6 +126,12 @@ def test_shares_have_the_same_range_in_every_figure(ax):
     assert ax.get_ylim() == (-0.03, 1.03)
 
 
+def test_shares_close_together_stay_apart(ax):
+    draw(ax, [curve([0.93, 0.94, 0.95, 0.94, 0.93], units="1")])
+    low, high = ax.get_ylim()
+    assert 0.9 < low < high < 1
+
+
 def test_small_losses_fill_the_axes(ax):
     draw(ax, [curve([0.02, 0.01, 0.005, 0.01, 0.02])])
     assert ax.get_ylim()[1] < 0.03

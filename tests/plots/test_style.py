@@ -51,7 +51,10 @@ def test_labels_come_from_the_dataset(dataset):
     dataset["step_size"].attrs.update(long_name="displacement", units="m")
     assert style.step_label(dataset["step_size"], dataset) == "displacement along −∇L (m)"
     dataset.attrs["direction"] = "normalised-gradient"
-    assert "−∇L/‖∇L‖" in style.step_label(dataset["step_size"], dataset)
+    dataset["step_size"].attrs.update(long_name="step size along −∇L", units="1")
+    assert style.step_label(dataset["step_size"], dataset) == "step size along −∇L/‖∇L‖"
+    dataset.attrs["direction"] = "sideways"
+    assert style.step_label(dataset["step_size"], dataset) == "step size along −∇L"
 
 
 def test_label_of_a_checkpoint_leaves_out_an_unknown_epoch(dataset):

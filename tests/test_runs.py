@@ -1,0 +1,123 @@
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+import landscape
+from landscape import checkpoints, runs, store
+from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
+from landscape.runs import Run, train
+from landscape.tasks import load_task
+from landscape.training import TrainingSettings
+
+TASK = load_task("digits-cnn")
+
+
+def settings(**changes):
+    return TrainingSettings.of(TASK, **{"epochs": 3, "checkpoints": 4, **changes})
+
+
+def same(first, second):
+    """Two runs' folders hold the same bits, but for the time that they took."""
+    ours, theirs = ({p.relative_to(f): p for p in sorted(f.rglob("*.pt"))} for f in (first, second))
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        a, b = checkpoints.read(ours[name]), checkpoints.read(theirs[name])
+        assert a.digest == b.digest
+        assert torch.equal(a.training["random"]["torch"], b.training["random"]["torch"])
+    one, two = (store.open_(Run(f).history).drop_vars("seconds") for f in (first, second))
+    assert one.identical(two)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    train(TASK, settings(), folder, source={"task": TASK.name})
+    return folder
+
+
+def test_what_a_run_leaves(whole):
+    names = [p.name for p in sorted((whole / "checkpoints").iterdir())]
+    iterations = landscape.training.checkpoint_iterations(1437, 64, 3, 4)
+    assert names == [f"iteration-{i:07d}.pt" for i in iterations]
+    record = Run(whole).read()
+    assert (record["task"], record["optimizer"], record["epochs"]) == ("digits-cnn", "sgd", 3)
+    history = landscape.open(Run(whole).history)
+    assert history.epoch.values.tolist() == [1, 2, 3]
+    assert (np.diff(history.loss) < 0).all()
+    assert history.forward_passes.values.tolist() == [22, 22, 22]
+    assert (history.step_size == np.float64(0.1)).all()
+    assert history.validation_accuracy.attrs == {"long_name": "validation accuracy", "units": "1"}
+    assert checkpoints.read(Run(whole).latest).run == record
+
+
+class Stop(BaseException):
+    """Stands for a process that is killed."""
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2, 4, 6])
+def test_killed_at_any_file_it_resumes_to_the_same_bits(tmp_path, whole, monkeypatch, writes):
+    real, left = checkpoints.write, [writes]
+
+    def stopping(path, checkpoint):
+        if left[0] == 0:
+            raise Stop
+        left[0] -= 1
+        real(path, checkpoint)
+
+    monkeypatch.setattr(checkpoints, "write", stopping)
+    with pytest.raises(Stop):
+        train(TASK, settings(), tmp_path / "run", source={"task": TASK.name})
+    monkeypatch.undo()
+    torch.manual_seed(writes)  # another process
+    train(TASK, settings(), tmp_path / "run", source={"task": TASK.name})
+    same(tmp_path / "run", whole)
+
+
+def test_ctrl_c_keeps_the_updates_made_and_the_same_command_goes_on(tmp_path, whole):
+    from contextlib import contextmanager
+
+    @contextmanager
+    def interrupting(what, total):
+        made = [0]
+
+        def advance():
+            made[0] += 1
+            if made[0] == 30:
+                signal.raise_signal(signal.SIGINT)
+
+        yield advance
+
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(TASK, settings(), folder, source={"task": TASK.name}, progress=interrupting)
+    assert checkpoints.read(Run(folder).latest).iteration == 30
+    train(TASK, settings(), folder, source={"task": TASK.name})
+    same(folder, whole)
+
+
+def test_a_finished_run_is_left_as_it_is(whole):
+    before = {p: p.stat().st_mtime_ns for p in whole.rglob("*") if p.is_file()}
+    train(TASK, settings(), whole, source={"task": TASK.name})
+    after = {p: p.stat().st_mtime_ns for p in whole.rglob("*") if p.is_file()}
+    assert before == after
+
+
+def test_other_settings_are_refused_by_name(whole):
+    with pytest.raises(InvalidValueError, match=r"learning rate 0.1, and now it is 0.2"):
+        train(TASK, settings(learning_rate=0.2), whole, source={"task": TASK.name})
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(MissingFileError, match="not a run's folder"):
+        train(TASK, settings(), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_damaged_record(tmp_path):
+    for text in ("{", "[]"):
+        (tmp_path / "run.json").write_text(text)
+        with pytest.raises(CheckpointError, match="damaged"):
+            runs.Run(tmp_path).read()
