@@ -86,9 +86,8 @@ class Writer:
 
     def _arrays(self) -> Iterator[zarr.Array[Any]]:
         for _, node in sorted(self._root.members(max_depth=None)):
-            if isinstance(node, zarr.Array) and self._along in (
-                node.metadata.dimension_names or ()
-            ):
+            dimensions: Any = getattr(node.metadata, "dimension_names", None) or ()
+            if isinstance(node, zarr.Array) and self._along in dimensions:
                 yield node
 
 

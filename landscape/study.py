@@ -204,13 +204,16 @@ def demo(
         progress=progress,
     )
     dataset = store.open_(slices)
-    widths = statistics.peak_widths(dataset, tolerance=0.1, relative=True).width
-    width = widths.sel(evaluation_set="same_batch").mean("draw")
-    iterations = dataset.iteration.values
+    peaks = statistics.peak_widths(dataset, tolerance=0.1, relative=True)
+    peaks = peaks.sel(evaluation_set="same_batch")
     accuracy = store.open_(Run(run).history).validation_accuracy.values[-1]
+    first, last = (
+        f"{'at least ' if (peak.lower_open | peak.upper_open).any() else ''}"
+        f"{peak.width.mean():.2f} wide at iteration {peak.iteration.item()}"
+        for peak in (peaks.isel(checkpoint=i) for i in (0, -1))
+    )
     summary = (
-        "The accuracy peak on the gradient's own batch, the step sizes within 10 % of the best, "
-        f"is {width.values[0]:.2f} wide at iteration {iterations[0]} and {width.values[-1]:.2f} "
-        f"at iteration {iterations[-1]} (means over {dataset.sizes['draw']} draws)."
+        "The accuracy peak on the gradient's own batch (the step sizes within 10 % of the best) "
+        f"is {first} and {last} (means over {dataset.sizes['draw']} draws)."
     )
     return Demo(task.name, run, slices, float(accuracy), summary)

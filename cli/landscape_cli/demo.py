@@ -19,10 +19,13 @@ def demo(
     import matplotlib
 
     matplotlib.use("Agg")
+    import torch
+
     from landscape import devices, plots, store, study
     from landscape.plots.registry import FIGURES
     from landscape_cli.bars import bars
 
+    torch.set_num_threads(1)  # for so small a network, threads would only wait for each other
     result = study.demo(out, seed=seed, device=devices.choose(device), progress=bars)
     dataset = store.open_(result.store)
     for figure in FIGURES.values():
