@@ -75,12 +75,13 @@ class TensorData:
     ) -> tuple[Tensor, Tensor]:
         """See :class:`Data`."""
         indices = indices.to(self.inputs.device)
-        inputs = self.inputs[indices]
+        # Several times as fast as inputs[indices].
+        inputs = self.inputs.index_select(0, indices)
         if generator is not None and self.augment is not None:
             inputs = self.augment(inputs, generator)
         if self.prepare is not None:
             inputs = self.prepare(inputs)
-        return inputs, self.targets[indices]
+        return inputs, self.targets.index_select(0, indices)
 
     def to(self, device: torch.device) -> "TensorData":
         """See :class:`Data`."""

@@ -17,6 +17,7 @@ import xarray as xr
 from landscape import __version__, checkpoints, store
 from landscape.checkpoints import Checkpoint
 from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
+from landscape.interrupts import interrupts_held
 from landscape.progress import Progress, silent
 from landscape.tasks import Task
 from landscape.training import EpochRecord, Training, TrainingSettings
@@ -108,22 +109,17 @@ def train(
             advance()
         try:
             for event in training.run(advance):
-                if isinstance(event, Checkpoint):
-                    name = f"iteration-{event.iteration:07d}.pt"
-                    checkpoints.write(run.checkpoints / name, replace(event, run=record))
-                    continue
-                row = _history_row(event)
-                if writer is None:
-                    writer = store.create(
-                        run.history,
-                        row,
-                        rows=settings.epochs,
-                        along="epoch",
-                        chunk=settings.epochs,
-                        attributes={**record, **versions(training.device)},
-                    )
-                writer.write(row)
-                checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
+                # Ctrl-C waits here: an event is written whole or comes again.
+                with interrupts_held() as interrupts:
+                    if isinstance(event, Checkpoint):
+                        name = f"iteration-{event.iteration:07d}.pt"
+                        checkpoints.write(run.checkpoints / name, replace(event, run=record))
+                    else:
+                        writer = writer or _history(run, event, settings, record, training)
+                        writer.write(_history_row(event))
+                        checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
+                if interrupts:
+                    raise KeyboardInterrupt
         except KeyboardInterrupt:
             checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
             raise
@@ -147,6 +143,23 @@ def _open_run(run: Run, record: Mapping[str, Any], training: Training) -> int:
     if run.latest.exists():
         training.resume(checkpoints.read(run.latest))
     return training.iteration // training.steps_per_epoch
+
+
+def _history(
+    run: Run,
+    event: EpochRecord,
+    settings: TrainingSettings,
+    record: Mapping[str, Any],
+    training: Training,
+) -> store.Writer:
+    return store.create(
+        run.history,
+        _history_row(event),
+        rows=settings.epochs,
+        along="epoch",
+        chunk=settings.epochs,
+        attributes={**record, **versions(training.device)},
+    )
 
 
 def _history_row(event: EpochRecord) -> xr.DataTree:

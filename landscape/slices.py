@@ -22,7 +22,7 @@ NAMES = {
     "kind": ("kind of evaluation set", "1"),
     "samples": ("number of samples", "1"),
     "batch_norm": ("batch-norm policy", "1"),
-    "step_size": ("step size along −∇L", "1"),
+    "step_size": ("step size", "1"),
     "slope_factor": ("slope factor", "1"),
     "margin": ("margin", "1"),
     "target": ("class label", "1"),

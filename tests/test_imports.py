@@ -1,0 +1,36 @@
+"""Figures need no network: what draws and what reads loads no torch."""
+
+import subprocess
+import sys
+
+import pytest
+
+import landscape
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import landscape",
+        "from landscape import plots, statistics; plots.plot_widening",
+        "import landscape; landscape.open",
+        "import landscape.account, landscape.metrics",
+        "import landscape.tasks",
+    ],
+)
+def test_without_torch(statement):
+    code = f"import sys; {statement}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_public_names():
+    for name in landscape.__all__:
+        assert getattr(landscape, name) is not None
+    assert set(landscape.__all__) <= set(dir(landscape))
+    with pytest.raises(AttributeError, match="no attribute 'probes'"):
+        landscape.probes  # noqa: B018
+
+
+def test_the_probe_is_a_function_whatever_was_imported_before():
+    code = "import landscape.study, landscape.probing, landscape; assert callable(landscape.probe)"
+    subprocess.run([sys.executable, "-c", code], check=True)
