@@ -48,10 +48,10 @@ class BatchNorm:
             self._switch(training=True, track=True)
             for layer in self._layers:
                 layer.reset_running_stats()
-                layer.momentum = None  # torch's word for the cumulative mean
-            if self._layers:
-                for inputs in batches:
-                    self._model(inputs)
+            for i, inputs in enumerate(batches if self._layers else ()):
+                for layer in self._layers:
+                    layer.momentum = 1 / (i + 1)  # the mean over the batches so far
+                self._model(inputs)
         self._switch(training=policy == "batch", track=policy != "batch")
 
     def _switch(self, *, training: bool, track: bool) -> None:

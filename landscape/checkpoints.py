@@ -4,6 +4,7 @@ Files are read as plain data: no code in them is run, and one that would need to
 """
 
 import hashlib
+import io
 import math
 import os
 import re
@@ -72,8 +73,10 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     content = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            torch.save({"format": FORMAT, "version": VERSION, **content}, file)
+        # By way of memory, since torch's own writer hides what the disk says.
+        buffer = io.BytesIO()
+        torch.save({"format": FORMAT, "version": VERSION, **content}, buffer)
+        temporary.write_bytes(buffer.getbuffer())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -96,16 +99,35 @@ def read(path: Path) -> Checkpoint:
                 f"{path} has checkpoint version {content.get('version')!r}; "
                 f"this landscape reads version {VERSION}"
             )
-        return Checkpoint(**{field.name: content[field.name] for field in fields(Checkpoint)})
+        return _own(content, path)
     numbers = re.findall(r"\d+", path.stem)
     named = int(numbers[-1]) if numbers else 0
     iteration = _number(content, ITERATION_KEYS)
     return Checkpoint(
-        iteration=named if math.isnan(iteration) else int(iteration),
+        iteration=_iteration(named if math.isnan(iteration) else iteration, path),
         model=_state(content, path),
         epoch=_number(content, ("epoch",)),
         learning_rate=_learning_rate(content),
     )
+
+
+def _own(content: Mapping[str, Any], path: Path) -> Checkpoint:
+    missing = [field.name for field in fields(Checkpoint) if field.name not in content]
+    if missing or not _is_state(content["model"]):
+        raise CheckpointError(
+            f"{path} is damaged: it lacks {', '.join(missing) or 'a state dict'}; write it again"
+        )
+    values = {field.name: content[field.name] for field in fields(Checkpoint)}
+    return Checkpoint(**{**values, "iteration": _iteration(values["iteration"], path)})
+
+
+def _iteration(value: Any, path: Path) -> int:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value < 2**63:
+        raise CheckpointError(
+            f"{path} is at iteration {value!r}; an iteration is a number from 0 to 2^63 − 1"
+        )
+    return int(value)
 
 
 def load_into(model: nn.Module, checkpoint: Checkpoint, path: Path | str) -> None:
@@ -114,19 +136,29 @@ def load_into(model: nn.Module, checkpoint: Checkpoint, path: Path | str) -> Non
     Prefixes that wrappers put before every name (``module.``, ``_orig_mod.``, ``model.``) are
     dropped where that makes the names fit. ``path`` is named in the error:
 
-    Raises :class:`CheckpointError` for tensors that are missing, unexpected or of another shape.
+    Raises :class:`CheckpointError` for tensors that are missing, unexpected, of another shape,
+    or of a type that this model's would not hold exactly.
     """
     wanted = model.state_dict()
     given = max(_unwrapped(checkpoint.model), key=lambda state: len(state.keys() & wanted.keys()))
+    shared = {name: (given[name], tensor) for name, tensor in wanted.items() if name in given}
     differing = [
-        f"{name} {tuple(given[name].shape)} instead of {tuple(tensor.shape)}"
-        for name, tensor in wanted.items()
-        if name in given and given[name].shape != tensor.shape
+        f"{name} {tuple(one.shape)} instead of {tuple(other.shape)}"
+        for name, (one, other) in shared.items()
+        if one.shape != other.shape
+    ]
+    inexact = [
+        f"{name} {one.dtype} instead of {other.dtype}"
+        for name, (one, other) in shared.items()
+        if torch.promote_types(one.dtype, other.dtype) != other.dtype
+        or one.is_floating_point() != other.is_floating_point()
+        or one.is_sparse
     ]
     wrong = {
         "missing": [name for name in wanted if name not in given],
         "unexpected": [name for name in given if name not in wanted],
         "of another shape": differing,
+        "of another type": inexact,
     }
     if any(wrong.values()):
         raise CheckpointError(
@@ -227,7 +259,7 @@ def _number(content: Any, keys: Sequence[str]) -> float:
         if isinstance(value, Tensor) and value.numel() == 1:
             value = value.item()
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
+            return float(value) if abs(value) < 2**63 else math.inf
     return math.nan
 
 
@@ -235,7 +267,7 @@ def _learning_rate(content: Any) -> float:
     for key in OPTIMIZER_KEYS:
         state = content.get(key) if isinstance(content, Mapping) else None
         groups = state.get("param_groups") if isinstance(state, Mapping) else None
-        if groups:
+        if isinstance(groups, (list, tuple)) and groups:
             return _number(groups[0], ("lr",))
     return _number(content, LEARNING_RATE_KEYS)
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import (
+    BatchSampler,
     DataLoader,
     Dataset,
     IterableDataset,
@@ -23,7 +24,7 @@ from torch.utils.data import (
     default_collate,
 )
 
-from landscape.errors import InvalidValueError
+from landscape.errors import InvalidValueError, users_code
 from landscape.randomness import seeded
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
@@ -62,6 +63,8 @@ class TensorData:
     prepare: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
+        if self.inputs.ndim == 0 or self.targets.ndim == 0:
+            raise InvalidValueError("inputs or targets are a single number; give one a sample")
         if len(self.inputs) != len(self.targets):
             raise InvalidValueError(
                 f"inputs and targets differ in length: {len(self.inputs)} and {len(self.targets)}"
@@ -82,6 +85,11 @@ class TensorData:
         if self.prepare is not None:
             inputs = self.prepare(inputs)
         return inputs, self.targets.index_select(0, indices)
+
+    def head(self, samples: int) -> tuple[Tensor, Tensor]:
+        """The first ``samples``, not augmented; no copy is made unless ``prepare`` makes one."""
+        inputs = self.inputs[:samples]
+        return inputs if self.prepare is None else self.prepare(inputs), self.targets[:samples]
 
     def to(self, device: torch.device) -> "TensorData":
         """See :class:`Data`."""
@@ -109,7 +117,9 @@ class DatasetData:
         """See :class:`Data`."""
         seed = 0 if generator is None else int(torch.randint(2**31, (), generator=generator))
         with seeded(seed):
-            inputs, targets = _pair(self.collate([self.dataset[i] for i in indices.tolist()]))
+            with users_code("reading the Dataset"):
+                samples = self.collate([self.dataset[i] for i in indices.tolist()])
+            inputs, targets = _pair(samples)
         return inputs.to(device=self.device), targets.to(device=self.device)
 
     def to(self, device: torch.device) -> "DatasetData":
@@ -157,6 +167,8 @@ def as_data(source: Any, what: str = "data") -> Data:
 def _sampled(loader: DataLoader[Any], what: str) -> Dataset[Any]:
     """The part of the loader's Dataset that its sampler draws from."""
     sampler = loader.sampler
+    if loader.batch_sampler is not None and type(loader.batch_sampler) is not BatchSampler:
+        sampler = loader.batch_sampler
     if isinstance(sampler, SubsetRandomSampler):
         return Subset(loader.dataset, list(sampler.indices))
     whole = sampler is None or isinstance(sampler, (SequentialSampler, RandomSampler))
@@ -169,7 +181,8 @@ def _sampled(loader: DataLoader[Any], what: str) -> Dataset[Any]:
 
 
 def _read_all(loader: DataLoader[Any], what: str) -> TensorData:
-    batches = [_pair(batch, what) for batch in loader]
+    with seeded(0), users_code(f"reading {what}"):  # a loader draws a seed of its own
+        batches = [_pair(batch, what) for batch in loader]
     if not batches:
         raise InvalidValueError(f"{what} is empty; give at least one sample")
     inputs, targets = zip(*batches, strict=True)
@@ -195,6 +208,10 @@ def _tensor(part: Any) -> Tensor:
     if isinstance(part, Tensor):
         return part
     array = np.asarray(part)
+    if array.dtype.kind not in "biuf":
+        raise InvalidValueError(
+            f"a sample holds a {type(part).__name__} of type {array.dtype}; give tensors or numbers"
+        )
     double = array.dtype == np.float64
     return torch.as_tensor(array, dtype=torch.get_default_dtype() if double else None)
 

@@ -3,7 +3,8 @@
 Every message has one form: what was wrong, the value received, what is allowed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -37,3 +38,15 @@ def unknown(what: str, received: object, allowed: Iterable[str]) -> InvalidValue
     near = get_close_matches(str(received), names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return InvalidValueError(f"unknown {what} {received!r}{hint}; choose from {', '.join(names)}")
+
+
+@contextmanager
+def users_code(what: str) -> Iterator[None]:
+    """Run a user's own code: what it raises becomes an :class:`InvalidValueError` of one line."""
+    try:
+        yield
+    except LandscapeError:
+        raise
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), "no reason given")
+        raise InvalidValueError(f"{what} fails: {type(error).__name__}: {reason}") from error

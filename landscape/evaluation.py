@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from landscape.batch_norm import BatchNorm
 from landscape.directions import Direction, DirectionFunction
-from landscape.errors import DeterminismError, InvalidValueError, LandscapeError
+from landscape.errors import DeterminismError, InvalidValueError, users_code
 from landscape.evaluation_sets import EvaluationSet
 from landscape.metrics import SampleLoss, margin
 from landscape.point import Point
+from landscape.randomness import seed_torch
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,16 @@ class Evaluator:
             self._prepare(policy)
             for chosen, room in pairs:
                 if chosen.batch_norm == policy:
+                    if self._mask_seed is not None:  # training mode may move other buffers
+                        self._prepare(policy)
                     self._forward(chosen, room)
 
     def direction(self, function: DirectionFunction, batch: EvaluationSet) -> Direction:
         """The direction at the present position, with batch statistics, as training has it."""
         self._prepare("batch")
         self._seed_mask()
-        return function(self._model, batch.inputs, batch.targets, self._loss)
+        with users_code("the gradient of the loss"):
+            return function(self._model, batch.inputs, batch.targets, self._loss)
 
     def check(self, batch: EvaluationSet, sets: Iterable[EvaluationSet]) -> None:
         """Refuse what no slice can be made of.
@@ -114,18 +118,9 @@ class Evaluator:
     def _classes(self, batch: EvaluationSet) -> int:
         self._prepare(batch.batch_norm)
         self._seed_mask()
-        try:
+        given = f"{tuple(batch.inputs.shape)} and type {batch.inputs.dtype}"
+        with users_code(f"the model on a batch of shape {given}"):
             logits = self._model(batch.inputs)
-        except torch.OutOfMemoryError:
-            raise
-        except LandscapeError:
-            raise
-        except Exception as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise InvalidValueError(
-                f"the model fails on a batch of shape {tuple(batch.inputs.shape)} and type "
-                f"{batch.inputs.dtype}: {reason}"
-            ) from error
         n = len(batch)
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != n:
             shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
@@ -146,11 +141,12 @@ class Evaluator:
         for start in range(0, len(chosen), size):
             part = slice(start, start + size)
             targets = chosen.targets[part]
-            logits = self._model(chosen.inputs[part])
-            values.loss[part] = self._loss(logits, targets)
+            with users_code(f"the model or its loss on {chosen.name.replace('_', ' ')}"):
+                logits = self._model(chosen.inputs[part])
+                values.loss[part] = self._loss(logits, targets)
             if values.margin is not None:
                 values.margin[part] = margin(logits, targets)
 
     def _seed_mask(self) -> None:
         if self._mask_seed is not None:
-            torch.manual_seed(self._mask_seed)
+            seed_torch(self._mask_seed)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from landscape import randomness
-from landscape.data import Data
+from landscape.data import Data, TensorData
 from landscape.errors import InvalidValueError
 
 _STREAM = 1  # apart from the streams of training
@@ -115,5 +115,8 @@ def validation(data: Data, samples: int | None, batch_norm: str) -> EvaluationSe
     """The validation set: whole, or its first ``samples``."""
     check_validation(len(data), samples)
     indices = torch.arange(len(data) if samples is None else samples)
-    inputs, targets = data.take(indices)
+    if isinstance(data, TensorData):
+        inputs, targets = data.head(len(indices))
+    else:
+        inputs, targets = data.take(indices)
     return EvaluationSet("validation", "validation", batch_norm, indices, inputs, targets)

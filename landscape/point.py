@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape import randomness
+from landscape.interrupts import interrupts_held
 
 
 class Point:
@@ -21,13 +22,15 @@ class Point:
     def __init__(self, model: nn.Module) -> None:
         self._live = {name: p.detach() for name, p in model.named_parameters()}
         self.parameters = {name: p.clone() for name, p in self._live.items()}
-        self._owners = [
-            (module, name, buffer)
-            for module in model.modules()
-            for name, buffer in module._buffers.items()
-            if buffer is not None
+        self._owners = [(module, dict(module._buffers)) for module in model.modules()]
+        self._live_buffers = [
+            buffer
+            for _, buffers in self._owners
+            for buffer in buffers.values()
+            # An expanded one cannot be written to, by a forward pass neither.
+            if buffer is not None and not _overlaps(buffer)
         ]
-        self._buffers = [buffer.detach().clone() for *_, buffer in self._owners]
+        self._buffers = [buffer.detach().clone() for buffer in self._live_buffers]
 
     def shifted(self, parameters: Mapping[str, Tensor]) -> "Point":
         """A point of the same model and buffers with other ``parameters``."""
@@ -49,15 +52,26 @@ class Point:
     @torch.no_grad()
     def reset_buffers(self) -> None:
         """Put every buffer back, its values and the very tensor."""
-        for module, name, buffer in self._owners:
-            if module._buffers.get(name) is not buffer:
-                module._buffers[name] = buffer
-        _copy([buffer for *_, buffer in self._owners], self._buffers)
+        for module, buffers in self._owners:
+            if not _same(module._buffers, buffers):
+                module._buffers.clear()
+                module._buffers.update(buffers)
+        _copy(self._live_buffers, self._buffers)
 
     def restore(self) -> None:
         """Put the model back to this point, bit for bit."""
         self.move({}, 0)
         self.reset_buffers()
+
+
+def _same(first: Mapping[str, Tensor | None], second: Mapping[str, Tensor | None]) -> bool:
+    """Whether both hold the very same tensors under the same names."""
+    return first.keys() == second.keys() and all(first[n] is second[n] for n in first)
+
+
+def _overlaps(tensor: Tensor) -> bool:
+    pairs = zip(tensor.stride(), tensor.shape, strict=True)
+    return any(stride == 0 and size > 1 for stride, size in pairs)
 
 
 def _copy(targets: list[Tensor], sources: list[Tensor]) -> None:
@@ -77,6 +91,11 @@ def preserved(model: nn.Module) -> Iterator[Point]:
         try:
             yield point
         finally:
-            point.restore()
-            for module, training in modes:
-                module.training = training
+            with interrupts_held() as interrupts:
+                try:
+                    point.restore()
+                finally:
+                    for module, training in modes:
+                        module.training = training
+    if interrupts:
+        raise KeyboardInterrupt

@@ -109,6 +109,10 @@ class Prober:
         samples, per-sample ``loss`` and ``margin`` below ``per_sample/<evaluation set>``.
         ``advance`` is called once a point.
         """
+        if isinstance(model, torch.jit.ScriptModule):
+            raise InvalidValueError("the model is a ScriptModule; give the module it came from")
+        if next(model.parameters(), None) is None:
+            raise InvalidValueError("the model has no parameters, so there is nothing to move")
         with torch.no_grad(), preserved(model) as point:
             model.train(self.settings.dropout)
             draws = [
@@ -202,26 +206,29 @@ def after_step(
 ) -> dict[str, Tensor]:
     """Parameters one optimizer step after the point at which the gradient was taken.
 
-    The step is taken by a copy of model and optimizer; without an optimizer, it is plain SGD's,
-    θ − learning rate · ∇L.
+    The step is taken by a copy of parameters and optimizer; without an optimizer, it is that of
+    plain SGD, θ − learning rate · ∇L.
 
     Raises :class:`InvalidValueError` where there is no optimizer and no learning rate, or where
     the optimizer needs more than a gradient.
     """
+    scale = direction.gradient_norm if direction.name == "normalised-gradient" else 1.0
+    gradients = {name: tangent * -scale for name, tangent in direction.tangent.items()}
+    parameters = {name: p.detach() for name, p in model.named_parameters()}
     if optimizer is None:
         if not isfinite(learning_rate):
             raise InvalidValueError(
                 "origin 'after-step' needs to know the step: give an optimizer or a learning rate"
             )
-        twin, stepper = copy.deepcopy(model), None
-    else:
-        twin, stepper = copy.deepcopy((model, optimizer))
-    parameters = dict(twin.named_parameters())
-    scale = direction.gradient_norm if direction.name == "normalised-gradient" else 1
-    for name, tangent in direction.tangent.items():
-        parameters[name].grad = tangent * -scale
-    if stepper is None:
-        stepper = torch.optim.SGD(twin.parameters(), lr=learning_rate)
+        # θ − learning rate · ∇L
+        steps = {
+            n: p - learning_rate * gradients[n] for n, p in parameters.items() if n in gradients
+        }
+        return {name: steps.get(name, p.clone()) for name, p in parameters.items()}
+    named = dict(model.named_parameters())
+    twins, stepper = copy.deepcopy((named, optimizer))
+    for name, gradient in gradients.items():
+        twins[name].grad = gradient
     try:
         # The class's own step: a scheduler's wrapper would step the original.
         type(stepper).step(stepper)
@@ -230,4 +237,4 @@ def after_step(
             f"origin 'after-step' cannot take a step of {type(stepper).__name__}, which needs a "
             "closure; choose 'before-step'"
         ) from error
-    return {name: p.detach() for name, p in parameters.items()}
+    return {name: p.detach() for name, p in twins.items()}

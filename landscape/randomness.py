@@ -33,7 +33,16 @@ def seed_everything(*key: int) -> None:
     seed = derive(*key)
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 -- a user's transform may draw from it
-    torch.manual_seed(seed)
+    seed_torch(seed)
+
+
+def seed_torch(seed: int) -> None:
+    """Seed torch's global generators, and queue nothing for a GPU that is not in use yet."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(seed)
 
 
 def derive(*key: int) -> int:

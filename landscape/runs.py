@@ -99,6 +99,7 @@ def train(
     run = Run(out)
     training = Training(task, settings, device)
     record = {"task": task.name, **(source or {}), **asdict(settings)}
+    training.check()
     finished = _open_run(run, record, training)
     writer: store.Writer | None = None
     if run.history.exists():
@@ -107,10 +108,12 @@ def train(
     with progress(f"training {task.name}", training.steps) as advance:
         for _ in range(training.iteration):
             advance()
+        written = True
         try:
             for event in training.run(advance):
-                # Ctrl-C waits here: an event is written whole or comes again.
+                # Ctrl-C waits here; a second one leaves the last epoch to be trained again.
                 with interrupts_held() as interrupts:
+                    written = False
                     if isinstance(event, Checkpoint):
                         name = f"iteration-{event.iteration:07d}.pt"
                         checkpoints.write(run.checkpoints / name, replace(event, run=record))
@@ -118,19 +121,21 @@ def train(
                         writer = writer or _history(run, event, settings, record, training)
                         writer.write(_history_row(event))
                         checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
+                    written = True
                 if interrupts:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
-            checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
+            if written and training.whole:
+                checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
             raise
     return training
 
 
 def _open_run(run: Run, record: Mapping[str, Any], training: Training) -> int:
     """Put ``training`` where the run in the folder stopped; returns its finished epochs."""
-    if not run.folder.exists() or not any(run.folder.iterdir()):
+    temporary = run.record.with_suffix(".tmp")
+    if not run.folder.exists() or not set(run.folder.iterdir()) - {temporary}:
         run.folder.mkdir(parents=True, exist_ok=True)
-        temporary = run.record.with_suffix(".tmp")
         temporary.write_text(json.dumps(record, indent=2) + "\n")
         temporary.replace(run.record)
         return 0

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -122,9 +123,9 @@ class ProbeSettings:
             "chunk": 1,
         }.items():
             value = getattr(self, name)
-            if value is not None and value < least:
+            if value is not None and (not isinstance(value, Integral) or value < least):
                 raise InvalidValueError(
-                    f"{name.replace('_', ' ')} is {value}; choose at least {least}"
+                    f"{name.replace('_', ' ')} is {value}; choose an integer of at least {least}"
                 )
         if not self.slope_factors or not all(map(math.isfinite, self.slope_factors)):
             raise InvalidValueError(
@@ -157,6 +158,7 @@ def _one_of(what: str, name: str, allowed: Sequence[str]) -> None:
 
 def _chosen(what: str, names: Sequence[str], allowed: Any) -> tuple[str, ...]:
     """``names``, checked and in the order of ``allowed``."""
+    names = [names] if isinstance(names, str) else names
     for name in names:
         _one_of(what, name, tuple(allowed))
     if not names:

@@ -5,6 +5,7 @@ every array. A row counts as finished by a mark, written last. A new store is bu
 temporary name and renamed, so that there is never half of one. The store knows no model.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -107,8 +108,10 @@ def create(
     """
     if path.exists():
         raise StoreError(f"{path} exists already")
-    temporary = path.with_name(f".{path.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)  # a killed process leaves it behind
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        if not _alive(leftover.suffixes[-2][1:]):
+            shutil.rmtree(leftover, ignore_errors=True)
     try:
         with _writing(path):
             for node in row.subtree:
@@ -135,6 +138,17 @@ def create(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Writer(path)
+
+
+def _alive(process: str) -> bool:
+    """Whether the process of that number still runs, and may still use what it is building."""
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def resume(path: Path) -> Writer:

@@ -1,9 +1,11 @@
 """Probe checkpoints into a store, and the demo: what the command line asks for."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,20 +43,24 @@ def probe(
     """
     with randomness.preserved():
         model = task.model().to(device)
-    found = _survey(model, paths)
+    found, run = _survey(model, paths)
     prober = Prober(task.train, task.validation, settings, loss=task.loss, device=device)
-    wanted = {
+    wanted: dict[str, Any] = {
         "task": task.name,
         "training_samples": len(task.train),
         "device": torch.device(device).type,
         "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
         "settings": prober.settings.as_dict(),
     }
+    if settings.origin == "after-step" and not np.isnan(learning_rate):
+        wanted["learning_rate"] = learning_rate
     writer: store.Writer | None = None
     digests: dict[str, str] = {}
     if out.exists():
         writer = store.resume(out)
         store.require_same(writer, wanted)
+        if run and writer.attributes.get("run"):
+            store.require_same(writer, {"run": run})
         digests = _digests_there(writer)
         for iteration, (path, digest) in found.items():
             if digests.get(str(iteration), digest) != digest:
@@ -79,7 +85,6 @@ def probe(
                 advance=advance,
             )
             if writer is None:
-                run = checkpoint.run or {}
                 writer = store.create(
                     out,
                     slice_,
@@ -96,9 +101,15 @@ def probe(
     return len(todo)
 
 
-def _survey(model: torch.nn.Module, paths: Sequence[Path]) -> dict[int, tuple[Path, str]]:
-    """Iteration -> (file, digest), ascending; every file is read, so that none fails later."""
+def _survey(
+    model: torch.nn.Module, paths: Sequence[Path]
+) -> tuple[dict[int, tuple[Path, str]], dict[str, Any]]:
+    """Iteration -> (file, digest), ascending, and the run that the files belong to ({} if none).
+
+    Every file is read, so that none fails later.
+    """
     found: dict[int, tuple[Path, str]] = {}
+    run: dict[str, Any] = {}
     for path in checkpoints.find(paths):
         checkpoint = checkpoints.read(path)
         checkpoints.load_into(model, checkpoint, path)
@@ -107,8 +118,11 @@ def _survey(model: torch.nn.Module, paths: Sequence[Path]) -> dict[int, tuple[Pa
                 f"{found[checkpoint.iteration][0]} and {path} are both at iteration "
                 f"{checkpoint.iteration}; let each file's name end in its own"
             )
+        if run and checkpoint.run and checkpoint.run != run:
+            raise InvalidValueError(f"{path} belongs to another run than the files before it")
+        run = run or checkpoint.run or {}
         found[checkpoint.iteration] = path, checkpoint.digest
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items())), run
 
 
 def _digests_there(writer: store.Writer) -> dict[str, str]:
@@ -159,6 +173,8 @@ def task_of(
             f"{paths[0]} does not say which task it belongs to; give --task, a built-in one or "
             "your own as my_module:my_task"
         )
+    if spec is None and run.get("folder") and run["folder"] not in sys.path:
+        sys.path.insert(0, run["folder"])  # where the user's module was found in training
     if data is None and run.get("data"):
         data = Path(run["data"])
     task = load_task(name, data=data, download=download)

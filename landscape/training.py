@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from landscape import randomness
 from landscape.checkpoints import Checkpoint, load_into
-from landscape.data import Data
-from landscape.errors import CheckpointError, InvalidValueError
+from landscape.data import Data, TensorData
+from landscape.errors import CheckpointError, InvalidValueError, users_code
 from landscape.interrupts import interrupts_held
 from landscape.metrics import correct, margin
 from landscape.optimizers.named import build
+from landscape.point import preserved
 from landscape.progress import Advance
 from landscape.tasks.losses import SampleLoss
 from landscape.tasks.task import Task
@@ -85,7 +86,7 @@ class Training:
         self.checkpoint_iterations = checkpoint_iterations(
             samples, settings.batch_size, settings.epochs, settings.checkpoints
         )
-        with randomness.seeded(INITIALISATION, settings.seed):
+        with users_code("making the model"), randomness.seeded(INITIALISATION, settings.seed):
             self.model: nn.Module = task.model().to(self.device)
         self.optimizer = build(
             settings.optimizer,
@@ -123,6 +124,39 @@ class Training:
             if self.iteration == self.steps:
                 return
             self._advance(advance)
+
+    @property
+    def whole(self) -> bool:
+        """False where an error cut an update off, so that there is no point to keep."""
+        return not self._cut_off
+
+    def check(self) -> None:
+        """Refuse, before anything is trained, data that the model or its loss cannot take.
+
+        Raises :class:`InvalidValueError`; leaves the model and the generators as they are.
+        """
+        with torch.no_grad(), preserved(self.model):
+            self.model.eval()
+            for what, data in (("training", self._train), ("validation", self._validation)):
+                inputs, targets = data.take(torch.arange(min(len(data), self.settings.batch_size)))
+                shape = tuple(inputs.shape)
+                with users_code(f"the model on {what} data of shape {shape}, {inputs.dtype},"):
+                    logits = self.model(inputs)
+                if not isinstance(logits, Tensor) or logits.shape[:-1] != targets.shape:
+                    found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits)
+                    raise InvalidValueError(
+                        f"the model's output has shape {found}; logits of shape "
+                        f"({len(targets)}, classes) are needed"
+                    )
+                everything = data.targets if isinstance(data, TensorData) else targets
+                low, high = int(everything.min()), int(everything.max())
+                if low < 0 or high >= logits.shape[1]:
+                    raise InvalidValueError(
+                        f"the {what} labels run from {low} to {high}; the model has "
+                        f"{logits.shape[1]} outputs, so 0 to {logits.shape[1] - 1} are allowed"
+                    )
+                with users_code("the loss"):
+                    self._loss(logits, targets)
 
     def checkpoint(self) -> Checkpoint:
         """The run at this moment, on the CPU and apart from it: to be probed or continued.
@@ -197,7 +231,7 @@ class Training:
         ).to(self.device)
         self.model.train()
         losses: list[Tensor] = []
-        with self._own_turn(), interrupts_held() as interrupts:
+        with users_code("training"), self._own_turn(), interrupts_held() as interrupts:
             self._cut_off = True
             while self.iteration < end and not interrupts:
                 losses.append(self._step(order))
@@ -233,7 +267,7 @@ class Training:
         return torch.as_tensor(loss).detach()
 
     def _finish_epoch(self) -> EpochRecord:
-        with self._own_turn():
+        with users_code("validation"), self._own_turn():
             validation_loss, validation_accuracy = validate(
                 self.model, self._validation, self._loss
             )

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot
 import pytest
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -19,6 +19,7 @@ def test_block(language, code, tmp_path, monkeypatch):
     if language == "python":
         matplotlib.use("Agg")
         exec(compile(code, "README.md", "exec"), {})
+        matplotlib.pyplot.close("all")
         return
     scripts = str(Path(sys.executable).parent)
     environment = {

@@ -31,6 +31,13 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as stop:
             typer.echo("stopped; the same command goes on from here", err=True)
             raise typer.Exit(130) from stop
+        except Exception as error:
+            # A usage error, whichever click typer brings; without arguments it is the help.
+            message = getattr(error, "format_message", None)
+            if message is None or type(error).__name__ == "NoArgsIsHelpError":
+                raise
+            _say(f"{message()} (landscape --help tells more)")
+            raise typer.Exit(2) from error
 
 
 def _say(message: str) -> None:
@@ -75,4 +82,8 @@ app.add_typer(tasks.app, name="tasks")
 
 def main() -> None:
     """The console script."""
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:  # before a command could say what it has kept
+        typer.echo("stopped", err=True)
+        sys.exit(130)

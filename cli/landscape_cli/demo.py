@@ -16,7 +16,7 @@ def demo(
     device: options.Device = "cpu",
 ) -> None:
     """Train, probe and plot on handwritten digits, in less than a minute and with no download."""
-    import matplotlib
+    import matplotlib.pyplot
 
     matplotlib.use("Agg")
     import torch
@@ -30,6 +30,7 @@ def demo(
     dataset = store.open_(result.store)
     for figure in FIGURES.values():
         plots.save(figure.load()(dataset), out / f"{figure.name}.png")
+        matplotlib.pyplot.close("all")
     typer.echo(f"Trained {result.task} to a validation accuracy of {result.accuracy:.1%}.")
     typer.echo(result.summary)
     typer.echo(f"run:      {result.run}")

@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Draw a figure from a store.")
 OPTIONS: dict[str, Any] = {
     "checkpoint": Annotated[
         list[int] | None,
-        typer.Option(help="Iteration to show; may be repeated.  [default: a sensible choice]"),
+        typer.Option(help="Iteration to show; may be repeated.", show_default="a sensible choice"),
     ],
     "metric": Annotated[
         str | None, typer.Option(help="accuracy, loss, smooth-accuracy or another in the store.")
@@ -24,7 +24,7 @@ OPTIONS: dict[str, Any] = {
         str | None, typer.Option("--set", help="Evaluation set to show, as in same-batch.")
     ],
     "slope_factor": Annotated[
-        float | None, typer.Option(help="Of smooth accuracy.  [default: the nearest to 1]")
+        float | None, typer.Option(help="Of smooth accuracy.", show_default="the nearest to 1")
     ],
     "against": Annotated[
         str | None, typer.Option(help="step-size, or distance: step size times gradient norm.")
@@ -37,7 +37,7 @@ OPTIONS: dict[str, Any] = {
 
 def _command(figure: Figure) -> Callable[..., None]:
     def command(store: Path, output: Path | None, **options: Any) -> None:
-        import matplotlib
+        import matplotlib.pyplot
 
         matplotlib.use("Agg")
         from landscape import plots
@@ -49,13 +49,18 @@ def _command(figure: Figure) -> Callable[..., None]:
                 chosen[name] = chosen[name].replace("-", "_")
         path = output or Path(f"{figure.name}.png")
         drawn = figure.load()(open_(store), **chosen)
-        typer.echo(f"figure: {plots.save(drawn, path)}")
+        try:
+            typer.echo(f"figure: {plots.save(drawn, path)}")
+        finally:
+            matplotlib.pyplot.close("all")
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     store = Annotated[Path, typer.Argument(help="Store that landscape probe made.")]
     output = Annotated[
         Path | None,
-        typer.Option("--output", "-o", help=f".png, .pdf or .svg.  [default: {figure.name}.png]"),
+        typer.Option(
+            "--output", "-o", help=".png, .pdf or .svg.", show_default=f"{figure.name}.png"
+        ),
     ]
     parameters = [
         inspect.Parameter("store", keyword, annotation=store),

@@ -23,19 +23,20 @@ def probe(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="Task the checkpoints belong to.  [default: that of the run]"),
+        typer.Option(help="Task the checkpoints belong to.", show_default="that of the run"),
     ] = None,
     store: Annotated[
         Path | None,
         typer.Option(
             "--store",
             metavar="STORE",
-            help="Where the slices go.  [default: landscape.zarr, in the run's folder if one]",
+            help="Where the slices go.",
+            show_default="landscape.zarr, in the run's folder if one",
         ),
     ] = None,
     step_sizes: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="As in -1,0,0.1.  [default: the thirteen published]"),
+        typer.Option(metavar="LIST", help="As in -1,0,0.1.", show_default="the thirteen published"),
     ] = None,
     points: Annotated[
         int | None, typer.Option(help="Instead of a list: so many step sizes, an odd number.")
@@ -57,19 +58,21 @@ def probe(
         str | None,
         typer.Option(
             metavar="LIST",
-            help="Of same-batch, other-batch, big-batch, validation.  [default: all]",
+            help="Of same-batch, other-batch, big-batch, validation.",
+            show_default="all",
         ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Samples of the gradient's batch.  [default: that of the training]"),
+        typer.Option(help="Samples of the gradient's batch.", show_default="that of the training"),
     ] = None,
     other_batches: Annotated[int, typer.Option(help="Number of other batches.")] = 2,
     big_batch: Annotated[
-        int | None, typer.Option(help="Samples of the big batch.  [default: 1000, or all if fewer]")
+        int | None,
+        typer.Option(help="Samples of the big batch.", show_default="1000, or all if fewer"),
     ] = None,
     validation_samples: Annotated[
-        int | None, typer.Option(help="The first so many.  [default: all]")
+        int | None, typer.Option(help="The first so many.", show_default="all")
     ] = None,
     batch_norm: Annotated[
         list[str] | None,
@@ -85,8 +88,8 @@ def probe(
         str | None,
         typer.Option(
             metavar="LIST",
-            help="Of loss, accuracy, smooth-accuracy, focal-loss, sigmoidal-loss, "
-            "zero-one-loss.  [default: the first three]",
+            help="Of loss, accuracy, smooth-accuracy, focal-loss, sigmoidal-loss, zero-one-loss.",
+            show_default="the first three",
         ),
     ] = None,
     slope_factors: Annotated[str, typer.Option(metavar="LIST", help="Of smooth accuracy.")] = "1",

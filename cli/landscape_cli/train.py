@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from landscape.tasks.registry import BUILTIN
 from landscape_cli import options
 
 
@@ -20,7 +21,7 @@ def train(
         str, typer.Option(help="sgd, or any optimizer of torch.optim by name.")
     ] = "sgd",
     lr: Annotated[
-        float | None, typer.Option("--lr", help="Learning rate.  [default: the task's]")
+        float | None, typer.Option("--lr", help="Learning rate.", show_default="the task's")
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -29,10 +30,10 @@ def train(
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the data.  [default: the task's]")
+        int | None, typer.Option(help="Passes over the data.", show_default="the task's")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Samples a batch.  [default: the task's]")
+        int | None, typer.Option(help="Samples a batch.", show_default="the task's")
     ] = None,
     checkpoints: Annotated[int, typer.Option(help="How many iterations are kept to probe.")] = 10,
     seed: options.Seed = 0,
@@ -62,7 +63,9 @@ def train(
         seed=seed,
         **{name: value for name, value in chosen.items() if value is not None},
     )
-    source = {"task": task, "data": None if data is None else str(data.resolve())}
+    source = {"task": _absolute(task), "folder": str(Path.cwd())} if ":" in task else {"task": task}
+    if task in BUILTIN and BUILTIN[task].needs_data:
+        source["data"] = str((data or Path("data")).resolve())
     training = runs.train(loaded, settings, out, source=source, device=where, progress=bars)
     history = open_(runs.Run(out).history)
     accuracy = history.validation_accuracy.values
@@ -72,3 +75,9 @@ def train(
     )
     typer.echo(f"run: {out}")
     typer.echo(f"next: landscape probe --checkpoint {out}")
+
+
+def _absolute(task: str) -> str:
+    """``file.py:task`` with the file's full path, so that it is found from anywhere."""
+    where, _, name = task.rpartition(":")
+    return f"{Path(where).resolve()}:{name}" if where.endswith(".py") else task

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from landscape.errors import InvalidValueError, MissingFileError, unknown
+from landscape.errors import InvalidValueError, LandscapeError, MissingFileError, unknown
 from landscape.tasks.registry import BUILTIN
 from landscape.tasks.task import Task, as_task
 
@@ -53,6 +53,12 @@ def _parts(spec: str) -> tuple[ModuleType, str]:
         ) from error
     except ImportError as error:
         raise InvalidValueError(f"task {spec!r} cannot be imported: {error}") from error
+    except LandscapeError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InvalidValueError(
+            f"task {spec!r} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _import_module(name: str) -> ModuleType:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from landscape.data import Data, TensorData, as_data
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, unknown, users_code
 from landscape.metrics import cross_entropy
 from landscape.tasks.losses import SampleLoss, sample_loss
 
@@ -76,7 +76,9 @@ def as_task(source: Any, name: str) -> Task:
     if callable(source) and (isinstance(source, type) or not members):
         if not _takes(source, 0):
             raise InvalidValueError(f"task {name!r} needs arguments; it must be callable with none")
-        return as_task(source(), name)
+        with users_code(f"task {name!r}"):
+            made = source()
+        return as_task(made, name)
     missing = [member for member in REQUIRED if member not in members]
     if missing:
         raise InvalidValueError(
@@ -119,7 +121,8 @@ def _factory(model: Any) -> Callable[[], nn.Module]:
         )
 
     def fresh() -> nn.Module:
-        made = function()
+        with users_code("model()"):
+            made = function()
         if not isinstance(made, nn.Module):
             raise InvalidValueError(f"model() gives a {type(made).__name__}, not a torch module")
         return made
