@@ -1,0 +1,90 @@
+"""Line-search optimizers: SGD whose step size is searched on each batch.
+
+The direction is always −∇L of the loss; what is searched along it (loss, accuracy, smooth
+accuracy) is what sets the four apart. In ``optimizer.step(closure)`` the closure runs the model
+on the batch and returns ``(logits, targets)``, (N, C) and (N,), without a backward pass; it is
+called once for the gradient and once for every further point that is looked at.
+
+**The step size** lives in ``lr`` of the parameter groups, one for all of them: loggers read it
+there, and what a scheduler writes to the first group is where the next search starts from.
+
+**Passes.** h(0) is taken from the forward pass of the gradient, h(ε) once a step. The host waits
+for the device once before the first trial and once a trial.
+
+**Side effects** are those of one forward and one backward pass. Every evaluation of a step starts
+from the random state that the first one started from (one dropout mask for all), and the
+generators of the CPU and of the parameters' devices end where the first one left them. While
+trials run, a hook on all modules takes the running statistics away from the normalisation layers
+that are in train mode; it needs to know no model and reaches layers that only the closure knows.
+Other buffers that a forward pass moves are moved by every pass.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from landscape.metrics import SampleLoss, correct, margin
+from landscape.optimizers.base import COUNTS, LineSearch, Slope
+
+__all__ = ["COUNTS", "AccuracySLS", "LineSearch", "LossSLS", "SGDArmijo", "SmoothAccuracySLS"]
+
+
+class LossSLS(LineSearch):
+    """l-SLS: the step size is searched on the loss (Algorithm 3, Eqs. 26 and 29).
+
+    The slope is ‖∇L‖² by autograd, or, as published, a finite difference of it.
+    """
+
+    better = "lower"
+    slopes: ClassVar[tuple[Slope, ...]] = ("autograd", "finite-difference")
+
+    def _own_metric(self) -> SampleLoss:
+        return self._loss
+
+
+class SGDArmijo(LossSLS):
+    """SGD with Armijo line search on the loss, with the exact ‖∇L‖² (Algorithm 1, Eq. 23)."""
+
+    slopes = ("autograd",)
+    n = None
+
+
+class AccuracySLS(LineSearch):
+    """a-SLS: searched on the accuracy (Eqs. 27 and 29), which moves in steps of 1/N.
+
+    Within ε it moves by whole samples or, on most batches, not at all. The slope is 0 there, and
+    on the others so steep that only step sizes up to about ε/c pass: the step size diminishes,
+    as published. The robust preset merely spares the searches where the slope is 0.
+    """
+
+    better = "higher"
+    slopes = ("finite-difference",)
+
+    def _own_metric(self) -> SampleLoss:
+        return _accuracy
+
+
+class SmoothAccuracySLS(LineSearch):
+    """sa-SLS: searched on the smooth accuracy, the mean of σ(slope factor · margin) (Eq. 30)."""
+
+    better = "higher"
+    slopes = ("finite-difference", "autograd")
+    sloped = True
+
+    def _own_metric(self) -> SampleLoss:
+        return self._smooth_accuracy
+
+    def _smooth_accuracy(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Algorithm 5 in the fewest kernels, since it is a good part of a small model's step."""
+        label = targets.unsqueeze(1)
+        # δ = π_label − max π_other with π = softmax(logits); σ(s · δ)
+        probability = logits.softmax(1)
+        other = probability.scatter(1, label, 0.0).amax(1, keepdim=True)
+        delta = probability.gather(1, label) - other
+        return torch.sigmoid(delta * self.param_groups[0]["slope_factor"]).squeeze(1)
+
+
+def _accuracy(logits: Tensor, targets: Tensor) -> Tensor:
+    values: Tensor = correct(margin(logits, targets))
+    return values
