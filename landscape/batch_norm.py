@@ -57,5 +57,6 @@ class BatchNorm:
     def _switch(self, *, training: bool, track: bool) -> None:
         for layer in self._layers:
             layer.training = training
-            # Without tracking, torch hands the running statistics to no kernel.
+            # Without tracking, batch norm hands its running statistics to no kernel. (Instance
+            # norm moves them all the same; they are buffers, and the point resets them.)
             layer.track_running_stats = track and layer.running_mean is not None

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from landscape import checks
 from landscape.batch_norm import BatchNorm
 from landscape.directions import Direction, DirectionFunction
-from landscape.errors import DeterminismError, InvalidValueError, users_code
+from landscape.errors import DeterminismError, users_code
 from landscape.evaluation_sets import EvaluationSet
 from landscape.metrics import SampleLoss, margin
 from landscape.point import Point
@@ -73,19 +74,17 @@ class Evaluator:
 
     def measure(self, sets: Sequence[EvaluationSet], values: Sequence[Values]) -> None:
         """Write loss and margin of every sample of each set into ``values``, (N,) each."""
-        pairs = list(zip(sets, values, strict=True))
-        for policy in dict.fromkeys(s.batch_norm for s in sets):
-            self._prepare(policy)
-            for chosen, room in pairs:
-                if chosen.batch_norm == policy:
-                    if self._mask_seed is not None:  # training mode may move other buffers
-                        self._prepare(policy)
-                    self._forward(chosen, room)
+        prepared = None
+        for chosen, room in zip(sets, values, strict=True):
+            # Training mode may draw masks and move other buffers: there, each set starts afresh.
+            if chosen.batch_norm != prepared or self._mask_seed is not None:
+                self._prepare(chosen.batch_norm)
+                prepared = chosen.batch_norm
+            self._forward(chosen, room)
 
     def direction(self, function: DirectionFunction, batch: EvaluationSet) -> Direction:
         """The direction at the present position, with batch statistics, as training has it."""
         self._prepare("batch")
-        self._seed_mask()
         with users_code("the gradient of the loss"):
             return function(self._model, batch.inputs, batch.targets, self._loss)
 
@@ -98,12 +97,7 @@ class Evaluator:
         """
         classes = self._classes(batch)
         for chosen in (batch, *sets):
-            low, high = (int(t) for t in chosen.targets.aminmax())
-            if low < 0 or high >= classes:
-                raise InvalidValueError(
-                    f"the labels of {chosen.name.replace('_', ' ')} run from {low} to {high}; "
-                    f"the model has {classes} outputs, so 0 to {classes - 1} are allowed"
-                )
+            checks.labels(chosen.targets, classes, chosen.name.replace("_", " "))
         twice = self.room(batch, 2)
         for i in range(2):
             self.measure([batch], [twice.at(i)])
@@ -117,27 +111,21 @@ class Evaluator:
 
     def _classes(self, batch: EvaluationSet) -> int:
         self._prepare(batch.batch_norm)
-        self._seed_mask()
         given = f"{tuple(batch.inputs.shape)} and type {batch.inputs.dtype}"
         with users_code(f"the model on a batch of shape {given}"):
             logits = self._model(batch.inputs)
-        n = len(batch)
-        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != n:
-            shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise InvalidValueError(
-                f"the model's output has shape {shape}; logits of shape ({n}, classes) are needed"
-            )
-        return logits.shape[1]
+        return checks.classes(logits, len(batch))
 
     def _prepare(self, policy: str) -> None:
+        """Start a pass: the point's buffers, the policy's statistics, the mask's seed."""
         self._point.reset_buffers()
         self._seed_mask()
         self._batch_norm.use(policy, self._recalibration)
+        self._seed_mask()
 
     def _forward(self, chosen: EvaluationSet, values: Values) -> None:
         whole = self._batch_norm.mixes_samples(chosen.batch_norm)
         size = len(chosen) if whole else self._chunk
-        self._seed_mask()
         for start in range(0, len(chosen), size):
             part = slice(start, start + size)
             targets = chosen.targets[part]

@@ -214,18 +214,17 @@ def after_step(
     """
     scale = direction.gradient_norm if direction.name == "normalised-gradient" else 1.0
     gradients = {name: tangent * -scale for name, tangent in direction.tangent.items()}
-    parameters = {name: p.detach() for name, p in model.named_parameters()}
+    named = dict(model.named_parameters())
     if optimizer is None:
         if not isfinite(learning_rate):
             raise InvalidValueError(
                 "origin 'after-step' needs to know the step: give an optimizer or a learning rate"
             )
         # θ − learning rate · ∇L
-        steps = {
-            n: p - learning_rate * gradients[n] for n, p in parameters.items() if n in gradients
+        return {
+            name: p - learning_rate * gradients[name] if name in gradients else p.clone()
+            for name, p in named.items()
         }
-        return {name: steps.get(name, p.clone()) for name, p in parameters.items()}
-    named = dict(model.named_parameters())
     twins, stepper = copy.deepcopy((named, optimizer))
     for name, gradient in gradients.items():
         twins[name].grad = gradient

@@ -17,7 +17,7 @@ from landscape.optimizers import named
 from landscape.probing import Prober
 from landscape.progress import Progress, silent
 from landscape.runs import Run, train, versions
-from landscape.settings import ProbeSettings, spaced
+from landscape.settings import STEP_SIZES, ProbeSettings, spaced
 from landscape.tasks import Task, load_task
 from landscape.training import TrainingSettings
 
@@ -215,7 +215,13 @@ def demo(
         task,
         [run],
         slices,
-        ProbeSettings(step_sizes=spaced(21, 2.0), batch_size=task.batch_size, draws=10, seed=seed),
+        ProbeSettings(
+            # Wide enough for the peak, and fine enough around 0 for the steps of accuracy.
+            step_sizes=sorted({*STEP_SIZES, *spaced(11, 2.0)}),
+            batch_size=task.batch_size,
+            draws=10,
+            seed=seed,
+        ),
         device=device,
         progress=progress,
     )

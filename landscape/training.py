@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from landscape import randomness
+from landscape import checks, randomness
 from landscape.checkpoints import Checkpoint, load_into
 from landscape.data import Data, TensorData
 from landscape.errors import CheckpointError, InvalidValueError, users_code
@@ -142,19 +142,9 @@ class Training:
                 shape = tuple(inputs.shape)
                 with users_code(f"the model on {what} data of shape {shape}, {inputs.dtype},"):
                     logits = self.model(inputs)
-                if not isinstance(logits, Tensor) or logits.shape[:-1] != targets.shape:
-                    found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits)
-                    raise InvalidValueError(
-                        f"the model's output has shape {found}; logits of shape "
-                        f"({len(targets)}, classes) are needed"
-                    )
+                classes = checks.classes(logits, len(targets))
                 everything = data.targets if isinstance(data, TensorData) else targets
-                low, high = int(everything.min()), int(everything.max())
-                if low < 0 or high >= logits.shape[1]:
-                    raise InvalidValueError(
-                        f"the {what} labels run from {low} to {high}; the model has "
-                        f"{logits.shape[1]} outputs, so 0 to {logits.shape[1] - 1} are allowed"
-                    )
+                checks.labels(everything, classes, f"{what} data")
                 with users_code("the loss"):
                     self._loss(logits, targets)
 

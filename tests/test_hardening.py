@@ -137,9 +137,12 @@ LABELS = torch.arange(100) % 3
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ({"train": (torch.randn(100, 5), LABELS + 5)}, "training labels run from 5 to 7"),
-        ({"train": (torch.randn(100, 5), LABELS - 1)}, "training labels run from -1 to 1"),
-        ({"validation": (torch.randn(100, 5), LABELS + 1)}, "validation labels run from 1 to 3"),
+        ({"train": (torch.randn(100, 5), LABELS + 5)}, "labels of training data run from 5 to 7"),
+        ({"train": (torch.randn(100, 5), LABELS - 1)}, "labels of training data run from -1 to 1"),
+        (
+            {"validation": (torch.randn(100, 5), LABELS + 1)},
+            "labels of validation data run from 1 to 3",
+        ),
         ({"train": (torch.zeros(100, 5, dtype=torch.uint8), LABELS)}, "uint8, fails"),
         ({"validation": (torch.randn(100, 4), LABELS)}, "the model on validation data"),
         ({"model": lambda: nn.Unflatten(1, (5, 1))}, "optimizer|output has shape|sgd"),
