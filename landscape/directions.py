@@ -1,6 +1,6 @@
 """Directions in parameter space along which a slice is taken. Positive step sizes descend."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -42,11 +42,18 @@ def gradient(model: nn.Module, inputs: Tensor, targets: Tensor, loss: SampleLoss
         gradients = torch.autograd.grad(
             mean, list(parameters.values()), allow_unused=True, materialize_grads=True
         )
-    # ‖∇L‖² = Σ ‖∂L/∂θ_i‖²
-    norms = [torch.linalg.vector_norm(g, dtype=torch.float64) for g in gradients]
-    norm = torch.linalg.vector_norm(torch.stack([n.cpu() for n in norms]))
     torch._foreach_neg_(gradients)
-    return Direction("gradient", dict(zip(parameters, gradients, strict=True)), float(norm))
+    return Direction("gradient", dict(zip(parameters, gradients, strict=True)), _norm(gradients))
+
+
+def _norm(tensors: Sequence[Tensor]) -> float:
+    """√Σ t² in float64, a piece at a time: a whole tensor in float64 would double the memory."""
+    pieces = [piece for t in tensors for piece in torch.split(t.reshape(-1), 2**20)]
+    squares: list[Tensor] = []
+    for piece in pieces:
+        wide = piece.double()
+        squares.append(wide.dot(wide).cpu())
+    return float(torch.stack(squares).sum().sqrt())
 
 
 def normalised_gradient(
