@@ -10,12 +10,13 @@ Heavy parts (torch, xarray, matplotlib) load on first use.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from landscape.version import __version__
 
 if TYPE_CHECKING:
-    from landscape import plots, statistics
+    from landscape import histories, plots, statistics, tables
     from landscape.errors import LandscapeError
     from landscape.probing import Prober, probe
+    from landscape.recording import Recorder
     from landscape.settings import ProbeSettings
     from landscape.store import open_ as open  # noqa: A004
     from landscape.store import open_samples
@@ -26,31 +27,37 @@ __all__ = [
     "LandscapeError",
     "ProbeSettings",
     "Prober",
+    "Recorder",
     "Task",
     "Training",
     "TrainingSettings",
     "__version__",
+    "histories",
     "load_task",
     "open",
     "open_samples",
     "plots",
     "probe",
     "statistics",
+    "tables",
 ]
 
 _HOME = {
     "LandscapeError": "errors:LandscapeError",
     "ProbeSettings": "settings:ProbeSettings",
     "Prober": "probing:Prober",
+    "Recorder": "recording:Recorder",
     "Task": "tasks:Task",
     "Training": "training:Training",
     "TrainingSettings": "training:TrainingSettings",
+    "histories": "histories:",
     "load_task": "tasks:load_task",
     "open": "store:open_",
     "open_samples": "store:open_samples",
     "plots": "plots:",
     "probe": "probing:probe",
     "statistics": "statistics:",
+    "tables": "tables:",
 }
 
 

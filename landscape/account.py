@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from landscape import store
+from landscape import histories, store
 
 
 def account(path: Path) -> Iterator[str]:
@@ -23,8 +23,11 @@ def _account(path: Path) -> Iterator[str]:
     finished, rows = store.progress(path)
     dataset = store.open_(path)
     attributes = dataset.attrs
-    kind = {"checkpoint": "slices", "epoch": "history"}.get(attributes["along"], "rows")
+    kind = {"checkpoint": "slices", "epoch": "history"}.get(attributes["along"], "runs")
     yield f"{path}: {kind}, schema {attributes['schema']}, {_size(path)}"
+    if kind == "runs":
+        yield from _runs(path)
+        return
     yield f"task: {attributes.get('task')}, optimizer: {_optimizer(attributes)}"
     yield (
         f"made on: {attributes.get('device_name')}, torch {attributes.get('torch')}, "
@@ -60,7 +63,7 @@ def _slices(dataset: xr.Dataset) -> Iterator[str]:
     )
     for i, iteration in enumerate(dataset.iteration.values):
         one = dataset.isel(checkpoint=i)
-        line = f"{iteration:>9}{one.epoch.item():>7g}{one.gradient_norm.mean().item():>15.4g}"
+        line = f"{iteration:>9}{one.epoch.item():>7.4g}{one.gradient_norm.mean().item():>15.4g}"
         for name, values in _at_zero(one).items():
             line += f"{values.mean().item():>{len(name) + 7}.4f}"
         yield line
@@ -77,6 +80,12 @@ def _at_zero(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
         for name in ("loss", "accuracy")
         if name in dataset
     }
+
+
+def _runs(path: Path) -> Iterator[str]:
+    for group in histories.groups(histories.collect(path)):
+        best = ", ".join(f"{each:.4f}" for each in histories.best_accuracy(group.runs).values)
+        yield f"{group.task}, {group.label}: best validation accuracy {best}"
 
 
 def _history(dataset: xr.Dataset) -> Iterator[str]:

@@ -5,7 +5,7 @@
 * ``recalibrated``: running ones estimated afresh at each point from training batches.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import Tensor, nn
@@ -13,10 +13,13 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 
 class BatchNorm:
-    """The normalisation layers of a model, switched together."""
+    """The normalisation layers of a model, switched together.
 
-    def __init__(self, model: nn.Module) -> None:
-        self._model = model
+    ``forward`` is how the model is run, the model itself unless given.
+    """
+
+    def __init__(self, model: nn.Module, forward: Callable[[Tensor], Tensor] | None = None) -> None:
+        self._forward = forward or model
         self._layers = [m for m in model.modules() if isinstance(m, _NormBase)]
         self._batch_layers = [m for m in self._layers if isinstance(m, _BatchNorm)]
 
@@ -51,7 +54,7 @@ class BatchNorm:
             for i, inputs in enumerate(batches if self._layers else ()):
                 for layer in self._layers:
                     layer.momentum = 1 / (i + 1)  # the mean over the batches so far
-                self._model(inputs)
+                self._forward(inputs)
         self._switch(training=policy == "batch", track=policy != "batch")
 
     def _switch(self, *, training: bool, track: bool) -> None:

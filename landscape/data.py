@@ -91,6 +91,10 @@ class TensorData:
         inputs = self.inputs[:samples]
         return inputs if self.prepare is None else self.prepare(inputs), self.targets[:samples]
 
+    def first(self, samples: int) -> "TensorData":
+        """The first ``samples`` as data of their own, which shares the memory."""
+        return replace(self, inputs=self.inputs[:samples], targets=self.targets[:samples])
+
     def to(self, device: torch.device) -> "TensorData":
         """See :class:`Data`."""
         return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
@@ -121,6 +125,10 @@ class DatasetData:
                 samples = self.collate([self.dataset[i] for i in indices.tolist()])
             inputs, targets = _pair(samples)
         return inputs.to(device=self.device), targets.to(device=self.device)
+
+    def first(self, samples: int) -> "DatasetData":
+        """The first ``samples`` as data of their own."""
+        return replace(self, dataset=Subset(self.dataset, range(samples)))
 
     def to(self, device: torch.device) -> "DatasetData":
         """See :class:`Data`."""
@@ -162,6 +170,23 @@ def as_data(source: Any, what: str = "data") -> Data:
         f"{what} is a {type(source).__name__}; give a pair (inputs, targets), "
         "a Dataset or a DataLoader"
     )
+
+
+def first(data: Data, samples: int) -> Data:
+    """The first ``samples`` of ``data`` as data of their own.
+
+    Raises :class:`InvalidValueError` where there are not so many, and for data of another make.
+    """
+    if not 0 < samples <= len(data):
+        raise InvalidValueError(
+            f"the first {samples} samples were asked for; there are {len(data)}, "
+            f"so 1 to {len(data)} are allowed"
+        )
+    if not isinstance(data, (TensorData, DatasetData)):
+        raise InvalidValueError(
+            f"a {type(data).__name__} has no first samples; give tensors or a Dataset"
+        )
+    return data.first(samples)
 
 
 def _sampled(loader: DataLoader[Any], what: str) -> Dataset[Any]:

@@ -3,6 +3,7 @@
 import torch
 
 from landscape.errors import InvalidValueError
+from landscape.version import __version__
 
 
 def choose(name: str = "auto") -> torch.device:
@@ -22,3 +23,13 @@ def choose(name: str = "auto") -> torch.device:
             f"device {name!r} is not there; choose from {', '.join(there)}"
         ) from error
     return device
+
+
+def versions(device: torch.device) -> dict[str, str]:
+    """What a result was computed on and with."""
+    cuda = device.type == "cuda"
+    return {
+        "device_name": torch.cuda.get_device_name(device) if cuda else "CPU",
+        "torch": str(torch.__version__),
+        "landscape": __version__,
+    }

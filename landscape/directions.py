@@ -24,10 +24,17 @@ class Direction:
     gradient_norm: float
 
 
-def gradient(model: nn.Module, inputs: Tensor, targets: Tensor, loss: SampleLoss) -> Direction:
+def gradient(
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    loss: SampleLoss,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> Direction:
     """−∇L of the mean loss on a batch, in the model's present mode (Eq. 8).
 
-    ``inputs`` (N, …), ``targets`` (N,). Leaves ``.grad`` and ``requires_grad`` alone. A parameter
+    ``inputs`` (N, …), ``targets`` (N,); ``forward`` is how the model is run, the model itself
+    unless given. Leaves ``.grad`` and ``requires_grad`` alone. A parameter
     that the loss does not reach has gradient 0; frozen ones are left out.
 
     Raises :class:`InvalidValueError` where no parameter requires a gradient.
@@ -38,7 +45,7 @@ def gradient(model: nn.Module, inputs: Tensor, targets: Tensor, loss: SampleLoss
             "the model has no parameter with requires_grad=True; unfreeze at least one"
         )
     with torch.enable_grad():
-        mean = loss(model(inputs), targets).mean()
+        mean = loss((forward or model)(inputs), targets).mean()
         gradients = torch.autograd.grad(
             mean, list(parameters.values()), allow_unused=True, materialize_grads=True
         )
@@ -57,19 +64,23 @@ def _norm(tensors: Sequence[Tensor]) -> float:
 
 
 def normalised_gradient(
-    model: nn.Module, inputs: Tensor, targets: Tensor, loss: SampleLoss
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    loss: SampleLoss,
+    forward: Callable[[Tensor], Tensor] | None = None,
 ) -> Direction:
     """−∇L / ‖∇L‖, so that the step size is the distance; see :func:`gradient`.
 
     Where the gradient is exactly 0 it has no direction, and the tangent is NaN.
     """
-    steepest = gradient(model, inputs, targets, loss)
+    steepest = gradient(model, inputs, targets, loss, forward)
     tangent = dict(steepest.tangent)
     torch._foreach_div_(list(tangent.values()), steepest.gradient_norm or float("nan"))
     return Direction("normalised-gradient", tangent, steepest.gradient_norm)
 
 
-DirectionFunction = Callable[[nn.Module, Tensor, Tensor, SampleLoss], Direction]
+DirectionFunction = Callable[..., Direction]
 
 DIRECTIONS: Mapping[str, DirectionFunction] = MappingProxyType(
     {"gradient": gradient, "normalised-gradient": normalised_gradient}

@@ -32,6 +32,10 @@ class DeterminismError(LandscapeError, RuntimeError):
     """Two evaluations of one point that differ, so that no slice can be trusted."""
 
 
+class TooLargeError(LandscapeError, MemoryError):
+    """Samples that have to go through the network at once, and do not fit into the memory."""
+
+
 def unknown(what: str, received: object, allowed: Iterable[str]) -> InvalidValueError:
     """The error for a name that is not among ``allowed``, with the nearest one suggested."""
     names = list(allowed)

@@ -5,13 +5,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from landscape import checks
 from landscape.batch_norm import BatchNorm
+from landscape.chunks import Chunk
 from landscape.directions import Direction, DirectionFunction
-from landscape.errors import DeterminismError, users_code
+from landscape.errors import DeterminismError, TooLargeError, users_code
 from landscape.evaluation_sets import EvaluationSet
+from landscape.forward import Forward
 from landscape.metrics import SampleLoss, margin
 from landscape.point import Point
 from landscape.randomness import seed_torch
@@ -34,28 +36,29 @@ class Evaluator:
 
     Every pass starts from the point's buffers and, with a ``mask_seed``, from the same dropout
     mask. A set goes through the model in chunks where no sample's output depends on its batch,
-    and whole where one does.
+    and whole where one does. Chunks that do not fit into the memory are halved.
     """
 
     def __init__(
         self,
-        model: nn.Module,
+        forward: Forward,
         point: Point,
         loss: SampleLoss,
         recalibration: Sequence[Tensor] = (),
         *,
         margins: bool = True,
-        chunk: int = 1000,
+        chunk: Chunk,
         mask_seed: int | None = None,
     ) -> None:
-        self._model = model
+        self._run = forward
+        self._model = forward.model
         self._point = point
         self._loss = loss
         self._recalibration = recalibration
         self._margins = margins
         self._chunk = chunk
         self._mask_seed = mask_seed
-        self._batch_norm = BatchNorm(model)
+        self._batch_norm = BatchNorm(forward.model, forward.plain)
         self._exit = ExitStack()
 
     def __enter__(self) -> "Evaluator":
@@ -86,7 +89,11 @@ class Evaluator:
         """The direction at the present position, with batch statistics, as training has it."""
         self._prepare("batch")
         with users_code("the gradient of the loss"):
-            return function(self._model, batch.inputs, batch.targets, self._loss)
+            try:
+                run = self._run.plain
+                return function(self._model, batch.inputs, batch.targets, self._loss, run)
+            except torch.OutOfMemoryError as error:
+                raise _too_large(batch, len(batch), "the gradient needs them") from error
 
     def check(self, batch: EvaluationSet, sets: Iterable[EvaluationSet]) -> None:
         """Refuse what no slice can be made of.
@@ -113,7 +120,7 @@ class Evaluator:
         self._prepare(batch.batch_norm)
         given = f"{tuple(batch.inputs.shape)} and type {batch.inputs.dtype}"
         with users_code(f"the model on a batch of shape {given}"):
-            logits = self._model(batch.inputs)
+            logits = self._run.plain(batch.inputs)
         return checks.classes(logits, len(batch))
 
     def _prepare(self, policy: str) -> None:
@@ -125,16 +132,39 @@ class Evaluator:
 
     def _forward(self, chosen: EvaluationSet, values: Values) -> None:
         whole = self._batch_norm.mixes_samples(chosen.batch_norm)
-        size = len(chosen) if whole else self._chunk
-        for start in range(0, len(chosen), size):
-            part = slice(start, start + size)
-            targets = chosen.targets[part]
+        start = 0
+        while start < len(chosen):
             with users_code(f"the model or its loss on {chosen.name.replace('_', ' ')}"):
-                logits = self._model(chosen.inputs[part])
-                values.loss[part] = self._loss(logits, targets)
-            if values.margin is not None:
-                values.margin[part] = margin(logits, targets)
+                size = len(chosen)
+                if not whole:
+                    size = min(size - start, self._chunk.size(self._run, chosen.inputs))
+                try:
+                    self._part(chosen, values, slice(start, start + size))
+                except torch.OutOfMemoryError as error:
+                    if whole:
+                        raise _too_large(chosen, size, "batch statistics need them") from error
+                    if self._mask_seed is not None:
+                        raise _too_large(chosen, size, "the dropout mask goes over them") from error
+                    if size == 1:
+                        raise
+                    self._chunk.halve(size)
+                else:
+                    start += size
+
+    def _part(self, chosen: EvaluationSet, values: Values, part: slice) -> None:
+        targets = chosen.targets[part]
+        logits = self._run(chosen.inputs[part])
+        values.loss[part] = self._loss(logits, targets)
+        if values.margin is not None:
+            values.margin[part] = margin(logits, targets)
 
     def _seed_mask(self) -> None:
         if self._mask_seed is not None:
             seed_torch(self._mask_seed)
+
+
+def _too_large(chosen: EvaluationSet, samples: int, why: str) -> TooLargeError:
+    return TooLargeError(
+        f"{samples} samples of {chosen.name.replace('_', ' ')} do not fit into the memory of "
+        f"{chosen.inputs.device}, and {why} at once; choose a smaller batch, big batch or chunk"
+    )

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from landscape import randomness
-from landscape.data import Data, TensorData
+from landscape.data import Data, TensorData, as_data
 from landscape.errors import InvalidValueError
 
 _STREAM = 1  # apart from the streams of training
@@ -18,7 +19,7 @@ class EvaluationSet:
     """Samples in memory, with the batch-norm policy they are evaluated under.
 
     ``inputs`` (N, …) and ``targets`` (N,) int64 lie on the probe's device; ``indices`` (N,) int64
-    tell their places in the training or validation data.
+    tell their places in the training or validation data, −1 where unknown.
     """
 
     name: str
@@ -41,6 +42,35 @@ class TrainingSets:
     recalibration: tuple[Tensor, ...]
 
 
+def given(
+    inputs: Any, targets: Any, indices: Any = None, *, samples: int, batch_norm: str
+) -> EvaluationSet:
+    """The gradient's batch, if it is not to be drawn: ``inputs`` (N, …) and ``targets`` (N,).
+
+    ``indices`` (N,) are the places of the batch among the ``samples`` of the training data.
+
+    Raises :class:`InvalidValueError` for what is no batch, and for indices that do not fit.
+    """
+    batch = as_data((inputs, targets), "the batch")
+    assert isinstance(batch, TensorData)
+    if indices is None:
+        places = torch.full((len(batch),), -1)
+    else:
+        places = torch.as_tensor(indices).cpu()
+        if places.shape != (len(batch),) or places.dtype not in (torch.int64, torch.int32):
+            raise InvalidValueError(
+                f"the indices have shape {tuple(places.shape)} and type {places.dtype}; give one "
+                f"integer for each of the {len(batch)} samples of the batch"
+            )
+        if not 0 <= int(places.min()) <= int(places.max()) < samples:
+            raise InvalidValueError(
+                f"the indices run from {places.min()} to {places.max()}; there are {samples} "
+                f"training samples, so 0 to {samples - 1} are allowed"
+            )
+    kind = "same_batch"
+    return EvaluationSet(kind, kind, batch_norm, places.long(), batch.inputs, batch.targets)
+
+
 def draw(
     train: Data,
     *,
@@ -50,12 +80,14 @@ def draw(
     recalibration_batches: int,
     batch_norm: Mapping[str, str],
     key: tuple[int, ...],
+    batch: EvaluationSet | None = None,
 ) -> TrainingSets:
     """Draw (and augment) the training sets of one draw from a generator seeded by ``key``.
 
     The other batches are disjoint from the gradient's batch and from each other; the big batch
     is disjoint from the gradient's batch. Nothing else, and no earlier draw, has an influence.
-    ``big_batch=0`` leaves that set out.
+    ``big_batch=0`` leaves that set out. ``batch`` (see :func:`given`) stands for the gradient's
+    batch; one of unknown places may have samples in common with the others.
 
     Raises :class:`InvalidValueError` where the training data is too small for that.
     """
@@ -63,8 +95,10 @@ def draw(
     generator = randomness.generator(_STREAM, *key)
     # All indices come first, so that they do not depend on what augmentation draws.
     order = torch.randperm(len(train), generator=generator)
+    if batch is not None:
+        order = torch.cat([batch.indices, order[~torch.isin(order, batch.indices)]])
     rest = order[batch_size:]
-    chosen = [("same_batch", "same_batch", order[:batch_size])]
+    chosen = []
     for i in range(other_batches):
         other = rest[i * batch_size : (i + 1) * batch_size]
         chosen.append((f"other_batch_{i + 1}", "other_batch", other))
@@ -75,12 +109,14 @@ def draw(
         torch.randperm(len(train), generator=generator)[:batch_size]
         for _ in range(recalibration_batches)
     ]
-    same, *others = (
-        EvaluationSet(name, kind, batch_norm[kind], indices, *train.take(indices, generator))
-        for name, kind, indices in chosen
-    )
+
+    def take(name: str, kind: str, indices: Tensor) -> EvaluationSet:
+        return EvaluationSet(name, kind, batch_norm[kind], indices, *train.take(indices, generator))
+
     return TrainingSets(
-        same, tuple(others), tuple(train.take(i, generator)[0] for i in recalibration)
+        take("same_batch", "same_batch", order[:batch_size]) if batch is None else batch,
+        tuple(take(*each) for each in chosen),
+        tuple(train.take(i, generator)[0] for i in recalibration),
     )
 
 

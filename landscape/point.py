@@ -86,7 +86,7 @@ def preserved(model: nn.Module) -> Iterator[Point]:
     Yields the :class:`Point` it will be put back to. Holds on leaving by an exception too.
     """
     modes = [(module, module.training) for module in model.modules()]
-    with randomness.preserved():
+    with randomness.preserved(), _casts_not_cached():
         point = Point(model)
         try:
             yield point
@@ -99,3 +99,14 @@ def preserved(model: nn.Module) -> Iterator[Point]:
                         module.training = training
     if interrupts:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def _casts_not_cached() -> Iterator[None]:
+    """A caller's autocast would go on with the weights that it has cast, wherever they moved."""
+    cached = torch.is_autocast_cache_enabled()
+    torch.set_autocast_cache_enabled(False)
+    try:
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(cached)

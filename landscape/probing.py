@@ -1,9 +1,8 @@
 """One point, one direction, the sets, the step sizes: a slice as a labelled Dataset."""
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import isfinite, nan
+from math import nan
 from typing import Any
 
 import torch
@@ -11,14 +10,17 @@ import xarray as xr
 from torch import Tensor, nn
 
 from landscape import evaluation_sets, slices
+from landscape.after_step import after_step
+from landscape.chunks import Chunk
 from landscape.data import Data, as_data
 from landscape.directions import DIRECTIONS, Direction
 from landscape.errors import InvalidValueError
 from landscape.evaluation import Evaluator
 from landscape.evaluation_sets import EvaluationSet, TrainingSets
+from landscape.forward import Forward, check_precision
 from landscape.metrics import SampleLoss, cross_entropy
 from landscape.point import Point, preserved
-from landscape.randomness import derive
+from landscape.randomness import derive, seed_torch
 from landscape.settings import ProbeSettings
 from landscape.tasks import sample_loss
 
@@ -33,6 +35,7 @@ def probe(
     loss: SampleLoss = cross_entropy,
     optimizer: torch.optim.Optimizer | None = None,
     learning_rate: float = nan,
+    batch: Sequence[Any] | None = None,
     **settings: Any,
 ) -> xr.Dataset:
     """Loss and accuracy of ``model`` along ±s·∇L, on several sets of samples.
@@ -40,7 +43,10 @@ def probe(
     ``train`` and ``validation`` are each a pair of tensors ``(inputs, class labels)``, a Dataset
     or a DataLoader; ``validation`` may be left out. ``loss(logits, targets)`` gives one value a
     sample. Of ``optimizer`` and ``learning_rate`` (plain SGD) one is needed for
-    ``origin="after-step"`` alone. ``settings`` are the fields of :class:`ProbeSettings`.
+    ``origin="after-step"`` alone. ``batch`` is the batch that gives the gradient, if it is not to
+    be drawn: ``(inputs, labels)``, or ``(inputs, labels, indices)`` with its places in ``train``,
+    so that the other sets have no sample of it. ``settings`` are the fields of
+    :class:`ProbeSettings`.
 
     Returns dims ``checkpoint`` (1), ``draw``, ``evaluation_set``, ``step_size`` and, for
     smooth accuracy, ``slope_factor``; values in float64. The model (parameters, buffers, modes,
@@ -52,13 +58,15 @@ def probe(
 
     >>> slice_ = landscape.probe(model, (images, labels), draws=4)  # doctest: +SKIP
     """
+    if batch is not None:
+        settings = {"batch_size": len(batch[0]), **settings}
     prober = Prober(
         as_data(train, "training data"),
         None if validation is None else as_data(validation, "validation data"),
         ProbeSettings(**{**settings, "samples": False}),
         loss=sample_loss(loss),
     )
-    return prober(model, optimizer=optimizer, learning_rate=learning_rate).to_dataset()
+    return prober(model, optimizer=optimizer, learning_rate=learning_rate, batch=batch).to_dataset()
 
 
 class Prober:
@@ -84,6 +92,10 @@ class Prober:
         self._loss = loss
         self._device = None if device is None else torch.device(device)
         self._validation_set: EvaluationSet | None = None
+        self._forward: Forward | None = None
+        self._chunk = Chunk(settings.chunk)
+        if self._device is not None:
+            check_precision(settings.precision, self._device)
         evaluation_sets.check_sizes(len(train), **self._sizes())
         if validation is not None:
             evaluation_sets.check_validation(len(validation), settings.validation_samples)
@@ -101,62 +113,77 @@ class Prober:
         epoch: float = nan,
         learning_rate: float = nan,
         optimizer: torch.optim.Optimizer | None = None,
+        batch: Sequence[Any] | None = None,
+        direction: Direction | None = None,
         advance: Callable[[], object] = lambda: None,
     ) -> xr.DataTree:
         """Probe ``model`` as it is now; ``iteration`` seeds the draws together with the seed.
+
+        ``batch`` as in :func:`probe`. Along a ``direction`` that is given, the slice starts where
+        the model is, whatever the settings' origin.
 
         Returns a tree: at its root the slice (see :func:`probe`), and, if the settings keep
         samples, per-sample ``loss`` and ``margin`` below ``per_sample/<evaluation set>``.
         ``advance`` is called once a point.
         """
-        if isinstance(model, torch.jit.ScriptModule):
-            raise InvalidValueError("the model is a ScriptModule; give the module it came from")
-        if next(model.parameters(), None) is None:
-            raise InvalidValueError("the model has no parameters, so there is nothing to move")
-        with torch.no_grad(), preserved(model) as point:
+        forward = self._run(model)
+        chosen = None if batch is None else self._given(batch, model)
+
+        def step(along: Direction, same_batch: EvaluationSet) -> dict[str, Tensor]:
+            return after_step(model, along, optimizer, learning_rate, same_batch, forward.plain)
+
+        with torch.no_grad(), forward.isolated(), preserved(model) as point:
             model.train(self.settings.dropout)
             draws = [
-                self._draw(model, point, (iteration, draw), optimizer, learning_rate, advance)
+                self._draw(forward, point, (iteration, draw), chosen, direction, step, advance)
                 for draw in range(self.settings.draws)
             ]
         return slices.build(
             self.settings, draws, iteration=iteration, epoch=epoch, learning_rate=learning_rate
         )
 
+    def direction(self, model: nn.Module, batch: Sequence[Any], *, iteration: int = 0) -> Direction:
+        """The direction that a slice with this ``batch`` would take from where ``model`` is."""
+        forward = self._run(model)
+        same_batch = self._given(batch, model)
+        with torch.no_grad(), forward.isolated(), preserved(model) as point:
+            model.train(self.settings.dropout)
+            with self._evaluator(forward, point, (iteration, 0)) as evaluator:
+                evaluator.check(same_batch, [])
+                return evaluator.direction(DIRECTIONS[self.settings.direction], same_batch)
+
     def _draw(
         self,
-        model: nn.Module,
+        forward: Forward,
         point: Point,
         key: tuple[int, int],
-        optimizer: torch.optim.Optimizer | None,
-        learning_rate: float,
+        batch: EvaluationSet | None,
+        direction: Direction | None,
+        step: Callable[[Direction, EvaluationSet], dict[str, Tensor]],
         advance: Callable[[], object],
     ) -> slices.Draw:
         settings = self.settings
-        self._place(self._device or next(model.parameters()).device)
+        self._place(self._device or forward.device)
         drawn = evaluation_sets.draw(
             self._train,
             **self._sizes(),
             recalibration_batches=self._recalibration_batches(),
             batch_norm=settings.batch_norm,
             key=(settings.seed, *key),
+            batch=batch,
         )
         sets = self._chosen(drawn)
-        evaluator = Evaluator(
-            model,
-            point,
-            self._loss,
-            drawn.recalibration,
-            margins=settings.margins,
-            chunk=settings.chunk,
-            mask_seed=derive(_MASKS, settings.seed, *key) if settings.dropout else None,
-        )
-        with evaluator:
+        with self._evaluator(forward, point, key, drawn.recalibration) as evaluator:
             evaluator.check(drawn.same_batch, sets)
-            direction = evaluator.direction(DIRECTIONS[settings.direction], drawn.same_batch)
             origin = point
-            if settings.origin == "after-step":
-                origin = point.shifted(after_step(model, direction, optimizer, learning_rate))
+            if direction is None:
+                direction = evaluator.direction(DIRECTIONS[settings.direction], drawn.same_batch)
+                if settings.origin == "after-step":
+                    if settings.dropout:
+                        seed_torch(
+                            self._mask_seed(key)
+                        )  # the mask that the gradient was taken with
+                    origin = point.shifted(step(direction, drawn.same_batch))
             values = [evaluator.room(s, len(settings.step_sizes)) for s in sets]
             for i, step_size in enumerate(settings.step_sizes):
                 origin.move(direction.tangent, step_size)
@@ -164,6 +191,59 @@ class Prober:
                 advance()
             point.restore()
         return slices.Draw(direction.gradient_norm, sets, values)
+
+    def _run(self, model: nn.Module) -> Forward:
+        """How ``model`` is run; kept, so that the next checkpoint does not compile again."""
+        _check_model(model)
+        kept, device = self._forward, next(model.parameters()).device
+        if kept is None or kept.model is not model or kept.device != device:
+            settings = self.settings
+            self._forward = kept = Forward(
+                model,
+                settings.precision,
+                compile=settings.compile,
+                channels_last=settings.channels_last,
+                graphs=True,
+            )
+        return kept
+
+    def _evaluator(
+        self,
+        forward: Forward,
+        point: Point,
+        key: tuple[int, int],
+        recalibration: Sequence[Tensor] = (),
+    ) -> Evaluator:
+        settings = self.settings
+        return Evaluator(
+            forward,
+            point,
+            self._loss,
+            recalibration,
+            margins=settings.margins,
+            chunk=self._chunk,
+            mask_seed=self._mask_seed(key) if settings.dropout else None,
+        )
+
+    def _mask_seed(self, key: tuple[int, int]) -> int:
+        return derive(_MASKS, self.settings.seed, *key)
+
+    def _given(self, batch: Sequence[Any], model: nn.Module) -> EvaluationSet:
+        """The batch of a caller, where the model is."""
+        settings = self.settings
+        if settings.draws != 1:
+            raise InvalidValueError(
+                f"draws is {settings.draws}; with a batch that is given there is 1"
+            )
+        chosen = evaluation_sets.given(
+            *batch, samples=len(self._train), batch_norm=settings.batch_norm["same_batch"]
+        )
+        if len(chosen) != settings.batch_size:
+            raise InvalidValueError(
+                f"the batch has {len(chosen)} samples; the batch size is {settings.batch_size}"
+            )
+        device = self._device or next(model.parameters()).device
+        return replace(chosen, inputs=chosen.inputs.to(device), targets=chosen.targets.to(device))
 
     def _place(self, device: torch.device) -> None:
         """Put the data where the model is; validation samples are read here, once."""
@@ -198,42 +278,8 @@ class Prober:
         }
 
 
-def after_step(
-    model: nn.Module,
-    direction: Direction,
-    optimizer: torch.optim.Optimizer | None,
-    learning_rate: float,
-) -> dict[str, Tensor]:
-    """Parameters one optimizer step after the point at which the gradient was taken.
-
-    The step is taken by a copy of parameters and optimizer; without an optimizer, it is that of
-    plain SGD, θ − learning rate · ∇L.
-
-    Raises :class:`InvalidValueError` where there is no optimizer and no learning rate, or where
-    the optimizer needs more than a gradient.
-    """
-    scale = direction.gradient_norm if direction.name == "normalised-gradient" else 1.0
-    gradients = {name: tangent * -scale for name, tangent in direction.tangent.items()}
-    named = dict(model.named_parameters())
-    if optimizer is None:
-        if not isfinite(learning_rate):
-            raise InvalidValueError(
-                "origin 'after-step' needs to know the step: give an optimizer or a learning rate"
-            )
-        # θ − learning rate · ∇L
-        return {
-            name: p - learning_rate * gradients[name] if name in gradients else p.clone()
-            for name, p in named.items()
-        }
-    twins, stepper = copy.deepcopy((named, optimizer))
-    for name, gradient in gradients.items():
-        twins[name].grad = gradient
-    try:
-        # The class's own step: a scheduler's wrapper would step the original.
-        type(stepper).step(stepper)
-    except TypeError as error:
-        raise InvalidValueError(
-            f"origin 'after-step' cannot take a step of {type(stepper).__name__}, which needs a "
-            "closure; choose 'before-step'"
-        ) from error
-    return {name: p.detach() for name, p in twins.items()}
+def _check_model(model: nn.Module) -> None:
+    if isinstance(model, torch.jit.ScriptModule):
+        raise InvalidValueError("the model is a ScriptModule; give the module it came from")
+    if next(model.parameters(), None) is None:
+        raise InvalidValueError("the model has no parameters, so there is nothing to move")

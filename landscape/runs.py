@@ -6,21 +6,26 @@ iterations), ``latest.pt`` (where to go on) and ``history.zarr`` (one row an epo
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
+from torch import Tensor
 
-from landscape import __version__, checkpoints, store
+from landscape import checkpoints, store
 from landscape.checkpoints import Checkpoint
-from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
+from landscape.devices import versions
+from landscape.errors import CheckpointError, InvalidValueError, MissingFileError, unknown
 from landscape.interrupts import interrupts_held
 from landscape.progress import Progress, silent
+from landscape.recording import Recorder
+from landscape.settings import ProbeSettings
 from landscape.tasks import Task
-from landscape.training import EpochRecord, Training, TrainingSettings
+from landscape.training import Around, EpochRecord, Training, TrainingSettings
 
 HISTORY_NAMES = {
     "iteration": ("iteration", "1"),
@@ -30,9 +35,22 @@ HISTORY_NAMES = {
     "step_size": ("step size", "1"),
     "forward_passes": ("forward passes in the epoch", "1"),
     "backward_passes": ("backward passes in the epoch", "1"),
+    "searches": ("searches in the epoch", "1"),
+    "trials": ("trials in the epoch", "1"),
+    "rejected": ("rejected trials in the epoch", "1"),
+    "skipped": ("skipped searches in the epoch", "1"),
+    "exhausted": ("exhausted searches in the epoch", "1"),
+    "doubted": ("doubted searches in the epoch", "1"),
     "seconds": ("time of the epoch", "s"),
     "epoch": ("epoch", "1"),
 }
+
+
+def record_of(
+    task: Task, settings: TrainingSettings, source: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What a run is asked to do, as its folder keeps it."""
+    return {"task": task.name, **(source or {}), **asdict(settings)}
 
 
 @dataclass(frozen=True)
@@ -61,6 +79,11 @@ class Run:
         """The store with one row an epoch."""
         return self.folder / "history.zarr"
 
+    @property
+    def recording(self) -> Path:
+        """The store of what was probed while it trained."""
+        return self.folder / "mid-training.zarr"
+
     def read(self) -> dict[str, Any]:
         """What the run was asked to do.
 
@@ -77,6 +100,15 @@ class Run:
             raise CheckpointError(f"{self.record} is damaged: it holds no JSON object")
         return record
 
+    def require(self, record: Mapping[str, Any]) -> None:
+        """Refuse, with :class:`InvalidValueError`, a folder that holds another run than this."""
+        for name, value in self.read().items():
+            if json.loads(json.dumps(record.get(name))) != value:
+                raise InvalidValueError(
+                    f"{self.folder} holds a run with {name.replace('_', ' ')} {value!r}, and now "
+                    f"it is {record.get(name)!r}; use the same settings, or another folder"
+                )
+
 
 def train(
     task: Task,
@@ -84,12 +116,15 @@ def train(
     out: Path,
     *,
     source: Mapping[str, Any] | None = None,
+    probe: Mapping[str, Any] | None = None,
     device: torch.device | str = "cpu",
     progress: Progress = silent,
 ) -> Training:
     """Train ``task`` into the folder ``out``, or go on with the run that is there.
 
     ``source`` (plain JSON values) says where the task came from and is kept in the run's record.
+    With ``probe``, fields of :class:`ProbeSettings`, the iterations of the checkpoints are also
+    probed on the way, on the batch of the next update; see :class:`Recorder`.
     Going on reaches the same bits as never having stopped, and is refused with other settings. A
     run loses at most the epoch in hand.
 
@@ -98,8 +133,9 @@ def train(
     """
     run = Run(out)
     training = Training(task, settings, device)
-    record = {"task": task.name, **(source or {}), **asdict(settings)}
+    record = record_of(task, settings, source)
     training.check()
+    around = _recording(run, task, training, record, probe)
     finished = _open_run(run, record, training)
     writer: store.Writer | None = None
     if run.history.exists():
@@ -110,7 +146,7 @@ def train(
             advance()
         written = True
         try:
-            for event in training.run(advance):
+            for event in training.run(advance, around):
                 # Ctrl-C waits here; a second one leaves the last epoch to be trained again.
                 with interrupts_held() as interrupts:
                     written = False
@@ -131,6 +167,46 @@ def train(
     return training
 
 
+def _recording(
+    run: Run,
+    task: Task,
+    training: Training,
+    record: Mapping[str, Any],
+    settings: Mapping[str, Any] | None,
+) -> Around:
+    """What is around an update: a recorder's step, or nothing."""
+    if settings is None:
+        return lambda *_: nullcontext()
+    known = [field.name for field in fields(ProbeSettings)]
+    for name in settings:
+        if name not in known:
+            raise unknown("setting of a probe", name, known)
+    recorder = Recorder(
+        run.recording,
+        training.model,
+        training.optimizer,
+        task.train,
+        task.validation,
+        # No update follows the last iteration.
+        at=[i for i in training.checkpoint_iterations if i < training.steps],
+        loss=task.loss,
+        task=task.name,
+        run=record,
+        **{"batch_size": training.settings.batch_size, **settings},
+    )
+
+    def step(inputs: Tensor, targets: Tensor, indices: Tensor) -> AbstractContextManager[None]:
+        return recorder(
+            inputs,
+            targets,
+            indices=indices,
+            iteration=training.iteration,
+            epoch=float(training.iteration // training.steps_per_epoch),
+        )
+
+    return step
+
+
 def _open_run(run: Run, record: Mapping[str, Any], training: Training) -> int:
     """Put ``training`` where the run in the folder stopped; returns its finished epochs."""
     temporary = run.record.with_suffix(".tmp")
@@ -139,12 +215,7 @@ def _open_run(run: Run, record: Mapping[str, Any], training: Training) -> int:
         temporary.write_text(json.dumps(record, indent=2) + "\n")
         temporary.replace(run.record)
         return 0
-    for name, value in run.read().items():
-        if json.loads(json.dumps(record.get(name))) != value:
-            raise InvalidValueError(
-                f"{run.folder} holds a run with {name.replace('_', ' ')} {value!r}, and now it is "
-                f"{record.get(name)!r}; use the same settings, or another folder"
-            )
+    run.require(record)
     if run.latest.exists():
         training.resume(checkpoints.read(run.latest))
     return training.iteration // training.steps_per_epoch
@@ -176,13 +247,3 @@ def _history_row(event: EpochRecord) -> xr.DataTree:
     for name, variable in row.variables.items():
         variable.attrs["long_name"], variable.attrs["units"] = HISTORY_NAMES[str(name)]
     return xr.DataTree(row)
-
-
-def versions(device: torch.device) -> dict[str, str]:
-    """What a result was computed on and with."""
-    cuda = device.type == "cuda"
-    return {
-        "device_name": torch.cuda.get_device_name(device) if cuda else "CPU",
-        "torch": str(torch.__version__),
-        "landscape": __version__,
-    }

@@ -19,6 +19,7 @@ POLICIES = ("batch", "running", "recalibrated")
 ORIGINS = ("before-step", "after-step")
 DIRECTIONS = ("gradient", "normalised-gradient")
 SPACINGS = ("linear", "symlog")
+PRECISIONS = ("float32", "tf32", "bfloat16")
 
 # Training batches are evaluated as in training, validation as in evaluation.
 BATCH_NORM = {
@@ -90,8 +91,16 @@ class ProbeSettings:
     samples: bool = True
     """Whether the per-sample loss and margin are kept."""
     seed: int = 0
-    chunk: int = 1000
-    """Samples evaluated at once where a sample's output does not depend on its batch."""
+    chunk: int | None = None
+    """Samples evaluated at once where a sample's output does not depend on its batch; by default
+    as many as fit into a GPU's memory, else (and with dropout) 1000. Too many are halved."""
+    precision: str = "float32"
+    """Of matrix products and convolutions: ``float32`` (the model's own type), ``tf32`` or
+    ``bfloat16`` (autocast), which round a slice; losses and metrics are in float32."""
+    compile: bool = False
+    """Whether torch.compile makes the forward pass, on a GPU with CUDA graphs."""
+    channels_last: bool | None = None
+    """Memory format of images; by default for convolutions on a GPU."""
 
     def __post_init__(self) -> None:
         steps = np.asarray(self.step_sizes, dtype=np.float64)
@@ -112,6 +121,14 @@ class ProbeSettings:
         set_(self, "batch_norm", {**BATCH_NORM, **self.batch_norm})
         _one_of("direction", self.direction, DIRECTIONS)
         _one_of("origin", self.origin, ORIGINS)
+        check_forward(self.precision, self.compile, self.channels_last)
+        if self.dropout and self.compile:
+            raise InvalidValueError(
+                "compile is True and dropout is True; a compiled network draws other masks than "
+                "its gradient has seen, so choose one of the two"
+            )
+        if self.dropout and self.chunk is None:
+            set_(self, "chunk", 1000)  # the mask depends on it
         for name, least in {
             "batch_size": 1,
             "other_batches": 0,
@@ -149,6 +166,24 @@ class ProbeSettings:
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and strings, as they are recorded."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+
+def check_forward(precision: str, compile: object, channels_last: object) -> None:  # noqa: A002
+    """Refuse what says nothing about how a forward pass is run."""
+    _one_of("precision", precision, PRECISIONS)
+    for name, value in {"compile": compile, "channels_last": channels_last}.items():
+        if not isinstance(value, bool) and not (value is None and name == "channels_last"):
+            raise InvalidValueError(f"{name} is {value!r}; give true or false")
+
+
+def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Recorded settings without those that change a slice by rounding alone.
+
+    Those that an older version did not record have their defaults.
+    """
+    every = ProbeSettings().as_dict() | dict(settings)
+    rounding = {"compile", "channels_last", *(() if every["dropout"] else ("chunk",))}
+    return {name: value for name, value in every.items() if name not in rounding}
 
 
 def _one_of(what: str, name: str, allowed: Sequence[str]) -> None:

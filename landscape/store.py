@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ import xarray as xr
 import zarr
 from zarr.storage import LocalStore, ZipStore
 
-from landscape.errors import LandscapeError, MissingFileError, StoreError, unknown
+from landscape.errors import (
+    InvalidValueError,
+    LandscapeError,
+    MissingFileError,
+    StoreError,
+    unknown,
+)
+from landscape.settings import comparable
 
 SCHEMA = 1
 _FINISHED = "finished"
@@ -164,7 +172,7 @@ def require_same(writer: Writer, wanted: Mapping[str, Any]) -> None:
 
     ``wanted`` maps attributes to values; nested mappings are compared key by key.
     """
-    difference = _difference(writer.attributes, wanted)
+    difference = _difference(_comparable(writer.attributes), _comparable(wanted))
     if difference:
         name, there, here = difference
         raise StoreError(
@@ -188,9 +196,19 @@ def open_(path: str | Path) -> xr.Dataset:
     return dataset.drop_vars(_FINISHED).isel({str(attributes["along"]): rows})
 
 
-def open_samples(path: str | Path, evaluation_set: str) -> xr.Dataset:
-    """Per-sample loss and margin of one evaluation set, read from disk when they are used."""
+def open_samples(
+    path: str | Path, evaluation_set: str, chunks: Mapping[str, int] | None = None
+) -> xr.Dataset:
+    """Per-sample loss and margin of one evaluation set, read from disk when they are used.
+
+    With ``chunks``, as ``{"checkpoint": 1}``, as dask arrays, for more than fits into memory.
+    """
     path = Path(path)
+    if chunks is not None and find_spec("dask") is None:
+        raise InvalidValueError(
+            f"chunks {chunks} were given, but dask is not installed; "
+            "pip install 'accuracy-landscape[dask]', or leave chunks out"
+        )
     along = str(_check(path)["along"])
     with _reading(path):
         root = xr.open_zarr(_zarr_store(path), consolidated=False, chunks=None)
@@ -203,13 +221,14 @@ def open_samples(path: str | Path, evaluation_set: str) -> xr.Dataset:
                 _zarr_store(path),
                 group=f"per_sample/{evaluation_set}",
                 consolidated=False,
-                chunks=None,
+                chunks=None if chunks is None else dict(chunks),
             )
         except (FileNotFoundError, KeyError) as error:
             raise StoreError(f"{path} was made without per-sample values") from error
-    root = root.isel({along: rows})
+    root = root.isel({along: rows, "evaluation_set": sets.index(evaluation_set)})
     shared = [name for name, c in root.coords.items() if set(c.dims) <= set(samples.dims)]
-    return samples.isel({along: rows}).assign_coords({n: root.coords[n] for n in shared})
+    samples = samples.isel({along: rows}).assign_coords({n: root.coords[n] for n in shared})
+    return samples.assign_attrs(root.attrs)
 
 
 def progress(path: str | Path) -> tuple[int, int]:
@@ -263,6 +282,12 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
 def _resize(array: zarr.Array[Any], rows: int) -> None:
     if array.shape[0] != rows:
         array.resize((rows, *array.shape[1:]))
+
+
+def _comparable(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "settings" not in attributes:
+        return attributes
+    return {**attributes, "settings": comparable(attributes["settings"])}
 
 
 def _difference(

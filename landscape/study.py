@@ -1,7 +1,7 @@
 """Probe checkpoints into a store, and the demo: what the command line asks for."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -12,11 +12,14 @@ import torch
 
 from landscape import checkpoints, randomness, statistics, store
 from landscape.checkpoints import Checkpoint
+from landscape.devices import versions
 from landscape.errors import InvalidValueError
+from landscape.forward import check_precision
+from landscape.metrics import SampleLoss
 from landscape.optimizers import named
 from landscape.probing import Prober
 from landscape.progress import Progress, silent
-from landscape.runs import Run, train, versions
+from landscape.runs import Run, train
 from landscape.settings import STEP_SIZES, ProbeSettings, spaced
 from landscape.tasks import Task, load_task
 from landscape.training import TrainingSettings
@@ -81,7 +84,7 @@ def probe(
                 iteration=iteration,
                 epoch=checkpoint.epoch,
                 learning_rate=checkpoint.learning_rate,
-                optimizer=_optimizer(model, checkpoint, settings, learning_rate, path),
+                optimizer=_optimizer(model, task.loss, checkpoint, settings, learning_rate, path),
                 advance=advance,
             )
             if writer is None:
@@ -133,6 +136,7 @@ def _digests_there(writer: store.Writer) -> dict[str, str]:
 
 def _optimizer(
     model: torch.nn.Module,
+    loss: SampleLoss,
     checkpoint: Checkpoint,
     settings: ProbeSettings,
     learning_rate: float,
@@ -144,7 +148,13 @@ def _optimizer(
     if checkpoint.run is not None and checkpoint.training is not None:
         run = checkpoint.run
         optimizer = named.build(
-            run["optimizer"], model.parameters(), run["learning_rate"], run["options"]
+            run["optimizer"],
+            model.parameters(),
+            run["learning_rate"],
+            run["options"],
+            loss=loss,
+            model=model,
+            steps_per_epoch=1,  # what it is comes with the state
         )
         optimizer.load_state_dict(checkpoint.training["optimizer"])
         return optimizer
@@ -177,7 +187,12 @@ def task_of(
         sys.path.insert(0, run["folder"])  # where the user's module was found in training
     if data is None and run.get("data"):
         data = Path(run["data"])
-    task = load_task(name, data=data, download=download)
+    kept: dict[str, Any] = {}
+    if spec is None:
+        kept = {n: run[n] for n in ("dataset", "train_samples") if n in run}
+        if data is not None and data.suffix == ".npz":
+            kept.pop("dataset", None)
+    task = load_task(name, data=data, download=download, **kept)
     return task, int(run.get("batch_size", task.batch_size))
 
 
@@ -186,6 +201,28 @@ def default_store(paths: Sequence[Path]) -> Path:
     if len(paths) == 1 and Run(paths[0]).record.is_file():
         return paths[0] / "landscape.zarr"
     return Path("landscape.zarr")
+
+
+def pre_study(
+    task: Task,
+    out: Path,
+    training: TrainingSettings,
+    settings: ProbeSettings,
+    *,
+    source: Mapping[str, Any] | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress = silent,
+) -> Path:
+    """Train into ``out/run`` and probe its checkpoints into ``out/landscape.zarr``.
+
+    Goes on where it stopped; what is finished takes no time. Returns the store. Raises what
+    :func:`landscape.runs.train` and :func:`probe` raise.
+    """
+    check_precision(settings.precision, torch.device(device))  # not after hours of training
+    run, slices = out / "run", out / "landscape.zarr"
+    train(task, training, run, source=source, device=device, progress=progress)
+    probe(task, [run], slices, settings, device=device, progress=progress)
+    return slices
 
 
 @dataclass(frozen=True)
@@ -208,27 +245,22 @@ def demo(
 ) -> Demo:
     """Train ``digits-mlp`` with plain SGD, and probe ten checkpoints with ten draws each."""
     task = load_task("digits-mlp")
-    run, slices = out / "run", out / "landscape.zarr"
     settings = TrainingSettings.of(task, epochs=100, seed=seed)
-    train(task, settings, run, source={"task": task.name}, device=device, progress=progress)
-    probe(
+    # Wide enough for the peak, and fine enough around 0 for the steps of accuracy.
+    step_sizes = sorted({*STEP_SIZES, *spaced(11, 2.0)})
+    slices = pre_study(
         task,
-        [run],
-        slices,
-        ProbeSettings(
-            # Wide enough for the peak, and fine enough around 0 for the steps of accuracy.
-            step_sizes=sorted({*STEP_SIZES, *spaced(11, 2.0)}),
-            batch_size=task.batch_size,
-            draws=10,
-            seed=seed,
-        ),
+        out,
+        settings,
+        ProbeSettings(step_sizes=step_sizes, batch_size=settings.batch_size, draws=10, seed=seed),
+        source={"task": task.name},
         device=device,
         progress=progress,
     )
     dataset = store.open_(slices)
     peaks = statistics.peak_widths(dataset, tolerance=0.1, relative=True)
     peaks = peaks.sel(evaluation_set="same_batch")
-    accuracy = store.open_(Run(run).history).validation_accuracy.values[-1]
+    accuracy = store.open_(Run(out / "run").history).validation_accuracy.values[-1]
     first, last = (
         f"{'at least ' if (peak.lower_open | peak.upper_open).any() else ''}"
         f"{peak.width.mean():.2f} wide at iteration {peak.iteration.item()}"
@@ -238,4 +270,4 @@ def demo(
         "The accuracy peak on the gradient's own batch (the step sizes within 10 % of the best) "
         f"is {first} and {last} (means over {dataset.sizes['draw']} draws)."
     )
-    return Demo(task.name, run, slices, float(accuracy), summary)
+    return Demo(task.name, out / "run", slices, float(accuracy), summary)

@@ -6,10 +6,10 @@ again: the order of an epoch is keyed by (seed, epoch), the augmentation of a ba
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -17,16 +17,18 @@ from torch import Tensor, nn
 
 from landscape import checks, randomness
 from landscape.checkpoints import Checkpoint, load_into
-from landscape.data import Data, TensorData
+from landscape.data import TensorData
+from landscape.epochs import EpochRecord, validate
 from landscape.errors import CheckpointError, InvalidValueError, users_code
+from landscape.forward import Forward
 from landscape.interrupts import interrupts_held
-from landscape.metrics import correct, margin
-from landscape.optimizers.named import build
+from landscape.optimizers import named, schedules
+from landscape.optimizers.base import COUNTS
 from landscape.point import preserved
 from landscape.progress import Advance
-from landscape.tasks.losses import SampleLoss
 from landscape.tasks.task import Task
 from landscape.training_settings import TrainingSettings, checkpoint_iterations
+from landscape.updates import Updater
 
 __all__ = [
     "EpochRecord",
@@ -37,28 +39,10 @@ __all__ = [
 ]
 
 # The first number of a key to a random stream, so that no two streams are one.
-INITIALISATION, ORDER, AUGMENTATION, MODEL = range(101, 105)
+INITIALISATION, ORDER, AUGMENTATION, MODEL, SEARCH = range(101, 106)
 
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """What is known after an epoch.
-
-    ``epoch`` counts from 1 and ``iteration`` is that of the epoch's last update. ``loss`` is the
-    mean over the epoch's batches of the loss before each update; validation is measured after
-    the last one, in eval mode. ``step_size`` is the learning rate after it. The passes are those
-    of training in this epoch; ``seconds`` is this epoch's time, validation included.
-    """
-
-    epoch: int
-    iteration: int
-    loss: float
-    validation_loss: float
-    validation_accuracy: float
-    step_size: float
-    forward_passes: int
-    backward_passes: int
-    seconds: float
+# Given the inputs, targets and indices of a batch, a context for the update that is made with it.
+Around = Callable[[Tensor, Tensor, Tensor], AbstractContextManager[object]]
 
 
 class Training:
@@ -88,32 +72,60 @@ class Training:
         )
         with users_code("making the model"), randomness.seeded(INITIALISATION, settings.seed):
             self.model: nn.Module = task.model().to(self.device)
-        self.optimizer = build(
+        self._forward = Forward(
+            self.model,
+            settings.precision,
+            compile=settings.compile,
+            channels_last=settings.channels_last,
+        )
+        if self._forward.channels_last:
+            self.model.to(memory_format=torch.channels_last)
+        assert settings.learning_rate is not None
+        assert settings.schedule is not None
+        self.optimizer = named.build(
             settings.optimizer,
             self.model.parameters(),
             settings.learning_rate,
             settings.options,
+            loss=task.loss,
+            model=self.model,
+            steps_per_epoch=self.steps_per_epoch,
         )
+        self._update = Updater(self._forward, self.optimizer, task.loss)
+        self.schedule = schedules.build(
+            settings.schedule, self.optimizer, settings.epochs, settings.schedule_options
+        )
+        others = samples - settings.batch_size
+        if settings.search_batch is not None and settings.search_batch > others:
+            raise InvalidValueError(
+                f"search_batch is {settings.search_batch}; there are {others} training samples "
+                "outside of a batch"
+            )
         self.iteration = 0
         self._loss = task.loss
         self._train = task.train.to(self.device)
         self._validation = task.validation.to(self.device)
         self._yielded = 0  # the iteration of the latest checkpoint that run() gave
         self._cut_off = False
-        self._losses: list[float] = []  # of the epoch in progress, and so are the next two
-        self._passes = {"forward": 0, "backward": 0}
+        self._before = dict.fromkeys(COUNTS, 0)  # what was counted before the epoch in progress
+        self._losses: list[float] = []  # of the epoch in progress, as is the next
         self._seconds = 0.0
         with randomness.seeded(MODEL, settings.seed):
             self._random = randomness.capture()
 
-    def run(self, advance: Advance = lambda: None) -> Iterator[Checkpoint | EpochRecord]:
+    def run(
+        self,
+        advance: Advance = lambda: None,
+        around: Around = lambda *_: nullcontext(),
+    ) -> Iterator[Checkpoint | EpochRecord]:
         """Train to the end; give a record after each epoch, a checkpoint where one is due.
 
         Both are given between two updates; the record comes first. The training waits
         meanwhile: what the caller does then, to the global generators too, does not change it.
         Ctrl-C lets the update in progress finish and is then raised, so that
         :meth:`checkpoint` holds all that was done. Leaving early is as good as Ctrl-C:
-        ``run()`` may be called again. ``advance`` is called once an update.
+        ``run()`` may be called again. ``advance`` is called once an update, which is made within
+        ``around(inputs, targets, indices)`` of its batch.
         """
         while True:
             if len(self._losses) == self.steps_per_epoch:
@@ -123,7 +135,7 @@ class Training:
                 yield self.checkpoint()
             if self.iteration == self.steps:
                 return
-            self._advance(advance)
+            self._advance(advance, around)
 
     @property
     def whole(self) -> bool:
@@ -135,13 +147,13 @@ class Training:
 
         Raises :class:`InvalidValueError`; leaves the model and the generators as they are.
         """
-        with torch.no_grad(), preserved(self.model):
+        with torch.no_grad(), self._forward.isolated(), preserved(self.model):
             self.model.eval()
             for what, data in (("training", self._train), ("validation", self._validation)):
                 inputs, targets = data.take(torch.arange(min(len(data), self.settings.batch_size)))
                 shape = tuple(inputs.shape)
                 with users_code(f"the model on {what} data of shape {shape}, {inputs.dtype},"):
-                    logits = self.model(inputs)
+                    logits = self._forward.plain(inputs)
                 classes = checks.classes(logits, len(targets))
                 everything = data.targets if isinstance(data, TensorData) else targets
                 checks.labels(everything, classes, f"{what} data")
@@ -168,10 +180,12 @@ class Training:
             training={
                 "settings": self._fixed(),
                 "optimizer": deepcopy(self.optimizer.state_dict()),
+                "schedule": deepcopy(self.schedule.state_dict()) if self.schedule else None,
                 "random": self._random,
                 "yielded": self._yielded,
                 "losses": list(self._losses),
-                "passes": dict(self._passes),
+                "passes": dict(self._update.passes),
+                "before": dict(self._before),
                 "seconds": self._seconds,
             },
         )
@@ -189,10 +203,12 @@ class Training:
                 f"the checkpoint at iteration {checkpoint.iteration} holds a model without its "
                 "training; it can be probed, not continued"
             )
+        # What an older version did not record has its default.
+        before = asdict(TrainingSettings()) | state["settings"]
         for name, value in self._fixed().items():
-            if state["settings"][name] != value:
+            if before.get(name) != value:
                 raise CheckpointError(
-                    f"the checkpoint was trained with {name} {state['settings'][name]!r}, "
+                    f"the checkpoint was trained with {name} {before.get(name)!r}, "
                     f"this run with {value!r}; give the same"
                 )
         if checkpoint.iteration > self.steps:
@@ -203,15 +219,18 @@ class Training:
         load_into(self.model, checkpoint, "the checkpoint")
         # A copy, since the optimizer keeps the very tensors that it is given.
         self.optimizer.load_state_dict(deepcopy(state["optimizer"]))
+        if self.schedule:
+            self.schedule.load_state_dict(deepcopy(state["schedule"]))
         self.iteration = checkpoint.iteration
         self._random = state["random"]
         self._yielded = state["yielded"]
         self._losses = list(state["losses"])
-        self._passes = dict(state["passes"])
+        self._update.passes = dict(state["passes"])
+        self._before = dict(state["before"])
         self._seconds = state["seconds"]
         self._cut_off = False
 
-    def _advance(self, advance: Advance) -> None:
+    def _advance(self, advance: Advance, around: Around) -> None:
         """Train to the end of the epoch, or to a checkpoint that is due before it."""
         epoch = self.iteration // self.steps_per_epoch
         end = (epoch + 1) * self.steps_per_epoch
@@ -224,7 +243,7 @@ class Training:
         with users_code("training"), self._own_turn(), interrupts_held() as interrupts:
             self._cut_off = True
             while self.iteration < end and not interrupts:
-                losses.append(self._step(order))
+                losses.append(self._step(order, around))
                 self.iteration += 1
                 advance()
             # The one place where the host waits for the device.
@@ -233,34 +252,34 @@ class Training:
         if interrupts:
             raise KeyboardInterrupt
 
-    def _step(self, order: Tensor) -> Tensor:
+    def _step(self, order: Tensor, around: Around) -> Tensor:
         """One update, on the next batch of ``order``; returns the loss before it."""
         start = self.iteration % self.steps_per_epoch * self.settings.batch_size
+        end = start + self.settings.batch_size
+        indices = order[start:end]
         inputs, targets = self._train.take(
-            order[start : start + self.settings.batch_size],
-            randomness.generator(AUGMENTATION, self.settings.seed, self.iteration),
+            indices, randomness.generator(AUGMENTATION, self.settings.seed, self.iteration)
         )
 
-        def closure() -> Tensor:
-            """Loss and, where gradients are on, its gradient: what the optimizer may call."""
-            backward = torch.is_grad_enabled()
-            if backward:
-                self.optimizer.zero_grad(set_to_none=True)
-            loss = self._loss(self.model(inputs), targets).mean()
-            self._passes["forward"] += 1
-            if backward:
-                loss.backward()  # type: ignore[no-untyped-call]
-                self._passes["backward"] += 1
-            return loss
+        def search_batch() -> tuple[Tensor, Tensor]:
+            generator = randomness.generator(SEARCH, self.settings.seed, self.iteration)
+            rest = torch.cat([order[:start], order[end:]])
+            chosen = torch.randperm(len(rest), generator=generator)[: self.settings.search_batch]
+            return self._train.take(rest[chosen.to(rest.device)], generator)
 
-        loss = self.optimizer.step(closure)  # type: ignore[arg-type]
-        return torch.as_tensor(loss).detach()
+        with around(inputs, targets, indices):
+            fresh = None if self.settings.search_batch is None else search_batch
+            return self._update(inputs, targets, fresh)
 
     def _finish_epoch(self) -> EpochRecord:
         with users_code("validation"), self._own_turn():
             validation_loss, validation_accuracy = validate(
-                self.model, self._validation, self._loss
+                self.model, self._validation, self._loss, forward=self._forward
             )
+        counts = self._update.counts
+        counted = {
+            name: count - self._before[name] for name, count in counts.items() if name != "steps"
+        }
         record = EpochRecord(
             epoch=self.iteration // self.steps_per_epoch,
             iteration=self.iteration,
@@ -268,11 +287,12 @@ class Training:
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
             step_size=self._learning_rate(),
-            forward_passes=self._passes["forward"],
-            backward_passes=self._passes["backward"],
             seconds=self._seconds,
+            **counted,
         )
-        self._losses, self._passes, self._seconds = [], {"forward": 0, "backward": 0}, 0.0
+        self._losses, self._before, self._seconds = [], dict(counts), 0.0
+        if self.schedule:
+            schedules.advance(self.schedule, validation_loss)
         return record
 
     def _learning_rate(self) -> float:
@@ -287,25 +307,10 @@ class Training:
     def _own_turn(self) -> Iterator[None]:
         """The run's own global random state inside, the caller's outside; its time is counted."""
         started = time.perf_counter()
-        with randomness.preserved():
+        with self._forward.isolated(), randomness.preserved():
             randomness.restore(self._random)
             try:
                 yield
             finally:
                 self._random = randomness.capture()
                 self._seconds += time.perf_counter() - started
-
-
-def validate(
-    model: nn.Module, data: Data, loss: SampleLoss, chunk: int = 2000
-) -> tuple[float, float]:
-    """Mean loss and accuracy of ``model`` on all of ``data``, in eval mode (and left in it)."""
-    model.eval()
-    total_loss, total_correct = 0.0, 0.0
-    with torch.no_grad():
-        for start in range(0, len(data), chunk):
-            inputs, targets = data.take(torch.arange(start, min(start + chunk, len(data))))
-            logits = model(inputs)
-            total_loss += loss(logits, targets).sum().item()
-            total_correct += correct(margin(logits, targets)).sum().item()
-    return total_loss / len(data), total_correct / len(data)

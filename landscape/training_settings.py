@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from landscape.errors import InvalidValueError
+from landscape.optimizers import named
+from landscape.optimizers.recipes import RECIPES
+from landscape.settings import check_forward
 from landscape.tasks.task import Task, require_positive
 
 
@@ -12,31 +15,65 @@ from landscape.tasks.task import Task, require_positive
 class TrainingSettings:
     """How a task is trained.
 
-    ``optimizer`` and ``options`` as :func:`landscape.optimizers.named.build` takes them;
+    ``optimizer`` and ``options`` as :func:`landscape.optimizers.named.build` takes them,
+    ``schedule`` and ``schedule_options`` as :func:`landscape.optimizers.schedules.build`. Where
+    ``optimizer`` is one of the :data:`RECIPES`, its settings hold unless others are given; the
+    learning rate is 0.1 where neither says.
+
     ``epochs`` passes over the data in batches of ``batch_size`` samples; ``checkpoints`` is how
-    many iterations are probed (see :func:`checkpoint_iterations`).
+    many iterations are probed (see :func:`checkpoint_iterations`). With ``search_batch``, a line
+    search evaluates its step sizes on a fresh batch of so many samples, in place of the batch
+    that gave the gradient (Ablation 2 of the thesis). ``precision`` ("float32", "tf32",
+    "bfloat16"), ``compile`` and ``channels_last`` are how a pass is run; see
+    :class:`landscape.forward.Forward`.
     """
 
     optimizer: str = "sgd"
-    learning_rate: float = 0.1
+    learning_rate: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    schedule: str | None = None
+    schedule_options: Mapping[str, Any] = field(default_factory=dict)
+    search_batch: int | None = None
     epochs: int = 10
     batch_size: int = 128
     seed: int = 0
     checkpoints: int = 10
+    precision: str = "float32"
+    compile: bool = False
+    channels_last: bool | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "options", dict(self.options))
+        named.find(self.optimizer)
+        set_ = object.__setattr__
+        set_(self, "optimizer", self.optimizer.lower())
+        recipe = RECIPES.get(self.optimizer)
+        set_(self, "options", {**(recipe.options if recipe else {}), **self.options})
+        set_(self, "schedule_options", dict(self.schedule_options))
+        if self.learning_rate is None:
+            given = recipe.learning_rate if recipe else None
+            set_(self, "learning_rate", 0.1 if given is None else given)
+        if self.schedule is None:
+            set_(self, "schedule", recipe.schedule if recipe else "constant")
         require_positive(self, whole=("epochs", "batch_size"), real=("learning_rate",))
+        check_forward(self.precision, self.compile, self.channels_last)
         for name in ("seed", "checkpoints"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise InvalidValueError(f"{name} is {value!r}; give an integer, 0 or more")
+        if self.search_batch is not None:
+            require_positive(self, whole=("search_batch",), real=())
+            if not named.is_line_search(self.optimizer):
+                raise InvalidValueError(
+                    f"search_batch is {self.search_batch}; {self.optimizer} searches nothing"
+                )
 
     @classmethod
     def of(cls, task: Task, **changes: Any) -> "TrainingSettings":
-        """The defaults of ``task``, but for ``changes``."""
-        defaults = {name: getattr(task, name) for name in ("epochs", "batch_size", "learning_rate")}
+        """The defaults of ``task``, but for ``changes``; a recipe's learning rate comes first."""
+        defaults = {name: getattr(task, name) for name in ("epochs", "batch_size")}
+        recipe = RECIPES.get(str(changes.get("optimizer", "sgd")).lower())
+        if recipe is None or recipe.learning_rate is None:
+            defaults["learning_rate"] = task.learning_rate
         return cls(**(defaults | changes))
 
 

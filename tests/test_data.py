@@ -14,7 +14,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from landscape.data import DatasetData, TensorData, as_data
+from landscape.data import DatasetData, TensorData, as_data, first
 from landscape.errors import InvalidValueError
 from landscape.randomness import generator
 
@@ -166,3 +166,36 @@ def test_other_sources_are_refused_in_one_line(source, message):
 def test_a_dataset_of_something_else_is_refused_when_it_is_read():
     with pytest.raises(InvalidValueError, match="must be a pair"):
         as_data(Subset([torch.zeros(3)] * 4, range(4))).take(torch.arange(2))
+
+
+@pytest.mark.parametrize("kind", ["tensors", "Dataset"])
+def test_the_first_samples(kind):
+    data = as_data(SOURCES[kind])
+    part = first(data, 7)
+    inputs, targets = part.take(torch.arange(7))
+    assert len(part) == 7
+    assert torch.equal(inputs, INPUTS[:7])
+    assert torch.equal(targets, TARGETS[:7])
+    assert len(first(data, 1797)) == len(data) == 1797
+
+
+def test_the_first_samples_keep_what_happens_to_them():
+    data = TensorData(INPUTS, TARGETS, augment=lambda x, _: x + 1, prepare=lambda x: 2 * x)
+    inputs, _ = first(data, 3).take(torch.tensor([2]), generator(0))
+    assert torch.equal(inputs, 2 * (INPUTS[[2]] + 1))
+
+
+@pytest.mark.parametrize("samples", [0, -1, 1798])
+def test_more_first_samples_than_there_are(samples):
+    message = f"the first {samples} samples were asked for; there are 1797, so 1 to 1797"
+    with pytest.raises(InvalidValueError, match=message):
+        first(as_data((INPUTS, TARGETS)), samples)
+
+
+def test_data_of_another_make_has_no_first_samples():
+    class Own:
+        def __len__(self):
+            return 5
+
+    with pytest.raises(InvalidValueError, match="a Own has no first samples"):
+        first(Own(), 2)

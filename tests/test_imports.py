@@ -14,6 +14,7 @@ import landscape
         "import landscape",
         "from landscape import plots, statistics; plots.plot_widening",
         "import landscape; landscape.open",
+        "from landscape import histories, plots, tables, table_formats; plots.plot_training",
         "import landscape.account, landscape.metrics",
         "import landscape.tasks",
     ],

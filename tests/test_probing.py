@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from landscape.data import TensorData, as_data
 from landscape.errors import DeterminismError, InvalidValueError
+from landscape.optimizers.line_search import LossSLS, SGDArmijo, SmoothAccuracySLS
 from landscape.probing import Prober, probe
 from landscape.settings import ProbeSettings
 
@@ -187,6 +188,137 @@ def test_origin_after_step_needs_a_step():
     model = cases.fresh("mlp")
     with pytest.raises(InvalidValueError, match="LBFGS"):
         probe(model, TRAIN, origin="after-step", optimizer=torch.optim.LBFGS(model.parameters()))
+
+
+@pytest.mark.parametrize("name", ["cnn", "dropout"])
+@pytest.mark.parametrize(
+    "kind", [lambda p: SGDArmijo(p, n=10, lr=4), LossSLS, lambda p: SmoothAccuracySLS(p, lr=8)]
+)
+def test_origin_after_step_of_a_line_search(name, kind):
+    """Its step is searched on the gradient's batch; model and optimizer are left alone."""
+    model = cases.fresh(name)
+    optimizer = kind(model.parameters())
+    batch = TRAIN[0][:32], TRAIN[1][:32], torch.arange(32)
+    optimizer.step(lambda: (model(TRAIN[0][32:64]), TRAIN[1][32:64]))
+    for p in model.parameters():
+        p.grad += 1
+    gradients = [p.grad for p in model.parameters()]
+    before = cases.state(model), str(optimizer.state_dict()), optimizer.last_search
+    settings = {**SMALL, "origin": "after-step", "step_sizes": (0,), "sets": ["same_batch"]}
+    slice_ = probe(model, TRAIN, optimizer=optimizer, batch=batch, **settings)
+    cases.assert_same_state(before[0], cases.state(model))
+    assert all(p.grad is g for p, g in zip(model.parameters(), gradients, strict=True))
+    assert before[1:] == (str(optimizer.state_dict()), optimizer.last_search)
+
+    # As the probe has it: dropout off, batch statistics.
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train()
+    for p in model.parameters():
+        p.grad = None
+    optimizer.step(lambda: (model(batch[0]), batch[1]))
+    assert optimizer.last_search is not before[2]
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(model(batch[0]), batch[1]).item()
+    assert slice_.loss.item() == pytest.approx(loss, rel=1e-5)
+
+
+def test_a_line_search_sees_the_mask_that_the_gradient_was_taken_with():
+    """So its step lies on the slice: one step size back is the point that it came from."""
+    model = cases.fresh("dropout").double()
+    optimizer = SGDArmijo(model.parameters(), n=1, gamma=1, lr=0.01)
+    settings = {**SMALL, "dropout": True, "sets": ["same_batch"]}
+    before = probe(model, double(TRAIN), **{**settings, "step_sizes": (0,)})
+    settings |= {"origin": "after-step", "step_sizes": (-0.01, 0)}
+    after = probe(model, double(TRAIN), optimizer=optimizer, **settings)
+    assert after.loss[..., 0].item() == pytest.approx(before.loss.item(), rel=1e-12)
+    assert after.loss[..., 1].item() < before.loss.item()
+
+
+def test_a_given_batch_gives_what_the_same_batch_drawn_gives():
+    model = cases.fresh("cnn")
+    settings = {**SMALL, "batch_norm": {"validation": "recalibrated"}}
+    prober = Prober(as_data(TRAIN), as_data(VALIDATION), ProbeSettings(**settings))
+    drawn = prober(model, iteration=7)
+    places = torch.tensor(per_sample(drawn, "same_batch")["index"].values[0, 0])
+    batch = TRAIN[0][places], TRAIN[1][places], places
+    assert prober(model, iteration=7, batch=batch).identical(drawn)
+    numbers = [part.numpy() for part in batch]
+    assert prober(model, iteration=7, batch=numbers).identical(drawn)
+
+
+def test_the_other_sets_have_nothing_of_a_given_batch():
+    places = torch.arange(1300, 1332)
+    prober = Prober(as_data(TRAIN), None, ProbeSettings(**{**SMALL, "big_batch": 1368}))
+    tree = prober(cases.fresh("mlp"), batch=(TRAIN[0][places], TRAIN[1][places], places))
+    assert (per_sample(tree, "same_batch")["index"].values[0, 0] == places.numpy()).all()
+    rest = [*range(1300), *range(1332, 1400)]
+    assert sorted(per_sample(tree, "big_batch")["index"].values.ravel()) == rest
+    others = [per_sample(tree, f"other_batch_{i}")["index"].values.ravel() for i in (1, 2)]
+    assert not {*others[0]} & {*others[1]}
+    assert {*others[0], *others[1]} <= {*rest}
+
+
+def test_a_given_batch_need_not_be_training_data():
+    """Without indices, nothing is known of its places."""
+    model = cases.fresh("mlp")
+    noise = torch.randn(20, 1, 8, 8), torch.randint(10, (20,))
+    settings = {"step_sizes": (0,), "big_batch": 60}
+    slice_ = probe(model, TRAIN, batch=noise, **settings)
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(model(noise[0]), noise[1]).item()
+    assert slice_.loss.sel(evaluation_set="same_batch").item() == pytest.approx(loss, rel=1e-5)
+    assert slice_.samples.values.tolist() == [20, 20, 20, 60]
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "message"),
+    [
+        ({}, {"draws": 2}, "draws is 2; with a batch that is given there is 1"),
+        ({}, {"batch_size": 31}, "the batch has 32 samples; the batch size is 31"),
+        ({1: torch.zeros(32)}, {}, "the batch has targets of shape .* torch.float32; give integer"),
+        ({1: torch.zeros(31).long()}, {}, "differ in length: 32 and 31"),
+        ({2: torch.arange(31)}, {}, r"the indices have shape \(31,\) .* each of the 32 samples"),
+        ({2: torch.rand(32)}, {}, "torch.float32; give one integer"),
+        ({2: torch.arange(1390, 1422)}, {}, "run from 1390 to 1421; there are 1400 training"),
+        ({2: torch.arange(-1, 31)}, {}, "run from -1 to 30"),
+    ],
+)
+def test_batches_that_cannot_be_given(changes, settings, message):
+    parts = [TRAIN[0][:32], TRAIN[1][:32], torch.arange(32)]
+    for place, part in changes.items():
+        parts[place] = part
+    with pytest.raises(InvalidValueError, match=message):
+        probe(cases.fresh("mlp"), TRAIN, batch=parts, **{**SMALL, **settings})
+
+
+def test_along_a_direction_that_is_known_the_slice_starts_at_the_model():
+    model = cases.fresh("mlp").double()
+    batch = TRAIN[0][:32].double(), TRAIN[1][:32]
+    settings = ProbeSettings(**{**SMALL, "step_sizes": (0.0, 0.25), "origin": "after-step"})
+    prober = Prober(as_data(double(TRAIN)), None, settings)
+    direction = prober.direction(model, batch)
+    expected = prober(model, batch=batch, learning_rate=0.5)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            p += 0.5 * direction.tangent[name]
+    moved = prober(model, batch=batch, direction=direction)
+    np.testing.assert_allclose(moved.loss, expected.loss, rtol=1e-12)
+    assert moved.gradient_norm.item() == expected.gradient_norm.item()
+
+
+def test_within_autocast_the_weights_move():
+    """Its cache would keep the weights that were cast at the first point."""
+    model = cases.fresh("mlp")
+    plain = probe(model, TRAIN, **SMALL).loss
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        before = model(TRAIN[0][:5])
+        cast = probe(model, TRAIN, **SMALL).loss
+        assert torch.is_autocast_cache_enabled()
+        assert torch.equal(model(TRAIN[0][:5]), before)
+    assert len(np.unique(cast)) > 10
+    np.testing.assert_allclose(cast, plain, rtol=0.02)
 
 
 @pytest.mark.parametrize("policy", ["running", "recalibrated"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landscape.errors import InvalidValueError
-from landscape.settings import STEP_SIZES, ProbeSettings, spaced
+from landscape.settings import STEP_SIZES, ProbeSettings, comparable, spaced
 
 
 def test_defaults_are_the_published_ones():
@@ -87,3 +87,19 @@ def test_sizes_left_open_are_filled_in():
     small = ProbeSettings().for_sizes(600, 300)
     assert (small.big_batch, small.validation_samples) == (472, 300)
     assert ProbeSettings(big_batch=7).for_sizes(5000, 0).big_batch == 7
+
+
+def test_what_has_to_agree_for_a_store_to_go_on():
+    """Neither what changes rounding alone, nor what an older version had no word for."""
+    asked = ProbeSettings(draws=2).as_dict()
+    older = {k: v for k, v in asked.items() if k not in ("precision", "compile", "channels_last")}
+    for other in (
+        older | {"chunk": 1000},
+        ProbeSettings(draws=2, chunk=7, compile=True, channels_last=False).as_dict(),
+    ):
+        assert comparable(other) == comparable(asked)
+    for other in (ProbeSettings(draws=3), ProbeSettings(draws=2, precision="bfloat16")):
+        assert comparable(other.as_dict()) != comparable(asked)
+    # A mask depends on how many samples it goes over.
+    masks = (ProbeSettings(dropout=True, chunk=chunk).as_dict() for chunk in (7, 8))
+    assert comparable(next(masks)) != comparable(next(masks))

@@ -10,6 +10,8 @@ from training_cases import dropout, every, same, weights
 from landscape import randomness
 from landscape.checkpoints import Checkpoint
 from landscape.errors import InvalidValueError
+from landscape.optimizers import named
+from landscape.optimizers.line_search import SmoothAccuracySLS
 from landscape.randomness import generator
 from landscape.tasks import load_task
 from landscape.training import (
@@ -139,7 +141,7 @@ def test_digits_are_learnt_with_batch_norm_and_augmentation():
     assert max(record.validation_accuracy for record in records) >= 0.9
 
 
-def test_an_optimizer_may_call_its_closure_often_and_without_gradients():
+def test_an_optimizer_may_call_its_closure_often_and_without_gradients(monkeypatch):
     class Searching(torch.optim.SGD):
         def step(self, closure):
             first = closure()
@@ -153,12 +155,68 @@ def test_an_optimizer_may_call_its_closure_often_and_without_gradients():
             return first
 
     task = load_task("digits-mlp")
-    ours, plain_sgd = Training(task, every(task)), Training(task, every(task))
-    ours.optimizer = Searching(ours.model.parameters(), lr=0.1)
+    monkeypatch.setitem(named._TORCH, "searching", Searching)
+    ours = Training(task, every(task, optimizer="searching"))
+    plain_sgd = Training(task, every(task))
     records = [event for event in ours.run() if isinstance(event, EpochRecord)]
     list(plain_sgd.run())
     assert {(r.forward_passes, r.backward_passes) for r in records} == {(15, 5)}
     assert same(weights(ours), weights(plain_sgd))
+
+
+def test_a_line_search_is_the_loop_that_one_would_write():
+    task = load_task("digits-mlp")
+    settings = every(task, optimizer="sa-sls", seed=3)
+    training = Training(task, settings)
+    records = [event for event in training.run() if isinstance(event, EpochRecord)]
+
+    with randomness.seeded(INITIALISATION, 3):
+        model = task.model()
+    optimizer = SmoothAccuracySLS(model.parameters())
+    for epoch in range(3):
+        order = torch.randperm(1437, generator=generator(ORDER, 3, epoch))
+        for batch in order[: 5 * 256].split(256):
+            inputs, targets = task.train.take(batch)
+            optimizer.step(lambda inputs=inputs, targets=targets: (model(inputs), targets))
+    assert same(weights(training), model.state_dict())
+    assert records[-1].step_size == optimizer.step_size
+    for name in ("forward_passes", "backward_passes", "searches", "trials", "rejected", "skipped"):
+        assert sum(getattr(record, name) for record in records) == optimizer.counts[name], name
+    assert records[0].forward_passes == 5 + records[0].searches + records[0].skipped + (
+        records[0].trials
+    )
+
+
+@pytest.mark.parametrize("size", [64, 1000])
+def test_a_search_batch_is_fresh_and_outside_of_the_batch(size):
+    task = load_task("digits-mlp")
+    settings = every(task, optimizer="l-sls", search_batch=size, options={"search_every": 2})
+    training = Training(task, settings)
+    taken = []
+
+    class Spy:
+        def __len__(self):
+            return 1437
+
+        def take(self, indices, generator=None):
+            taken.append(set(indices.tolist()))
+            return task.train.take(indices, generator)
+
+    training._train = Spy()
+    list(training.run())
+    searched = 15 // 2 + 1
+    assert [len(t) for t in taken] == ([256, size, 256] * searched)[: 15 + searched]
+    for batch, fresh in zip(taken[::3], taken[1::3], strict=True):
+        assert not batch & fresh
+    assert len({frozenset(t) for t in taken}) == len(taken)
+
+
+def test_a_search_batch_that_cannot_be():
+    task = load_task("digits-mlp")
+    with pytest.raises(InvalidValueError, match="search_batch is 64; sgd searches nothing"):
+        every(task, search_batch=64)
+    with pytest.raises(InvalidValueError, match="search_batch is 1200; there are 1181 training"):
+        Training(task, every(task, optimizer="l-sls", search_batch=1200))
 
 
 def test_the_loss_of_the_task_is_what_is_minimised():

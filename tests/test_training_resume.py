@@ -21,6 +21,10 @@ OPTIMIZERS = {
     "sgd": {"momentum": 0.9},
     "adamw": {"amsgrad": True},
     "lbfgs": {"max_iter": 3, "history_size": 4},
+    "adam": {},
+    "sgd-schedule": {"momentum": 0.9},
+    "sa-sls": {"search_every": 2},
+    "l-sls": {},
 }
 
 

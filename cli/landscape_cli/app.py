@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from landscape.errors import LandscapeError
-from landscape_cli import demo, info, plot, probe, tasks, train
+from landscape_cli import demo, info, plot, probe, study, table, tasks, train
 
 
 class Commands(TyperGroup):
@@ -76,6 +76,8 @@ app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("probe")(probe.probe)
 app.add_typer(plot.app, name="plot")
+app.add_typer(table.app, name="table")
+app.add_typer(study.app, name="study")
 app.command("info")(info.info)
 app.add_typer(tasks.app, name="tasks")
 

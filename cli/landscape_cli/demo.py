@@ -22,18 +22,14 @@ def demo(
     import torch
 
     from landscape import devices, plots, store, study
-    from landscape.plots.registry import FIGURES
     from landscape_cli.bars import bars
 
     torch.set_num_threads(1)  # for so small a network, threads would only wait for each other
     result = study.demo(out, seed=seed, device=devices.choose(device), progress=bars)
-    dataset = store.open_(result.store)
-    for figure in FIGURES.values():
-        plots.save(figure.load()(dataset), out / f"{figure.name}.png")
-        matplotlib.pyplot.close("all")
+    figures = plots.save_all(store.open_(result.store), out)
     typer.echo(f"Trained {result.task} to a validation accuracy of {result.accuracy:.1%}.")
     typer.echo(result.summary)
     typer.echo(f"run:      {result.run}")
     typer.echo(f"store:    {result.store}  (landscape info {result.store})")
-    typer.echo(f"figures:  {', '.join(f'{out / name}.png' for name in FIGURES)}")
+    typer.echo(f"figures:  {', '.join(map(str, figures))}")
     typer.echo(f"next:     landscape plot widening {result.store} --against distance")

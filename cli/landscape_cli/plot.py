@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from landscape.plots.registry import FIGURES, Figure
+from landscape_cli import options
 
-app = typer.Typer(no_args_is_help=True, help="Draw a figure from a store.")
+app = typer.Typer(no_args_is_help=True, help="Draw a figure from a store, or from several runs.")
 
 # An option of a figure -> its type on the command line. What is not given is left to the figure.
 OPTIONS: dict[str, Any] = {
@@ -32,30 +33,56 @@ OPTIONS: dict[str, Any] = {
     "scale": Annotated[str | None, typer.Option(help="Of the step sizes: linear or symlog.")],
     "value_scale": Annotated[str | None, typer.Option(help="Of the values: auto, linear or log.")],
     "draw": Annotated[int | None, typer.Option(help="Draw to show.")],
+    "accuracy_from": Annotated[
+        str | None,
+        typer.Option(
+            help="Lower end of the accuracy's axis: a number, as 0.9, or auto, which fits the "
+            "second half of the training.",
+            show_default="all is shown",
+        ),
+    ],
 }
+
+SOURCES: dict[str, Any] = {
+    "slices": Annotated[
+        Path, typer.Argument(help="Store that landscape probe made, or the run it is in.")
+    ],
+    "searches": Annotated[
+        Path, typer.Argument(help="Store that was recorded while training, or the run it is in.")
+    ],
+    "runs": options.Runs,
+}
+# Where a run's folder has them.
+IN_RUN = {"slices": "landscape.zarr", "searches": "mid-training.zarr"}
 
 
 def _command(figure: Figure) -> Callable[..., None]:
-    def command(store: Path, output: Path | None, **options: Any) -> None:
+    of_runs = figure.source == "runs"
+
+    def command(output: Path | None, **options: Any) -> None:
         import matplotlib.pyplot
 
         matplotlib.use("Agg")
-        from landscape import plots
-        from landscape.store import open_
+        from landscape import histories, plots, store
 
+        read: Callable[[Any], Any] = histories.collect if of_runs else store.open_
+        given = options.pop(source)
+        if not of_runs and (given / "run.json").is_file():
+            given /= IN_RUN[figure.source]
+        dataset = read(given)
         chosen = {name: value for name, value in options.items() if value not in (None, [])}
         for name in ("metric", "evaluation_set"):
             if name in chosen:
                 chosen[name] = chosen[name].replace("-", "_")
         path = output or Path(f"{figure.name}.png")
-        drawn = figure.load()(open_(store), **chosen)
+        drawn = figure.load()(dataset, **chosen)
         try:
             typer.echo(f"figure: {plots.save(drawn, path)}")
         finally:
             matplotlib.pyplot.close("all")
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    store = Annotated[Path, typer.Argument(help="Store that landscape probe made.")]
+    source = "runs" if of_runs else "store"
     output = Annotated[
         Path | None,
         typer.Option(
@@ -63,7 +90,7 @@ def _command(figure: Figure) -> Callable[..., None]:
         ),
     ]
     parameters = [
-        inspect.Parameter("store", keyword, annotation=store),
+        inspect.Parameter(source, keyword, annotation=SOURCES[figure.source]),
         inspect.Parameter("output", keyword, default=None, annotation=output),
         *(
             inspect.Parameter(name, keyword, default=None, annotation=OPTIONS[name])

@@ -103,6 +103,15 @@ def probe(
     seed: options.Seed = 0,
     data: options.Data = None,
     download: options.Download = False,
+    chunk: Annotated[
+        int | None,
+        typer.Option(
+            help="Samples evaluated at once.", show_default="what fits a GPU's memory, else 1000"
+        ),
+    ] = None,
+    precision: options.Precision = "float32",
+    compile: options.Compile = False,  # noqa: A002
+    channels_last: options.ChannelsLast = None,
     device: options.Device = "auto",
 ) -> None:
     """Measure loss and accuracy along ±s·∇L at checkpoints. The same command resumes."""
@@ -130,6 +139,10 @@ def probe(
         "dropout": dropout,
         "samples": samples,
         "seed": seed,
+        "chunk": chunk,
+        "precision": precision,
+        "compile": compile,
+        "channels_last": channels_last,
     }
     settings = {name: value for name, value in chosen.items() if value is not None}
 

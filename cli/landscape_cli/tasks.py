@@ -1,23 +1,32 @@
 """``landscape tasks``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from landscape.errors import InvalidValueError
-from landscape.tasks.registry import BUILTIN
+from landscape.tasks.registry import BUILTIN, DATASETS, MODELS, BuiltinTask, DataSet, Network
 
-app = typer.Typer(help="List the built-in tasks, or start one of your own.")
+LISTED: Mapping[str, Mapping[str, BuiltinTask | DataSet | Network]] = {
+    "Tasks:": BUILTIN,
+    "Data sets, for --dataset, which takes a file of arrays (.npz) as well:": DATASETS,
+    "Models, for --model; each goes with each data set, as DATASET-MODEL too:": MODELS,
+}
+
+app = typer.Typer(help="List the built-in tasks, data sets and models, or start your own task.")
 
 
 @app.callback(invoke_without_command=True)
 def tasks(context: typer.Context) -> None:
-    """List the built-in tasks, or start one of your own with `landscape tasks new`."""
+    """List the built-in tasks, data sets and models; `landscape tasks new` starts your own."""
     if context.invoked_subcommand is None:
         width = max(map(len, BUILTIN))
-        for task in BUILTIN.values():
-            typer.echo(f"{task.name:{width}}  {task.summary}")
+        for heading, table in LISTED.items():
+            typer.echo(heading)
+            for entry in table.values():
+                typer.echo(f"  {entry.name:{width}}  {entry.summary}")
 
 
 @app.command()

@@ -1,27 +1,27 @@
 """``landscape train``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from landscape.tasks.registry import BUILTIN
+from landscape.errors import InvalidValueError
+from landscape.optimizers.recipes import RECIPES
 from landscape_cli import options
 
 
 def train(
-    task: Annotated[
-        str,
-        typer.Argument(
-            help="A built-in task, or your own as my_module:my_task or file.py:my_task."
-        ),
-    ],
+    task: options.TaskName = None,
+    *,
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")],
     optimizer: Annotated[
-        str, typer.Option(help="sgd, or any optimizer of torch.optim by name.")
+        str, typer.Option(help=f"{', '.join(RECIPES)}, or any of torch.optim by name.")
     ] = "sgd",
     lr: Annotated[
-        float | None, typer.Option("--lr", help="Learning rate.", show_default="the task's")
+        float | None,
+        typer.Option(
+            "--lr", help="Learning rate.", show_default="the optimizer's, or else the task's"
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -29,55 +29,88 @@ def train(
             "--set", metavar="NAME=VALUE", help="Another setting of the optimizer: momentum=0.9."
         ),
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the data.", show_default="the task's")
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            help="constant, milestones, ramp-cosine, or any of torch.optim.lr_scheduler by name; "
+            "stepped once an epoch.",
+            show_default="the optimizer's",
+        ),
     ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Samples a batch.", show_default="the task's")
+    schedule_set: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--schedule-set", metavar="NAME=VALUE", help="A setting of the schedule: step_size=10."
+        ),
     ] = None,
+    search_batch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SAMPLES",
+            help="Let a line search look at a fresh batch of so many samples.",
+            show_default="the gradient's batch",
+        ),
+    ] = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
     checkpoints: Annotated[int, typer.Option(help="How many iterations are kept to probe.")] = 10,
+    probe: Annotated[
+        bool,
+        typer.Option(
+            "--probe", help="Also probe on the way, on the batches and searches of the updates."
+        ),
+    ] = False,
+    probe_set: options.ProbeSet = None,
     seed: options.Seed = 0,
+    model: options.Model = None,
+    dataset: options.Dataset = None,
+    train_samples: options.TrainSamples = None,
     data: options.Data = None,
     download: options.Download = False,
+    precision: options.Precision = "float32",
+    compile: options.Compile = False,  # noqa: A002
+    channels_last: options.ChannelsLast = None,
     device: options.Device = "auto",
 ) -> None:
     """Train a task, keeping ten checkpoints to probe. The same command resumes a stopped run."""
     from landscape import devices, runs
     from landscape.store import open_
-    from landscape.tasks import load_task
     from landscape.training import TrainingSettings
     from landscape_cli.bars import bars
 
-    chosen: dict[str, Any] = {
-        "learning_rate": lr,
-        "epochs": epochs,
-        "batch_size": batch_size,
-    }
     where = devices.choose(device)
-    loaded = load_task(task, data=data, download=download)
+    loaded, source = options.load(task, model, dataset, data, download, train_samples)
     settings = TrainingSettings.of(
         loaded,
         optimizer=optimizer,
         options=options.assignments(set_ or [], "an optimizer's setting"),
+        schedule=schedule,
+        schedule_options=options.assignments(schedule_set or [], "a schedule's setting"),
+        search_batch=search_batch,
         checkpoints=checkpoints,
         seed=seed,
-        **{name: value for name, value in chosen.items() if value is not None},
+        precision=precision,
+        compile=compile,
+        channels_last=channels_last,
+        **options.given(learning_rate=lr, epochs=epochs, batch_size=batch_size),
     )
-    source = {"task": _absolute(task), "folder": str(Path.cwd())} if ":" in task else {"task": task}
-    if task in BUILTIN and BUILTIN[task].needs_data:
-        source["data"] = str((data or Path("data")).resolve())
-    training = runs.train(loaded, settings, out, source=source, device=where, progress=bars)
+    if probe_set and not probe:
+        raise InvalidValueError(f"--probe-set {probe_set[0]} was given; give --probe with it")
+    probed = options.probe_settings(probe_set) if probe else None
+    training = runs.train(
+        loaded, settings, out, source=source, probe=probed, device=where, progress=bars
+    )
     history = open_(runs.Run(out).history)
     accuracy = history.validation_accuracy.values
     typer.echo(
-        f"{task}: {training.iteration} iterations, validation accuracy {accuracy[-1]:.4f} "
+        f"{loaded.name}: {training.iteration} iterations, validation accuracy {accuracy[-1]:.4f} "
         f"(best {accuracy.max():.4f})"
     )
     typer.echo(f"run: {out}")
-    typer.echo(f"next: landscape probe --checkpoint {out}")
-
-
-def _absolute(task: str) -> str:
-    """``file.py:task`` with the file's full path, so that it is found from anywhere."""
-    where, _, name = task.rpartition(":")
-    return f"{Path(where).resolve()}:{name}" if where.endswith(".py") else task
+    if probe and not runs.Run(out).recording.exists():
+        typer.echo("nothing was probed: no update was made at an iteration that is kept")
+    elif probe:
+        typer.echo(f"slices: {runs.Run(out).recording}")
+        typer.echo(f"next: landscape plot line-search {runs.Run(out).recording}")
+    else:
+        typer.echo(f"next: landscape probe --checkpoint {out}")

@@ -8,6 +8,7 @@ Eqs. 26 and 27: positive where a small step helps, whichever way h runs.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Literal
 
 from landscape.errors import InvalidValueError, unknown
@@ -99,7 +100,7 @@ def backtrack(
     """
     trials = []
     step_size = start
-    for _ in range(max_trials):
+    for _ in range(int(max_trials)):
         reached = h(step_size)
         trials.append((step_size, reached))
         line = armijo_line(value, slope, step_size, c, better)
@@ -154,7 +155,7 @@ def check_numbers(settings: Mapping[str, object]) -> None:
         if value is None and name == "max_step_size":
             continue
         allows, allowed = _RANGES[name]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = isinstance(value, Real) and not isinstance(value, bool)
         if not (number and math.isfinite(value) and allows(value)):  # type: ignore[arg-type]
             raise InvalidValueError(f"{name} is {value!r}; give {allowed}")
 

@@ -1,8 +1,7 @@
 """The torch Optimizer under the line searches: one step, from closure to parameters."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,18 +10,17 @@ from torch.optim.optimizer import Optimizer, ParamsT
 from landscape.errors import InvalidValueError
 from landscape.metrics import SampleLoss, cross_entropy
 from landscape.optimizers import armijo
-from landscape.optimizers.evaluations import (
-    Generators,
-    Line,
-    check_finite,
-    check_graph,
-    checked,
-    mean,
-    norm_layers,
-    running_statistics_kept,
-)
+from landscape.optimizers.evaluations import Closure, check_closure, check_finite, check_unscaled
+from landscape.optimizers.line import Line
+from landscape.optimizers.passes import Passes, Start
+from landscape.optimizers.ranks import Ranks
+from landscape.optimizers.side_effects import Generators, norm_layers, running_statistics_kept
 
-Closure = Callable[[], tuple[Tensor, Tensor]]
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
+Direction = Literal["gradient", "normalised-gradient"]
+DIRECTIONS = get_args(Direction)
 Preset = Literal["robust", "thesis"]
 Slope = Literal["autograd", "finite-difference"]
 
@@ -55,7 +53,9 @@ class LineSearch(Optimizer):
         metric: what is searched in place of the class's own; a function as ``loss``, of which
             lower or higher values are better as of the class's own.
         slope: "autograd" (exact: ‖∇L‖² for the loss itself, else one more backward pass) or
-            "finite-difference" (one more forward pass); the class's own unless given.
+            "finite-difference" (one more forward pass); the class's own unless given. Where the
+            logits are narrower than float32, ε is lost in them: the robust preset then takes
+            "autograd", if the class has it.
         slope_factor: that of smooth accuracy (s of Eq. 30), 1 unless given.
         c, beta, gamma, eps: sufficient-decrease constant, backtracking factor, growth factor,
             and the step size of the finite difference.
@@ -64,6 +64,9 @@ class LineSearch(Optimizer):
         search_every: search at every k-th step only and hold the step size in between.
         model: the model that the closure runs, if its modules are fixed: spares the trials a
             hook on every module, which is felt where modules are small.
+        direction: "gradient", or "normalised-gradient": the steps go along −∇L / ‖∇L‖, so that
+            step sizes are distances, and the slope is per unit of distance.
+        process_group: the ranks that step together, all unless given; see ``line_search``.
         preset: "robust", or "thesis" for a search as published: finite-difference slope in the
             precision of the logits, with its cut-off, searched whatever its sign; an exhausted
             search keeps the step size at which it ended. See :func:`armijo.search`.
@@ -98,9 +101,12 @@ class LineSearch(Optimizer):
         search_every: int = 1,
         model: nn.Module | None = None,
         preset: Preset = "robust",
+        direction: Direction = "gradient",
+        process_group: "ProcessGroup | None" = None,
     ) -> None:
         name = type(self).__name__
         armijo.check_choice("preset", preset, ("robust", "thesis"))
+        armijo.check_choice("direction", direction, DIRECTIONS)
         if slope is None:
             published = preset == "thesis" and "finite-difference" in self.slopes
             slope = "finite-difference" if published else self.slopes[0]
@@ -111,7 +117,7 @@ class LineSearch(Optimizer):
             )
         if n is None and self.n is None:
             raise InvalidValueError(f"n is None; give {name} the number of steps per epoch")
-        settings = {
+        numbers: dict[str, Any] = {
             "lr": lr,
             "n": self.n if n is None else n,
             "c": c,
@@ -123,12 +129,24 @@ class LineSearch(Optimizer):
             "search_every": search_every,
             "slope_factor": 1.0 if slope_factor is None else slope_factor,
         }
-        armijo.check_numbers(settings)
+        armijo.check_numbers(numbers)
+        # Python's own, which load with weights_only=True.
+        numbers = {k: v.item() if hasattr(v, "item") else v for k, v in numbers.items()}
+        if math.log(gamma) * search_every / numbers["n"] > 100:
+            raise InvalidValueError(
+                f"gamma is {gamma!r} in n = {numbers['n']!r} steps; give less, for the step size "
+                f"grows by gamma^({search_every}/n) at a time"
+            )
+        settings = (
+            {"kind": name} | numbers | {"slope": slope, "preset": preset, "direction": direction}
+        )
         self._loss = loss
         self._h = metric or self._own_metric()
         self._norm_layers = None if model is None else norm_layers(model)
         self.last_search: armijo.Search | None = None
-        super().__init__(params, settings | {"slope": slope, "preset": preset})
+        self._ranks = Ranks(process_group)
+        self._memory: dict[Tensor, Tensor] = {}
+        super().__init__(params, settings)
         # Before the first search no step size is known to be good: whatever it finds is believed.
         self.param_groups[0].update(dict.fromkeys(COUNTS, 0), doubtful=True)
 
@@ -136,11 +154,29 @@ class LineSearch(Optimizer):
         raise NotImplementedError
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_loss", "_h", "_norm_layers", "last_search")
-        return super().__getstate__() | {name: getattr(self, name) for name in own}
+        own = ("_loss", "_h", "_norm_layers", "_ranks", "last_search")
+        state = super().__getstate__() | {name: getattr(self, name) for name in own}
+        return state | {"_memory": {}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the state of an optimizer of the same kind, to the same bits."""
+        for group in state_dict["param_groups"]:
+            missing = [name for name in self.defaults if name not in group]
+            if missing or group["kind"] != self.defaults["kind"]:
+                kind = group.get("kind", "another optimizer")
+                raise InvalidValueError(
+                    f"the state is that of {kind}; give one of {self.defaults['kind']}"
+                )
+        super().load_state_dict(state_dict)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters to those that are moved; one search serves all groups."""
+        for name in param_group:
+            if name not in ("params", "param_names", *self.defaults):
+                raise InvalidValueError(
+                    f"a parameter group sets {name} to {param_group[name]!r}; "
+                    f"{type(self).__name__} has no {name}"
+                )
         for name in self.defaults:
             if name in param_group:
                 raise InvalidValueError(
@@ -161,31 +197,49 @@ class LineSearch(Optimizer):
         """How many of each of :data:`COUNTS` there were, over the optimizer's whole life."""
         return {name: self.param_groups[0][name] for name in COUNTS}
 
+    @property
+    def searches_next(self) -> bool:
+        """Whether the next step searches; only then does it call a search closure."""
+        group = self.param_groups[0]
+        return bool(group["steps"] % group["search_every"] == 0)
+
     @torch.no_grad()
-    def step(self, closure: Closure | None = None) -> Tensor:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self, closure: Closure | None = None, search_closure: Closure | None = None
+    ) -> Tensor:
         """Take one step along −∇L, searching its size; returns the loss before it, detached.
 
         ``closure()`` gives logits (N, C) and targets (N,); it is called once with gradients
         enabled, then without. ``p.grad`` is ∇L afterwards, as after a backward pass.
+        ``search_closure()`` gives those of another batch, of any size: ∇L is still taken from
+        ``closure``, while h is evaluated there alone, at 0 too (Ablation 2).
 
-        Raises :class:`InvalidValueError` for a closure that cannot be searched and for values
-        that are not finite. The parameters are then bit for bit as they were, unless the closure
-        itself moved them.
+        Raises :class:`InvalidValueError` for a closure that cannot be searched and values that
+        are not finite. The parameters are then bit for bit as before, unless by the closure.
         """
-        closure = self._admitted(closure)
+        check_unscaled(self)
+        closure = check_closure("closure", closure)
+        if search_closure is not None:
+            check_closure("search closure", search_closure)
         group = self.param_groups[0]
+        armijo.check_numbers({"lr": group["lr"]})  # a scheduler may have written it
         parameters = [p for g in self.param_groups for p in g["params"]]
-        searching = group["steps"] % group["search_every"] == 0
+        passes = Passes(group, self._loss, self._h, "autograd" in self.slopes)
+        searching = self.searches_next
         generators = Generators(parameters) if searching else None
-        loss, value, slope = self._gradient(closure, parameters, searching)
-        line = Line(parameters)
+        loss, start = passes.gradient(closure, parameters, searching and search_closure is None)
+        line = Line(
+            parameters, self._memory, normalised=group["direction"] == "normalised-gradient"
+        )
         if generators is None:
-            check_finite(loss=self._read(loss)[0])
-            line.leave(group["lr"])
+            loss_, norm = self._read(loss, line.squared_norm())
+            check_finite(loss=loss_, **{"gradient's norm": norm})
+            line.leave(min(group["lr"], group["max_step_size"] or math.inf))
         else:
             try:
                 with generators.kept(), running_statistics_kept(self._norm_layers):
-                    found = self._search(closure, line, generators, loss, value, slope)
+                    where = search_closure or closure
+                    found = self._search(passes, where, line, generators, loss, start)
                 line.move(found.step_size)
             except BaseException:
                 line.move(0.0)
@@ -194,60 +248,14 @@ class LineSearch(Optimizer):
         group["steps"] += 1
         return loss
 
-    def _gradient(
-        self, closure: Closure, parameters: Sequence[Tensor], searching: bool
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Fill ``p.grad``; returns the loss, h(0) and, where autograd is to give it, the slope."""
-        exact = searching and self.param_groups[0]["slope"] == "autograd"
-        trained = [p for p in parameters if p.requires_grad]
-        of_h = None  # ∇h, where it is not ∇L
-        for p in parameters:
-            p.grad = None
-        with torch.enable_grad():
-            logits, targets = self._forward(closure, parameters)
-            check_graph(logits, parameters)
-            losses = self._loss(logits, targets)
-            loss = value = mean(losses.detach(), targets)
-            if searching and self._h is self._loss:
-                value = self._mean(losses.detach(), targets)
-            elif searching:
-                values = self._h(logits if exact else logits.detach(), targets)
-                value = self._mean(values, targets)
-                if exact:
-                    of_h = torch.autograd.grad(
-                        value, trained, retain_graph=True, materialize_grads=True
-                    )
-                    self._count("backward_passes")
-            # ∇ of the mean; its weights are handed in, which saves the graph two nodes.
-            losses.backward(torch.full_like(losses, 1 / losses.numel()))  # type: ignore[no-untyped-call]
-            self._count("backward_passes")
-        slope = None
-        gradients = [p.grad for p in trained if p.grad is not None]
-        if not gradients:
-            raise InvalidValueError(
-                "none of the optimizer's parameters has a gradient; give it parameters that the "
-                "closure's model uses and that require one"
-            )
-        if of_h is not None:
-            # The rate of h along −∇L is −∇h · ∇L; where lower is better, its negative.
-            used = [g for p, g in zip(trained, of_h, strict=True) if p.grad is not None]
-            products = torch._foreach_mul(used, gradients)
-            slope = torch.stack([product.sum().to(value.device) for product in products]).sum()
-            slope = -slope if self.better == "higher" else slope
-        elif exact:
-            # For h = L it is ‖∇L‖².
-            norms = torch._foreach_norm(gradients)
-            slope = torch.stack([norm.to(value.device) for norm in norms]).square().sum()
-        return loss.detach(), value.detach(), slope
-
     def _search(
         self,
+        passes: Passes,
         closure: Closure,
         line: Line,
         generators: Generators,
         loss: Tensor,
-        value: Tensor,
-        slope: Tensor | None,
+        start: Start | None,
     ) -> armijo.Search:
         group = self.param_groups[0]
         robust = group["preset"] == "robust"
@@ -255,21 +263,28 @@ class LineSearch(Optimizer):
         def h(step_size: float) -> Tensor:
             line.move(step_size)
             generators.rewind()
-            logits, targets = self._forward(closure, line.parameters)
-            return self._mean(self._h(logits, targets), targets)
+            return passes.h(closure, line.parameters)
 
-        second = h(group["eps"]) if slope is None else slope
-        loss_, h_0, second_ = self._read(loss, value, second)
-        check_finite(loss=loss_, metric=h_0)
-        if slope is None:
+        if start is None:
+            generators.rewind()
+            start = passes.start(closure, line.parameters)
+        if passes.exact:
+            # The rate of h along −d is −∇h · d.
+            falls = line.slope(start.gradient)
+            second = -falls if self.better == "higher" else falls
+        else:
+            second = h(group["eps"])
+        h_0, slope = self._read_start(line, loss, start.value, second)
+        check_finite(metric=h_0)
+        if not passes.exact:
             cut_off = -math.inf if robust else armijo.PUBLISHED_CUT_OFF
-            second_ = armijo.finite_difference(h_0, second_, group["eps"], self.better, cut_off)
-        check_finite(slope=second_)
-        return armijo.search(
+            slope = armijo.finite_difference(h_0, slope, group["eps"], self.better, cut_off)
+        check_finite(slope=slope)
+        found = armijo.search(
             lambda step_size: self._read(h(step_size))[0],
             group["lr"],
             h_0,
-            second_,
+            slope,
             # γ^(k/n): the same growth per step, however often there is a search.
             growth=group["gamma"] ** (group["search_every"] / group["n"]),
             max_step_size=group["max_step_size"],
@@ -280,57 +295,34 @@ class LineSearch(Optimizer):
             beta=group["beta"],
             max_trials=group["max_trials"],
         )
+        line.check_gradients()
+        return found
 
     def _note(self, found: armijo.Search) -> None:
         self.last_search = found
         for group in self.param_groups:
             group["lr"] = found.kept
-        self.param_groups[0]["doubtful"] = found.doubted
-        self._count("searches", found.outcome != "skipped")
-        self._count("skipped", found.outcome == "skipped")
-        self._count("exhausted", found.outcome == "exhausted")
-        self._count("doubted", found.doubted)
-        self._count("trials", len(found.trials))
-        self._count("rejected", found.rejected)
+        first = self.param_groups[0]
+        first["doubtful"] = found.doubted
+        first["searches"] += int(found.outcome != "skipped")
+        first["skipped"] += int(found.outcome == "skipped")
+        first["exhausted"] += int(found.outcome == "exhausted")
+        first["doubted"] += int(found.doubted)
+        first["trials"] += len(found.trials)
+        first["rejected"] += found.rejected
 
-    def _count(self, name: str, by: int = 1) -> None:
-        self.param_groups[0][name] += int(by)
-
-    def _forward(self, closure: Closure, parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """One evaluation of the closure, checked; logits in at least float32."""
-        versions = [p._version for p in parameters]
-        self._count("forward_passes")
-        logits, targets = checked(closure())
-        if [p._version for p in parameters] != versions:
-            raise InvalidValueError(
-                "the parameters moved while the closure ran; it must evaluate the model and "
-                "leave every step to the optimizer"
-            )
-        return logits.to(torch.promote_types(logits.dtype, torch.float32)), targets
-
-    def _mean(self, values: Tensor, targets: Tensor) -> Tensor:
-        """The mean that is searched: in float64, so that small differences survive it."""
-        narrow = self.param_groups[0]["preset"] == "thesis" or values.device.type == "mps"
-        return mean(values, targets, None if narrow else torch.float64)
+    def _read_start(self, line: Line, loss: Tensor, *others: Tensor) -> list[float]:
+        """The others as numbers, if the loss and what the direction is made with are finite."""
+        norm = () if line.gradient_norm is None else (line.gradient_norm,)
+        number, *numbers = self._read(loss, *others, *norm)
+        check_finite(loss=number)
+        if norm:
+            check_finite(**{"gradient's norm": numbers.pop()})
+        return numbers
 
     def _read(self, *scalars: Tensor) -> list[float]:
         """Numbers for the host, which waits for them here and nowhere else.
 
-        Whatever decides about a step goes through here, so here ranks can come to agree on it.
+        Whatever decides about a step goes through here, so that all ranks decide alike.
         """
-        return torch.stack([scalar.to(scalars[0].device) for scalar in scalars]).tolist()
-
-    def _admitted(self, closure: Closure | None) -> Closure:
-        # GradScaler leaves these two on the optimizer for the time of the step.
-        scales = [self.__dict__.pop(name, None) for name in ("found_inf", "grad_scale")]
-        if any(scale is not None for scale in scales):
-            raise InvalidValueError(
-                f"a GradScaler calls {type(self).__name__}.step(), whose trials it cannot scale; "
-                "call step(closure) without it, e.g. with bfloat16 autocast"
-            )
-        if not callable(closure):
-            raise InvalidValueError(
-                f"the closure is {closure!r}; give step() a function that runs the model and "
-                "returns (logits, targets)"
-            )
-        return closure
+        return self._ranks.means(scalars)

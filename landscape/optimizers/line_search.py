@@ -8,8 +8,13 @@ called once for the gradient and once for every further point that is looked at.
 **The step size** lives in ``lr`` of the parameter groups, one for all of them: loggers read it
 there, and what a scheduler writes to the first group is where the next search starts from.
 
-**Passes.** h(0) is taken from the forward pass of the gradient, h(ε) once a step. The host waits
-for the device once before the first trial and once a trial.
+**Another batch to search on** (Ablation 2) is a second function, ``step(closure,
+search_closure)``, which gives the logits and targets of that batch; ``optimizer.searches_next``
+says whether the step will call it. The published big batch, 1024 samples at every 100th step, was
+searched without growth: ``search_every=100, gamma=1``.
+
+**Passes.** h(0) is taken from the forward pass of the gradient, or costs one on a search batch;
+h(ε) costs one a step. The host waits for the device once before the first trial and once a trial.
 
 **Side effects** are those of one forward and one backward pass. Every evaluation of a step starts
 from the random state that the first one started from (one dropout mask for all), and the
@@ -17,11 +22,20 @@ generators of the CPU and of the parameters' devices end where the first one lef
 trials run, a hook on all modules takes the running statistics away from the normalisation layers
 that are in train mode; it needs to know no model and reaches layers that only the closure knows.
 Other buffers that a forward pass moves are moved by every pass.
+
+**Ranks.** Where torch.distributed runs with more than one rank, the loss, h and the slope are
+averaged over the ranks of ``process_group`` before anything is decided by them, so that all ranks
+try and take the same step sizes, and refuse the same steps; without being asked, since ranks that
+decide on their own drift apart unseen. Each rank counts alike, as in DistributedDataParallel, whose
+gradient is the mean of the ranks': what is searched then is the function that this is the gradient
+of, the joint batch where all ranks' batches are of one size. ``step()`` returns the rank's own
+loss. The gradients are expected to be averaged by the model. A rank that trains a model of its own
+takes a group of its own, ``process_group=torch.distributed.new_subgroups(1)[0]``. An exception on
+one rank leaves the others waiting, as it does in a forward or backward pass.
 """
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from landscape.metrics import SampleLoss, correct, margin
@@ -77,12 +91,16 @@ class SmoothAccuracySLS(LineSearch):
 
     def _smooth_accuracy(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Algorithm 5 in the fewest kernels, since it is a good part of a small model's step."""
-        label = targets.unsqueeze(1)
         # δ = π_label − max π_other with π = softmax(logits); σ(s · δ)
         probability = logits.softmax(1)
-        other = probability.scatter(1, label, 0.0).amax(1, keepdim=True)
-        delta = probability.gather(1, label) - other
-        return torch.sigmoid(delta * self.param_groups[0]["slope_factor"]).squeeze(1)
+        label = targets.unsqueeze(1)
+        own = probability.gather(1, label)
+        # Autograd needs π as it is.
+        without = probability.scatter if probability.requires_grad else probability.scatter_
+        delta = own - without(1, label, 0.0).amax(1, keepdim=True)
+        if (slope_factor := self.param_groups[0]["slope_factor"]) != 1:
+            delta = delta * slope_factor
+        return delta.sigmoid().squeeze(1)
 
 
 def _accuracy(logits: Tensor, targets: Tensor) -> Tensor:

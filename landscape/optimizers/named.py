@@ -3,15 +3,21 @@
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 from landscape.errors import InvalidValueError, unknown
+from landscape.metrics import SampleLoss, cross_entropy
+from landscape.optimizers.base import LineSearch
+from landscape.optimizers.recipes import RECIPES
 
-# Name, in lower case -> class. Its constructor takes the parameters first, then ``lr`` and
-# options. An optimizer that is not torch's is registered here, by one more entry.
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+# What a line search is told by the training that it belongs to.
+_GIVEN = ("loss", "model", "metric", "process_group")
+
+_TORCH: dict[str, Callable[..., Optimizer]] = {
     name.lower(): optimizer
     for name, optimizer in vars(torch.optim).items()
     if inspect.isclass(optimizer)
@@ -22,8 +28,26 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 
 
 def names() -> list[str]:
-    """Every name that :func:`build` knows, sorted."""
-    return sorted(OPTIMIZERS)
+    """Every name that :func:`build` knows, sorted.
+
+    A recipe's name comes first; torch's optimizer of that name is ``torch.`` and the name.
+    """
+    return sorted([*RECIPES, *(f"torch.{n}" if n in RECIPES else n for n in _TORCH)])
+
+
+def find(name: str) -> Callable[..., Optimizer]:
+    """The class called ``name`` (in any case): a recipe's, or one of torch's.
+
+    Raises :class:`InvalidValueError` for an unknown name.
+    """
+    lower = name.lower()
+    if lower in RECIPES:
+        module, attribute = RECIPES[lower].optimizer.split(":")
+        optimizer: Callable[..., Optimizer] = getattr(import_module(module), attribute)
+        return optimizer
+    if lower.removeprefix("torch.") in _TORCH:
+        return _TORCH[lower.removeprefix("torch.")]
+    raise unknown("optimizer", name, names())
 
 
 def build(
@@ -31,30 +55,47 @@ def build(
     parameters: Iterable[torch.nn.Parameter],
     learning_rate: float,
     options: Mapping[str, object],
+    *,
+    loss: SampleLoss = cross_entropy,
+    model: torch.nn.Module | None = None,
+    steps_per_epoch: int | None = None,
 ) -> Optimizer:
-    """The optimizer called ``name`` (in any case) over ``parameters``.
+    """The optimizer called ``name`` over ``parameters``.
 
-    ``options`` are the constructor's other arguments, e.g. ``{"momentum": 0.9}``.
+    ``options`` are the constructor's other arguments, e.g. ``{"momentum": 0.9}``; those of a
+    recipe are not added. The rest is for line searches: the ``loss`` to be minimised, the
+    ``model`` that the parameters belong to, and what ``n`` is where it has no default.
 
     Raises :class:`InvalidValueError` for an unknown name, an unknown option or a bad value.
     """
-    optimizer = OPTIMIZERS.get(name.lower())
-    if optimizer is None:
-        raise unknown("optimizer", name, names())
+    optimizer = find(name)
     known = inspect.signature(optimizer).parameters
-    allowed = [option for option in known if option not in ("params", "lr")]
+    line_search = is_line_search(name)
+    hidden = ("params", "lr", *(_GIVEN if line_search else ()))
+    allowed = [option for option in known if option not in hidden]
     for option, value in options.items():
         if option not in allowed:
             raise unknown(f"option of {name}", option, allowed)
         _check(f"{option} of {name}", value, known[option].default)
+    given: dict[str, Any] = {}
+    if line_search:
+        given = {"loss": loss, "model": model}
+        if optimizer.n is None and steps_per_epoch is not None:  # type: ignore[attr-defined]
+            given["n"] = steps_per_epoch
     try:
-        return optimizer(parameters, lr=learning_rate, **options)
+        return optimizer(parameters, lr=learning_rate, **(given | dict(options)))
     except (TypeError, ValueError, RuntimeError) as error:
         settings = ", ".join(f"{key}={value!r}" for key, value in options.items())
         reason = " ".join(str(error).split())
         raise InvalidValueError(
             f"{name} does not take lr={learning_rate!r}{settings and ', '}{settings}: {reason}"
         ) from error
+
+
+def is_line_search(name: str) -> bool:
+    """Whether the optimizer called ``name`` searches its step size."""
+    optimizer = find(name)
+    return inspect.isclass(optimizer) and issubclass(optimizer, LineSearch)
 
 
 def _check(what: str, value: object, default: object) -> None:

@@ -9,25 +9,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from landscape.plots.batches import plot_batches
     from landscape.plots.gap import plot_gap
+    from landscape.plots.line_search import plot_line_search
     from landscape.plots.loss_vs_accuracy import plot_loss_vs_accuracy
-    from landscape.plots.saving import save
+    from landscape.plots.saving import save, save_all
+    from landscape.plots.slope_search import plot_slope_search
     from landscape.plots.stepwise import plot_stepwise
+    from landscape.plots.training import plot_training
     from landscape.plots.widening import plot_widening
 
 __all__ = [
     "plot_batches",
     "plot_gap",
+    "plot_line_search",
     "plot_loss_vs_accuracy",
+    "plot_slope_search",
     "plot_stepwise",
+    "plot_training",
     "plot_widening",
     "save",
+    "save_all",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "saving" if name == "save" else name.removeprefix("plot_")
+    module = "saving" if name.startswith("save") else name.removeprefix("plot_")
     return getattr(import_module(f"{__name__}.{module}"), name)
 
 

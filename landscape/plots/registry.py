@@ -13,13 +13,15 @@ from landscape.errors import unknown
 class Figure:
     """A figure's name, where its function is ("module:function"), and what it can be asked.
 
-    ``options`` are keyword arguments of the function.
+    ``options`` are keyword arguments of the function. ``source`` is what it draws: the "slices"
+    of one store, slices recorded with their line "searches", or the histories of several "runs".
     """
 
     name: str
     function: str
     summary: str
     options: tuple[str, ...]
+    source: str = "slices"
 
     def load(self) -> Callable[..., Any]:
         """The function, ``plot_x(dataset, *, ax=None, **options)``."""
@@ -69,6 +71,27 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 "landscape.plots.stepwise:plot_stepwise",
                 "Accuracy close to the origin, in steps of one sample.",
                 ("checkpoint", "evaluation_set", "draw", "scale"),
+            ),
+            Figure(
+                "line-search",
+                "landscape.plots.line_search:plot_line_search",
+                "What a line search saw at one step: slice, Armijo's line and trials.",
+                ("checkpoint", "scale", "value_scale"),
+                source="searches",
+            ),
+            Figure(
+                "training",
+                "landscape.plots.training:plot_training",
+                "Step size and validation accuracy over the epochs of several runs.",
+                ("accuracy_from",),
+                source="runs",
+            ),
+            Figure(
+                "slope-search",
+                "landscape.plots.slope_search:plot_slope_search",
+                "Best validation accuracy of sa-SLS runs against their slope factor.",
+                (),
+                source="runs",
             ),
         )
     }

@@ -4,12 +4,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.errors import MissingFileError, unknown
+from landscape.plots.registry import FIGURES
 from landscape.plots.style import theme
 
 # Without its date a file is the same whenever it is written.
@@ -48,3 +51,14 @@ def save(drawn: Figure | Axes | NDArray[np.object_], path: str | os.PathLike[str
     finally:
         partial.unlink(missing_ok=True)
     return path
+
+
+def save_all(slices: xr.Dataset, folder: Path) -> list[Path]:
+    """Draw every figure of one store's slices into ``folder``, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for figure in FIGURES.values():
+        if figure.source == "slices":
+            files.append(save(figure.load()(slices), folder / f"{figure.name}.png"))
+            plt.close("all")
+    return files

@@ -123,6 +123,30 @@ def sequential_styles(count: int) -> list[Style]:
     return [Style(tuple(color), "-", "os^Dv"[i % 5]) for i, color in enumerate(colors)]
 
 
+# For settings without an order. In grey their lightness is 37, 54, 0, 58, 76, 36, 70 and 62.
+SETTING_COLORS = (
+    *("#005A9C", "#D55E00", "#000000", "#009E73", "#F0B030", "#7F3C8D", "#56B4E9", "#CC79A7"),
+)
+SETTING_LINES: tuple[Any, ...] = (
+    *("-", (0, (6, 1)), (0, (4, 1, 1, 1)), (0, (2.5, 1)), (0, (1, 0.8)), (0, (9, 1.5, 2, 1.5))),
+    *((0, (3, 1, 1, 1, 1, 1)), (0, (7, 1, 3, 1))),
+)
+
+
+def setting_styles(count: int, ordered: bool) -> list[Style]:
+    """``count`` styles to tell runs' settings apart by colour and, in grey, by dashes.
+
+    ``ordered`` settings, as the values of one number, go from dark to light.
+    """
+    colors = [look.color for look in sequential_styles(count)] if ordered else SETTING_COLORS
+    lines, markers = SETTING_LINES, "os^Dv*PX"
+    return [
+        # The second round of colors has its dashes shifted.
+        Style(colors[i % len(colors)], lines[(i + i // 8) % 8], markers[i % 8])
+        for i in range(count)
+    ]
+
+
 # Labels
 
 

@@ -1,45 +1,104 @@
-"""From a task's spec to the task: a built-in name, or an object in a user's module."""
+"""From a task's name to the task: a data set and a network, or an object in a user's module."""
 
 import importlib
 import importlib.util
 import sys
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from landscape.data import first
 from landscape.errors import InvalidValueError, LandscapeError, MissingFileError, unknown
-from landscape.tasks.registry import BUILTIN
+from landscape.tasks import combining
 from landscape.tasks.task import Task, as_task
 
-DATA_ROOT = Path("data")
 
+def load_task(
+    spec: str | None = None,
+    *,
+    model: str | None = None,
+    dataset: str | None = None,
+    data: Path | None = None,
+    download: bool = False,
+    train_samples: int | None = None,
+) -> Task:
+    """Load the task that ``spec`` names, or that is made of ``model`` and ``dataset``.
 
-def load_task(spec: str, *, data: Path | None = None, download: bool = False) -> Task:
-    """Load the task that ``spec`` names.
+    ``spec`` is DATASET-MODEL, as the names in :data:`BUILTIN`, or a task of your own:
+    ``my_module:my_task`` (the current folder is importable) or ``path/to/file.py:my_task``.
+    ``model`` (a name in :data:`MODELS`) and ``dataset`` (a name in :data:`DATASETS`, or the path
+    of an .npz of arrays, see :mod:`landscape.tasks.arrays`) replace that part of the name, or
+    are all that is given. ``data`` is the folder of the data sets (default ``./data``), or an
+    .npz as well; ``download`` fetches what is not there. ``train_samples`` keeps the first so
+    many of the training data, in their order.
 
-    ``spec`` is a name of :data:`BUILTIN`, ``my_module:my_task`` (the current folder is
-    importable) or ``path/to/file.py:my_task``. ``data`` is the folder of the data sets
-    (default ``./data``) and ``download`` fetches what is not there; only built-in tasks with
-    ``needs_data`` use them.
-
-    Raises :class:`InvalidValueError` for an unknown name and for a module that cannot be
-    imported or holds no task, :class:`MissingFileError` for a file or data that is not there.
-    What the user's own code raises is passed on.
+    Raises :class:`InvalidValueError` for an unknown name, for a module that cannot be imported
+    or holds no task and for a damaged data set, :class:`MissingFileError` for a file or data that
+    is not there. What the user's own code raises is passed on.
     """
-    if spec in BUILTIN:
-        builtin = BUILTIN[spec]
-        function = _attribute(*_parts(builtin.function))
-        return as_task(
-            function(data=data or DATA_ROOT, download=download)
-            if builtin.needs_data
-            else function(),
-            spec,
-        )
-    if not all(spec.rpartition(":")):
-        own = "or a task of your own as my_module:my_task or path/to/file.py:my_task"
-        raise unknown("task", spec, [*BUILTIN, own])
-    return as_task(_attribute(*_parts(spec)), spec)
+    if spec is not None and _is_own(spec):
+        if model is not None or dataset is not None:
+            raise InvalidValueError(
+                f"task {spec!r} has a model and data of its own; give --model and --dataset "
+                "without it, or with a built-in task"
+            )
+        task = as_task(_attribute(*_parts(spec)), spec)
+    else:
+        chosen, root = _choice(spec, model, dataset, data)
+        task = combining.combine(chosen, root, download)
+    if train_samples is None:
+        return task
+    return replace(task, train=first(task.train, train_samples))
+
+
+def source(
+    spec: str | None = None,
+    *,
+    model: str | None = None,
+    dataset: str | None = None,
+    data: Path | None = None,
+    train_samples: int | None = None,
+) -> dict[str, Any]:
+    """What :func:`load_task` makes the same task of from any folder, as plain values.
+
+    ``task``, and where they matter ``dataset``, ``data`` and ``train_samples``, are its
+    arguments; ``folder`` is where a task of your own is imported from.
+    """
+    found: dict[str, Any] = {}
+    if spec is not None and _is_own(spec):
+        where, _, name = spec.rpartition(":")
+        path = str(Path(where).resolve()) if where.endswith(".py") else where
+        found |= {"task": f"{path}:{name}", "folder": str(Path.cwd())}
+    else:
+        chosen, root = _choice(spec, model, dataset, data)
+        found["task"] = chosen.name
+        if chosen.file is not None:
+            found["dataset"] = str(chosen.file.resolve())
+        elif chosen.needs_data:
+            found["data"] = str((root or combining.DATA_ROOT).resolve())
+    if train_samples is not None:
+        found["train_samples"] = train_samples
+    return found
+
+
+def _choice(
+    spec: str | None, model: str | None, dataset: str | None, data: Path | None
+) -> tuple[combining.Combination, Path | None]:
+    """The data set and the network, and the data root; ``data`` may be the data set itself."""
+    if data is not None and data.suffix == ".npz":
+        if dataset is not None:
+            raise InvalidValueError(
+                f"both the data set {dataset!r} and the file of arrays {str(data)!r} were given; "
+                "choose one"
+            )
+        dataset, data = str(data), None
+    return combining.combination(spec, model, dataset), data
+
+
+def _is_own(spec: str) -> bool:
+    return all(spec.rpartition(":"))
 
 
 def _parts(spec: str) -> tuple[ModuleType, str]:

@@ -1,4 +1,4 @@
-"""MNIST and FashionMNIST with the MLP of the thesis.
+"""MNIST and FashionMNIST.
 
 torchvision does the download; the files are read here, as they lie, packed or unpacked, so
 that a data root can be read-only.
@@ -15,8 +15,7 @@ from torch import Tensor
 
 from landscape.data import TensorData
 from landscape.errors import InvalidValueError, MissingFileError
-from landscape.models import mlp
-from landscape.tasks.task import Task
+from landscape.tasks.images import grey_images
 
 # The published md5 sums of the packed files.
 MD5 = {
@@ -33,21 +32,6 @@ MD5 = {
         "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
     },
 }
-
-
-def mnist_mlp(data: Path = Path("data"), download: bool = False) -> Task:
-    """MLP 784-512-256-10 on MNIST as in the thesis: 40 epochs, batch 128, no augmentation."""
-    return _task("mnist-mlp", "MNIST", data, download)
-
-
-def fashion_mlp(data: Path = Path("data"), download: bool = False) -> Task:
-    """MLP 784-512-256-10 on FashionMNIST, with the settings of :func:`mnist_mlp`."""
-    return _task("fashion-mlp", "FashionMNIST", data, download)
-
-
-def _task(name: str, dataset: str, root: Path, download: bool) -> Task:
-    train, validation = read(dataset, root, download)
-    return Task(name, mlp, train, validation, epochs=40)
 
 
 def read(dataset: str, root: Path, download: bool = False) -> tuple[TensorData, TensorData]:
@@ -70,19 +54,13 @@ def read(dataset: str, root: Path, download: bool = False) -> tuple[TensorData, 
         )
     parts = {name: _read_idx(folder, name, md5) for name, md5 in MD5[dataset].items()}
     train, validation = (
-        TensorData(
+        grey_images(
             parts[f"{part}-images-idx3-ubyte"].unsqueeze(1),
             parts[f"{part}-labels-idx1-ubyte"].long(),
-            prepare=_normalised,
         )
         for part in ("train", "t10k")
     )
     return train, validation
-
-
-def _normalised(images: Tensor) -> Tensor:
-    # (x / 255 − 0.5) / 0.5
-    return images.float().div_(127.5).sub_(1)
 
 
 def _find(folder: Path, name: str) -> Path | None:

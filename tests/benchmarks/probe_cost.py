@@ -65,10 +65,10 @@ def minimal(model, images, labels):
             torch._foreach_copy_(parameters, start)
             torch._foreach_add_(parameters, direction, alpha=step_size)
             total = 0.0
-            for i in range(0, SAMPLES, CHUNK):
+            for i in range(0, len(labels), CHUNK):
                 part = slice(i, i + CHUNK)
                 total += F.cross_entropy(model(images[part]), labels[part], reduction="sum").item()
-            losses.append(total / SAMPLES)
+            losses.append(total / len(labels))
         torch._foreach_copy_(parameters, start)
     return losses
 

@@ -7,10 +7,20 @@ from itertools import pairwise
 import pytest
 import torch
 from cases import digits, fresh
+from search_cases import (
+    FAMILY,
+    F_per_sample,
+    assert_equal_bits,
+    batch,
+    bits,
+    mlp,
+    refused,
+    step,
+    transcription,
+)
 from torch import nn
 from torch.nn import functional as F
 
-from landscape.errors import InvalidValueError
 from landscape.optimizers.line_search import (
     COUNTS,
     AccuracySLS,
@@ -19,99 +29,12 @@ from landscape.optimizers.line_search import (
     SmoothAccuracySLS,
 )
 
-FAMILY = {
-    "sa": SmoothAccuracySLS,
-    "l": LossSLS,
-    "a": AccuracySLS,
-    "armijo": lambda *args, **kwargs: SGDArmijo(*args, **{"n": 21} | kwargs),
-}
-
-
-def batch(i, size=64, dtype=torch.float32):
-    inputs, labels = digits()[0]
-    start = i * size % (1400 - size)
-    return inputs[start : start + size].to(dtype), labels[start : start + size]
-
-
-def mlp(seed=0, dtype=torch.float32):
-    torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)
-    ).to(dtype)
-
-
-def step(optimizer, model, i=0):
-    inputs, labels = batch(i, dtype=next(model.parameters()).dtype)
-    return optimizer.step(lambda: (model(inputs), labels))
-
-
-def bits(model):
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
-
-
-def assert_equal_bits(one, other):
-    assert one.keys() == other.keys()
-    for name in one:
-        assert torch.equal(one[name], other[name]), name
-
-
 # As published
-
-
-def transcription(model, batches, version, n, exact=False):
-    """Algorithms 3, 4 and 5, with everything evaluated again at each trial.
-
-    As run: the first trial is at the grown step size; differences below 1e-7 count as 0.
-    """
-    c, beta, gamma, eps, lr, accepted = 0.1, 0.9, 2.0, 1e-4, 1.0, []
-
-    def g(images, labels):
-        with torch.no_grad():
-            pi = torch.softmax(model(images), dim=1)
-        if version == "loss":
-            return -pi[torch.arange(len(labels)), labels].log().mean().item()
-        if version == "accuracy":
-            return (pi.argmax(1) == labels).double().mean().item()
-        values = []
-        for row, label in zip(pi, labels, strict=True):
-            others = torch.cat([row[:label], row[label + 1 :]])
-            values.append(1 / (1 + math.exp(-(row[label] - others.max()).item())))
-        return sum(values) / len(values)
-
-    for images, labels in batches:
-        model.zero_grad()
-        F.cross_entropy(model(images), labels).backward()
-        w = [p.detach().clone() for p in model.parameters()]
-        gradient = [p.grad.clone() for p in model.parameters()]
-
-        def at(step_size, w=w, gradient=gradient, images=images, labels=labels):
-            with torch.no_grad():
-                for p, start, direction in zip(model.parameters(), w, gradient, strict=True):
-                    p.copy_(start - step_size * direction)
-            return g(images, labels)
-
-        lr = lr * gamma ** (1 / n)
-        for _ in range(100):
-            m_0, m_eps, m_lr = at(0), at(eps), at(lr)
-            difference = m_0 - m_eps if version == "loss" else m_eps - m_0
-            slope = 0 if difference < 1e-7 else difference / eps
-            if exact:
-                slope = sum((d * d).sum().item() for d in gradient)
-            if version == "loss":
-                armijo = m_lr <= m_0 - lr * c * slope
-            else:
-                armijo = m_lr >= m_0 + lr * c * slope
-            if armijo:
-                break
-            lr = beta * lr
-        at(lr)
-        accepted.append(lr)
-    return accepted
 
 
 @pytest.mark.parametrize(
     ("name", "version"),
-    [("sa", "smooth accuracy"), ("l", "loss"), ("a", "accuracy"), ("armijo", "loss")],
+    [("sa", "smooth_accuracy"), ("l", "loss"), ("a", "accuracy"), ("armijo", "loss")],
 )
 def test_thesis_preset_is_what_was_published(name, version):
     order = torch.Generator().manual_seed(0)
@@ -146,10 +69,6 @@ def test_thesis_preset_searches_where_the_slope_is_negative_and_keeps_where_it_e
     assert optimizer.step_size == pytest.approx(0.1 * 0.9**100)
     for name, p in model.named_parameters():
         torch.testing.assert_close(p.detach(), before[name] - 0.1 * 0.9**100 * p.grad)
-
-
-def F_per_sample(logits, targets):
-    return F.cross_entropy(logits, targets, reduction="none")
 
 
 def train(seed, steps, cls=SmoothAccuracySLS, **settings):
@@ -212,6 +131,47 @@ def test_step_is_along_the_gradient_and_satisfies_armijo(name):
     assert gains[-1] >= 0
     assert all(gain < 0 for gain in gains[:-1])
     assert found.trials[-1][0] == found.step_size
+
+
+def rosenbrock(x):
+    return (1 - x[:, 0]) ** 2 + 100 * (x[:, 1] - x[:, 0] ** 2) ** 2
+
+
+def himmelblau(x):
+    return (x[:, 0] ** 2 + x[:, 1] - 11) ** 2 + (x[:, 0] + x[:, 1] ** 2 - 7) ** 2
+
+
+def quadratic(x):
+    return x[:, 0] ** 2 / 2 + 10 * x[:, 1] ** 2
+
+
+@pytest.mark.parametrize("cls", [LossSLS, partial(SGDArmijo, n=2)])
+@pytest.mark.parametrize(
+    ("f", "start"), [(quadratic, (3.0, 1.0)), (rosenbrock, (-1.2, 1.0)), (himmelblau, (0.0, 0.0))]
+)
+def test_known_functions_go_down_by_the_largest_step_that_armijo_allows(cls, f, start):
+    x = nn.Parameter(torch.tensor([start], dtype=torch.float64))
+    optimizer = cls([x], loss=lambda z, t: f(z), gamma=4.0, n=2, max_step_size=2.0)
+    values = [f(x).item()]
+    for _ in range(100):
+        origin, tried = x.detach().clone(), min(optimizer.step_size * 2, 2.0)
+        optimizer.step(lambda: (x * 1, torch.zeros(1, dtype=torch.int64)))
+        values.append(f(x).item())
+        taken, squared = optimizer.last_search.step_size, x.grad.square().sum().item()
+        if squared < 1e-20:  # at the minimum
+            break
+
+        def holds(s, origin=origin, squared=squared):
+            return f(origin - s * x.grad).item() <= f(origin).item() - 0.1 * s * squared
+
+        assert holds(taken)
+        # Every larger one of the sequence fails.
+        while tried > taken * (1 + 1e-9):
+            assert not holds(tried)
+            tried *= 0.9
+        assert tried == pytest.approx(taken)
+    assert all(after < before for before, after in pairwise(values) if before > 1e-12)
+    assert values[-1] < values[0] / 5
 
 
 @pytest.mark.parametrize(
@@ -566,12 +526,6 @@ def test_bfloat16_autocast(around):
 
 
 # What is refused
-
-
-def refused(message, act):
-    with pytest.raises(InvalidValueError, match=message) as error:
-        act()
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("search_every", [1, 2])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from landscape.errors import InvalidValueError
-from landscape.optimizers.named import build, names
+from landscape.optimizers.named import build, is_line_search, names
 
 
 def parameters():
@@ -29,11 +29,15 @@ def test_every_name_builds_and_steps():
         (weight,) = parameters()
         before = weight.detach().clone()
 
+        def searched(weight=weight):
+            return torch.tensor([[1.0, 2, 3], [0, 1, 0]]) @ weight.T, torch.tensor([0, 1])
+
         def closure(weight=weight):
             weight.grad = 2 * weight.detach()
             return weight.square().sum()
 
-        build(name, [weight], 0.01, {}).step(closure)
+        optimizer = build(name, [weight], 0.01, {}, steps_per_epoch=10)
+        optimizer.step(searched if is_line_search(name) else closure)
         assert not torch.equal(weight, before), name
 
 

@@ -64,8 +64,10 @@ def synthetic(checkpoints: int = 10, draws: int = 1, direction: str = "gradient"
             "batch_norm": ("evaluation_set", np.array(["batch"] * 4 + ["running"], dtype=object)),
             "step_size": ("step_size", STEPS, {"long_name": "step size", "units": "1"}),
             "slope_factor": np.array([0.5, 1.0, 10.0]),
+            **searches(checkpoints),
         },
         attrs={
+            "search": {"metric": "loss", "better": "lower", "c": 0.1, "direction": "gradient"},
             "task": "synthetic",
             "optimizer": "none",
             "direction": direction,
@@ -73,6 +75,23 @@ def synthetic(checkpoints: int = 10, draws: int = 1, direction: str = "gradient"
             "seed": 0,
         },
     )
+
+
+def searches(checkpoints: int) -> dict[str, object]:
+    """Two trials a checkpoint, the second accepted, as a Recorder stores them."""
+    along, each = "checkpoint", ("checkpoint", "trial")
+
+    def full(*values: object) -> np.ndarray:
+        return np.array([values] * checkpoints)
+
+    return {
+        "search_value": (along, full(0.4)[:, 0]),
+        "search_slope": (along, full(2.0)[:, 0]),
+        "search_step_size": (along, full(0.45)[:, 0]),
+        "search_outcome": (along, full("accepted")[:, 0].astype(object)),
+        "trial_step_size": (each, full(0.5, 0.45, np.nan)),
+        "trial_value": (each, full(0.6, 0.2, np.nan)),
+    }
 
 
 @pytest.fixture

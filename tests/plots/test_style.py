@@ -1,7 +1,7 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 
 from landscape.errors import InvalidValueError
 from landscape.plots import style
@@ -24,6 +24,18 @@ def test_colors_of_checkpoints_go_from_dark_to_light():
     levels = [lightness(each.color[:3]) for each in style.sequential_styles(10)]
     assert (np.diff(levels) > 2).all()
     assert levels[-1] < 82
+
+
+def test_settings_differ_in_color_and_in_dashes():
+    for ordered in (False, True):
+        styles = style.setting_styles(8, ordered)
+        assert len({to_hex(each.color) for each in styles}) == 8
+        assert len({str(each.linestyle) for each in styles}) == 8
+        assert all(lightness(each.color[:3] if ordered else each.color) < 82 for each in styles)
+    levels = [lightness(each.color[:3]) for each in style.setting_styles(5, ordered=True)]
+    assert (np.diff(levels) > 5).all()
+    many = style.setting_styles(20, ordered=False)
+    assert len({(each.color, str(each.linestyle)) for each in many}) == 20
 
 
 def test_sets_of_one_kind_share_a_color_and_differ_in_line_and_marker(dataset):

@@ -31,6 +31,12 @@ def test_inputs_are_normalised_after_the_augmentation():
     assert not torch.equal(plain, moved)
 
 
+def test_defaults():
+    mlp, cnn = load_task("digits-mlp"), load_task("digits-cnn")
+    assert (mlp.batch_size, mlp.epochs, mlp.train.augment) == (64, 80, None)
+    assert (cnn.batch_size, cnn.epochs) == (64, 20)
+
+
 def test_models():
     for name in ("digits-mlp", "digits-cnn"):
         task = load_task(name)

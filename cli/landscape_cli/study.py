@@ -1,0 +1,148 @@
+"""``landscape study``: many runs in one command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from landscape.optimizers.recipes import RECIPES
+from landscape_cli import options
+
+app = typer.Typer(no_args_is_help=True, help="Studies of many runs, resumable at every point.")
+
+
+@app.callback()
+def study() -> None:
+    """Studies of many runs, resumable at every point."""
+
+
+@app.command("pre-study")
+def pre_study(
+    task: options.TaskName = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where all goes.")],
+    optimizer: Annotated[
+        str, typer.Option(help=f"{', '.join(RECIPES)}, or any of torch.optim by name.")
+    ] = "sgd",
+    lr: Annotated[
+        float | None,
+        typer.Option(
+            "--lr", help="Learning rate.", show_default="the optimizer's, or else the task's"
+        ),
+    ] = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    probe_set: options.ProbeSet = None,
+    seed: options.Seed = 0,
+    model: options.Model = None,
+    dataset: options.Dataset = None,
+    train_samples: options.TrainSamples = None,
+    data: options.Data = None,
+    download: options.Download = False,
+    precision: options.Precision = "float32",
+    compile: options.Compile = False,  # noqa: A002
+    channels_last: options.ChannelsLast = None,
+    device: options.Device = "auto",
+) -> None:
+    """Train, probe ten checkpoints on five sets, draw: from nothing to a store and its figures.
+
+    As published: the task's epochs of SGD, thirteen step sizes, all validation samples. Precision,
+    compilation and memory format are the training's; the probe has --probe-set. The same command
+    goes on where it stopped.
+    """
+    import matplotlib.pyplot
+
+    matplotlib.use("Agg")
+    from landscape import devices, plots, store
+    from landscape import study as library
+    from landscape.settings import ProbeSettings
+    from landscape.training import TrainingSettings
+    from landscape_cli.bars import bars
+
+    where = devices.choose(device)
+    probed = options.probe_settings(probe_set)
+    loaded, source = options.load(task, model, dataset, data, download, train_samples)
+    settings = TrainingSettings.of(
+        loaded,
+        optimizer=optimizer,
+        seed=seed,
+        precision=precision,
+        compile=compile,
+        channels_last=channels_last,
+        **options.given(learning_rate=lr, epochs=epochs, batch_size=batch_size),
+    )
+    probed = {"batch_size": settings.batch_size, "seed": seed, **probed}
+    slices = library.pre_study(
+        loaded,
+        out,
+        settings,
+        ProbeSettings(**probed),
+        source=source,
+        device=where,
+        progress=bars,
+    )
+    figures = plots.save_all(store.open_(slices), out)
+    typer.echo(f"store: {slices}  (landscape info {slices})")
+    typer.echo(f"figures: {', '.join(map(str, figures))}")
+
+
+@app.command()
+def benchmark(
+    task: options.TaskName = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder of all the runs.")],
+    optimizer: Annotated[
+        list[str],
+        typer.Option(
+            help="Optimizers with commas between, each with settings if any: "
+            "sgd,sa-sls:slope_factor=10."
+        ),
+    ],
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 4,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    part: Annotated[
+        str, typer.Option(help="Share of the runs to do here: 1/2 and 2/2 on two machines.")
+    ] = "1/1",
+    status: Annotated[bool, typer.Option("--status", help="Only say what is finished.")] = False,
+    model: options.Model = None,
+    dataset: options.Dataset = None,
+    train_samples: options.TrainSamples = None,
+    data: options.Data = None,
+    download: options.Download = False,
+    precision: options.Precision = "float32",
+    compile: options.Compile = False,  # noqa: A002
+    channels_last: options.ChannelsLast = None,
+    device: options.Device = "auto",
+) -> None:
+    """Train optimizers x seeds on a task. The same command goes on with what is unfinished."""
+    from landscape import benchmark as library
+    from landscape import devices
+    from landscape_cli.bars import bars
+
+    where = devices.choose(device)
+    loaded, source = options.load(task, model, dataset, data, download, train_samples)
+    pieces = library.pieces(
+        loaded,
+        [each for text in optimizer for each in text.split(",")],
+        range(seeds),
+        out,
+        checkpoints=0,
+        precision=precision,
+        compile=compile,
+        channels_last=channels_last,
+        **options.given(epochs=epochs, batch_size=batch_size),
+    )
+    todo = library.part(pieces, part)
+    library.check(loaded, pieces, source)
+    if not status:
+        for piece in library.benchmark(loaded, todo, source=source, device=where, progress=bars):
+            typer.echo(f"{piece.folder.name}: best validation accuracy {piece.state()[1]:.4f}")
+    width = max(len(piece.folder.name) for piece in pieces)
+    typer.echo(f"{'run':{width}}  epochs     best validation accuracy")
+    for piece in pieces:
+        done, best = piece.state()
+        typer.echo(
+            f"{piece.folder.name:{width}}  {f'{done} of {piece.settings.epochs}':10} {best:.4f}"
+        )
+    typer.echo(f"next: landscape table benchmark {out}")

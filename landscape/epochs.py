@@ -1,0 +1,61 @@
+"""What is known of a run after an epoch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from landscape.data import Data
+from landscape.metrics import SampleLoss, correct, margin
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What is known after an epoch.
+
+    ``epoch`` counts from 1 and ``iteration`` is that of the epoch's last update. ``loss`` is the
+    mean over the epoch's batches of the loss before each update; validation is measured after
+    the last one, in eval mode. ``step_size`` is the learning rate after it, before a schedule
+    changes it. What follows is counted over this epoch's updates, searches as in
+    :data:`landscape.optimizers.base.COUNTS` and 0 for other optimizers; ``seconds`` is this
+    epoch's time, validation included.
+    """
+
+    epoch: int
+    iteration: int
+    loss: float
+    validation_loss: float
+    validation_accuracy: float
+    step_size: float
+    forward_passes: int
+    backward_passes: int
+    searches: int
+    trials: int
+    rejected: int
+    skipped: int
+    exhausted: int
+    doubted: int
+    seconds: float
+
+
+def validate(
+    model: nn.Module,
+    data: Data,
+    loss: SampleLoss,
+    chunk: int = 2000,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> tuple[float, float]:
+    """Mean loss and accuracy of ``model`` on all of ``data``, in eval mode (and left in it).
+
+    ``forward`` is how the model is run, the model itself unless given.
+    """
+    model.eval()
+    total_loss, total_correct = 0.0, 0.0
+    with torch.no_grad():
+        for start in range(0, len(data), chunk):
+            inputs, targets = data.take(torch.arange(start, min(start + chunk, len(data))))
+            logits = (forward or model)(inputs)
+            total_loss += loss(logits, targets).sum().item()
+            total_correct += correct(margin(logits, targets)).sum().item()
+    return total_loss / len(data), total_correct / len(data)

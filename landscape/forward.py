@@ -1,0 +1,157 @@
+"""How a forward pass is run: in which precision and memory format, compiled or not.
+
+The model itself is neither replaced nor changed, so that it may be moved, switched and given back.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape.errors import InvalidValueError
+
+BACKEND = "inductor"
+
+
+class Forward:
+    """``forward(inputs)``, ``inputs`` (N, …), gives the logits of ``model``, (N, C).
+
+    ``precision`` is that of matrix products and convolutions: "float32" is the model's own type,
+    whatever the caller's settings; "tf32" rounds their float32 inputs to 10 bits; "bfloat16" is
+    autocast, with logits in float32. All that is computed, gradients too, belongs inside of
+    :meth:`isolated`.
+
+    ``compile`` is torch.compile, which draws other dropout masks; with ``graphs`` on a GPU its
+    CUDA graphs too, whose logits last until the next call. ``channels_last`` lays out 4-d inputs
+    so, and with them what follows; by default for convolutions on a GPU.
+
+    Raises :class:`InvalidValueError` where the model's device or type lacks the precision.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        precision: str = "float32",
+        *,
+        compile: bool = False,  # noqa: A002
+        channels_last: bool | None = None,
+        graphs: bool = False,
+    ) -> None:
+        first = next(model.parameters())
+        check_precision(precision, first.device, first.dtype)
+        on_gpu = first.device.type == "cuda"
+        if channels_last is None:
+            channels_last = on_gpu and any(isinstance(m, nn.Conv2d) for m in model.modules())
+        self.model = model
+        self.device = first.device
+        self.channels_last = channels_last
+        self._precision = precision
+        self._fast: Any = model
+        if compile:
+            # Parameters that are moved in place keep their addresses, which a graph captures.
+            mode = "reduce-overhead" if graphs and on_gpu else None
+            # Not the model itself, on which torch would leave a mark.
+            self._fast = torch.compile(
+                lambda inputs: model(inputs), dynamic=False, mode=mode, backend=BACKEND
+            )
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """The logits, by the compiled model if there is one."""
+        return self._run(self._fast, inputs)
+
+    def plain(self, inputs: Tensor) -> Tensor:
+        """The same, never compiled: for what is run once."""
+        return self._run(self.model, inputs)
+
+    @contextmanager
+    def isolated(self) -> Iterator[None]:
+        """The precision is this one inside, whatever the caller's, which is put back."""
+        rounding = "tf32" if self._precision == "tf32" else "ieee"
+        with float32_products(rounding), torch.autocast(self.device.type, enabled=False):
+            yield
+
+    def _run(self, model: Any, inputs: Tensor) -> Tensor:
+        if self.channels_last and inputs.ndim == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        if self._precision != "bfloat16":
+            logits: Tensor = model(inputs)
+            return logits
+        # Casts are not kept: the weights move.
+        with torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False):
+            logits = model(inputs)
+        return logits.float() if isinstance(logits, Tensor) else logits
+
+
+def check_precision(
+    precision: str, device: torch.device, dtype: torch.dtype = torch.float32
+) -> None:
+    """Raise :class:`InvalidValueError` where ``device`` or parameters of ``dtype`` lack it."""
+    if precision == "float32":
+        return
+    if dtype != torch.float32:
+        raise InvalidValueError(
+            f"precision is {precision!r}, but the model is of {dtype}; choose 'float32', which "
+            "leaves its type as it is, or give a model of torch.float32"
+        )
+    if not _has(precision, device):
+        others = [p for p in ("float32", "tf32", "bfloat16") if p == "float32" or _has(p, device)]
+        raise InvalidValueError(
+            f"precision is {precision!r}, which device {str(device)!r} lacks; choose from "
+            f"{', '.join(others)}"
+        )
+
+
+def _has(precision: str, device: torch.device) -> bool:
+    if device.type != "cuda":
+        return precision == "bfloat16" and torch.amp.is_autocast_available(device.type)
+    # Both came with compute capability 8.0 (Ampere).
+    return torch.version.hip is None and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+@contextmanager
+def float32_products(rounding: str) -> Iterator[None]:
+    """Set how float32 products are rounded ("ieee" or "tf32") everywhere, for a while."""
+    backends: Any = torch.backends
+    parts = [
+        *(backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn),
+        *(backends.mkldnn.matmul, backends.mkldnn.conv, backends.mkldnn.rnn),
+    ]
+    older = _older()
+    before = []
+    # A part that says nothing reads as its whole does: the whole is read first, then silenced.
+    for place in (backends, backends.cudnn, *parts):
+        before.append((place, place.fp32_precision))
+        place.fp32_precision = "none"
+    try:
+        # The older settings too: one that disagrees with the new ones cannot be read.
+        _set_older("high" if rounding == "tf32" else "highest", rounding == "tf32")
+        for part in parts:
+            part.fp32_precision = rounding
+        yield
+    finally:
+        _set_older(*older)
+        for place, value in before:
+            place.fp32_precision = value
+
+
+def _older() -> tuple[str | None, bool | None]:
+    """The settings of older versions of torch; None where a caller has set only the new ones."""
+    values: list[Any] = []
+    for read in (
+        torch.get_float32_matmul_precision,
+        lambda: torch.backends.cudnn.allow_tf32,
+    ):
+        try:
+            values.append(read())
+        except RuntimeError:
+            values.append(None)
+    return values[0], values[1]
+
+
+def _set_older(matmul: str | None, cudnn: bool | None) -> None:
+    if matmul is not None:
+        torch.set_float32_matmul_precision(matmul)
+    if cudnn is not None:
+        torch.backends.cudnn.allow_tf32 = cudnn

@@ -1,0 +1,95 @@
+"""The line that is searched."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from landscape.errors import InvalidValueError
+
+
+class Line:
+    """θ − s·d with d = ∇L, or ∇L / ‖∇L‖: the parameters that have a gradient, moved in place.
+
+    ``gradient_norm`` is ‖∇L‖, a scalar, where d is made with it. Where it is 0 in the gradient's
+    precision there is no direction, and d is ∇L. ``memory`` holds a tensor for each parameter
+    from one line to the next, which spares the time to allocate them.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[Tensor],
+        memory: dict[Tensor, Tensor] | None = None,
+        *,
+        normalised: bool = False,
+    ) -> None:
+        self.parameters = [p for p in parameters if p.grad is not None]
+        self._gradients = [p.grad for p in self.parameters if p.grad is not None]
+        self._versions = [gradient._version for gradient in self._gradients]
+        self._direction = self._gradients
+        self.gradient_norm: Tensor | None = None
+        if normalised:
+            norm = self.gradient_norm = self.squared_norm().sqrt()
+            divisor = norm.where(norm != 0, 1)
+            self._direction = [g / divisor.to(g.device, g.dtype) for g in self._gradients]
+        self._memory = {} if memory is None else memory
+        self._origin: list[Tensor] = []
+        self._at = 0.0
+        self._on_cpu = all(p.is_cpu for p in self.parameters)
+
+    def move(self, step_size: float) -> None:
+        """Set the parameters to θ − step_size · d, from the stored θ; 0 is θ bit for bit."""
+        if step_size == self._at:
+            return
+        if not self._origin:
+            self._origin = [self._room(p) for p in self.parameters]
+            torch._foreach_copy_(self._origin, self.parameters)
+        self._at = step_size
+        if step_size != 0 and self._on_cpu:
+            # One pass over the memory where a copy and a subtraction are two.
+            for p, origin, d in zip(self.parameters, self._origin, self._direction, strict=True):
+                torch.add(origin, d, alpha=-step_size, out=p)
+        else:
+            torch._foreach_copy_(self.parameters, self._origin)
+            if step_size != 0:
+                self.leave(step_size)
+        torch.clear_autocast_cache()  # else autocast goes on with the weights that it has cast
+
+    def leave(self, step_size: float) -> None:
+        """Subtract step_size · d from where the parameters are."""
+        torch._foreach_add_(self.parameters, self._direction, alpha=-step_size)
+
+    def slope(self, of_h: Mapping[Tensor, Tensor] | None = None) -> Tensor:
+        """The rate at which h falls at 0, ∇h · d; ``of_h`` is ∇h by parameter, ∇L unless given."""
+        if of_h is None:
+            # ∇L · d is ‖∇L‖² or, for d = ∇L / ‖∇L‖, ‖∇L‖.
+            return self.squared_norm() if self.gradient_norm is None else self.gradient_norm
+        products = torch._foreach_mul([of_h[p] for p in self.parameters], self._direction)
+        return _gathered([product.sum() for product in products]).sum()
+
+    def check_gradients(self) -> None:
+        """Refuse gradients that moved since the line was drawn."""
+        same = all(p.grad is g for p, g in zip(self.parameters, self._gradients, strict=True))
+        if not same or [g._version for g in self._gradients] != self._versions:
+            raise InvalidValueError(
+                "the gradients moved while the closure was evaluated along them; return "
+                "(logits, targets) and leave backward() to step()"
+            )
+
+    def _room(self, p: Tensor) -> Tensor:
+        room = self._memory.get(p)
+        fits = room is not None and room.shape == p.shape
+        if room is None or not fits or room.dtype != p.dtype or room.device != p.device:
+            room = self._memory[p] = torch.empty_like(p)
+        return room
+
+    def squared_norm(self) -> Tensor:
+        """‖∇L‖², a scalar."""
+        return _gathered(torch._foreach_norm(self._gradients)).square().sum()
+
+
+def _gathered(scalars: Sequence[Tensor]) -> Tensor:
+    """Scalars from any devices as one tensor on the first one's, wide where that is possible."""
+    device = scalars[0].device
+    gathered = torch.stack([scalar.to(device) for scalar in scalars])
+    return gathered if device.type == "mps" else gathered.double()

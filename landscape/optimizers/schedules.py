@@ -1,0 +1,119 @@
+"""Learning-rate schedules by name. All are stepped once an epoch, after its validation."""
+
+import inspect
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.optim import SGD, Optimizer, lr_scheduler
+from torch.optim.lr_scheduler import LRScheduler
+
+from landscape.errors import InvalidValueError, unknown
+
+
+def milestones(
+    optimizer: Optimizer,
+    epochs: int,
+    fractions: Sequence[float] = (0.3, 0.6, 0.8),
+    factor: float = 0.1,
+) -> LRScheduler:
+    """Multiply by ``factor`` after these ``fractions`` of the epochs: 60, 120, 160 of 200."""
+    ends = [round(fraction * epochs) for fraction in fractions]
+    return lr_scheduler.MultiStepLR(optimizer, ends, factor)
+
+
+def ramp_cosine(
+    optimizer: Optimizer, epochs: int, ramp: int = 7, start: float = 0.25
+) -> LRScheduler:
+    """A linear ramp from ``start`` over ``ramp`` epochs, times cosine annealing over all."""
+    return lr_scheduler.ChainedScheduler(
+        [
+            lr_scheduler.LinearLR(optimizer, start, total_iters=ramp),
+            lr_scheduler.CosineAnnealingLR(optimizer, epochs),
+        ]
+    )
+
+
+# Those that are told the number of epochs.
+_OWN: Mapping[str, Callable[..., LRScheduler]] = {
+    "milestones": milestones,
+    "ramp-cosine": ramp_cosine,
+}
+# Torch's, but for those that are made of functions or of other schedules.
+_TORCH: Mapping[str, Callable[..., LRScheduler]] = {
+    name.lower(): schedule
+    for name, schedule in vars(lr_scheduler).items()
+    if inspect.isclass(schedule)
+    and issubclass(schedule, LRScheduler)
+    and not name.startswith("_")
+    and name
+    not in ("LRScheduler", "LambdaLR", "MultiplicativeLR", "ChainedScheduler", "SequentialLR")
+}
+CONSTANT = "constant"
+
+
+def names() -> list[str]:
+    """Every name that :func:`build` knows, sorted."""
+    return sorted([CONSTANT, *_OWN, *_TORCH])
+
+
+def build(
+    name: str, optimizer: Optimizer, epochs: int, options: Mapping[str, object]
+) -> LRScheduler | None:
+    """The schedule called ``name`` (in any case) of a run over ``epochs``; None if constant.
+
+    ``options`` are its other arguments, e.g. ``{"fractions": [0.5]}`` or, for ``steplr``,
+    ``{"step_size": 10}``.
+
+    Raises :class:`InvalidValueError` for an unknown name, an unknown option or a bad value.
+    """
+    lower = name.lower()
+    if lower not in names():
+        raise unknown("schedule", name, names())
+    schedule = _OWN.get(lower) or _TORCH.get(lower)
+    known = [] if schedule is None else list(inspect.signature(schedule).parameters)
+    allowed = [option for option in known if option not in ("optimizer", "epochs", "last_epoch")]
+    for option in options:
+        if option not in allowed:
+            raise unknown(f"option of schedule {name}", option, allowed or ["none"])
+    if schedule is None:
+        return None
+    arguments = [epochs] if lower in _OWN else []
+    try:
+        _rehearse(schedule(_twin(optimizer), *arguments, **options), epochs)
+        return schedule(optimizer, *arguments, **options)
+    except (TypeError, ValueError, KeyError, ZeroDivisionError, OverflowError) as error:
+        settings = ", ".join(f"{key}={value!r}" for key, value in options.items()) or "no options"
+        reason = " ".join(str(error).split())
+        raise InvalidValueError(f"schedule {name} fails with {settings}: {reason}") from error
+
+
+def _twin(optimizer: Optimizer) -> Optimizer:
+    """One with the same settings and nothing to move."""
+    twin = SGD([Tensor([0])], lr=optimizer.param_groups[0]["lr"])
+    twin.defaults = optimizer.defaults
+    group = {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
+    twin.param_groups[0].update(group)
+    return twin
+
+
+def _rehearse(schedule: LRScheduler, epochs: int) -> None:
+    """Go through all epochs, so that what cannot be is refused before anything is trained."""
+    for epoch in range(epochs):
+        rate = schedule.optimizer.param_groups[0]["lr"]
+        if not 0 <= rate < math.inf:
+            raise ValueError(f"the learning rate of epoch {epoch + 1} is {rate!r}")
+        advance(schedule, 0.0)
+
+
+def advance(schedule: LRScheduler, validation_loss: float) -> None:
+    """One epoch on; the validation loss is for ``reducelronplateau`` alone."""
+    arguments: tuple[Any, ...] = ()
+    if isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
+        arguments = (validation_loss,)
+    with warnings.catch_warnings():
+        # In a run that goes on from the end of an epoch, the updates were another process's.
+        warnings.filterwarnings("ignore", ".*lr_scheduler.step")
+        schedule.step(*arguments)

@@ -1,0 +1,224 @@
+"""Step size and validation accuracy over the epochs of several runs (Figs. 14, 15, 17, 18, 22)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import seaborn as sns
+import xarray as xr
+from matplotlib import pyplot as plt
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from landscape.errors import InvalidValueError
+from landscape.histories import Group, groups, unfinished
+from landscape.labels import number, short
+from landscape.plots import style
+from landscape.plots.curves import ROW
+
+# Smaller steps hardly move parameters in float32, and their decades would squeeze the others.
+FLOOR = 1e-12
+# What an axis has no place for: a test, the marker, the edge at which it is put, and its name.
+EDGES: tuple[tuple[Callable[[Any], Any], str, float, str], ...] = (
+    (lambda x: x < FLOOR, "v", 0.0, f"step size below {FLOOR:g}, or 0"),
+    (lambda x: x == np.inf, "^", 1.0, "step size +∞"),
+    (np.isnan, "x", 0.0, "NaN"),
+)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A left and a right panel, and what is drawn into them: groups by legend entry."""
+
+    title: str
+    groups: Mapping[str, Group]
+
+
+@style.themed
+def plot_training(
+    dataset: xr.Dataset,
+    *,
+    ax: Sequence[Axes] | None = None,
+    accuracy_from: float | str | None = None,
+) -> NDArray[np.object_]:
+    """Plot step size (left, log) and validation accuracy (right) over the epochs.
+
+    ``dataset`` is a collection of runs (:func:`landscape.histories.collect`). Runs of one
+    setting share colour and dashes: each is a thin line, and a thick one is their median. What
+    differs between the runs is in the legend. Several tasks are rows of panels, or, all trained
+    in one way, curves of one row. A step size of 0, or next to it, is marked ▼ at the lower edge
+    of the log axis; an unfinished run ends in a circle. An optimizer without a search shows its
+    learning rate.
+
+    ``accuracy_from`` is the lower end of the accuracy's axis: a number, or "auto", which fits
+    the second half of the training but for runs that are outliers; runs that end below it are
+    counted in the legend. Returns the axes, left and right of each row in turn.
+    """
+    rows, title = _rows(groups(dataset))
+    entries = list(dict.fromkeys(entry for row in rows for entry in row.groups))
+    ordered = len(entries) > 2 and None not in map(number, entries)
+    looks = dict(zip(entries, style.setting_styles(len(entries), ordered), strict=True))
+    panels = _axes(ax, len(rows), len(entries))
+    notes: dict[str, Artist] = {}
+    for row, (left, right) in zip(rows, panels, strict=True):
+        for panel, name in ((left, "step_size"), (right, "validation_accuracy")):
+            for entry, group in row.groups.items():
+                _draw(panel, group, name, looks[entry], notes)
+            panel.set_ylabel(style.value_label(dataset[name]))
+            panel.set_title(row.title)
+        _log_axis(left, list(row.groups.values()))
+        _accuracy_axis(right, list(row.groups.values()), accuracy_from, notes)
+    handles = [
+        Line2D([], [], label=entry, color=looks[entry].color, linestyle=looks[entry].linestyle)
+        for entry in entries
+    ]
+    figure = panels[0][0].get_figure(root=True)
+    where = panels[-1][0] if ax is not None or figure is None else figure
+    if ax is None and figure is not None:
+        figure.suptitle(title)
+    for panel in panels[-1]:
+        panel.set_xlabel("epoch")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    several = dataset.sizes["run"] > len({id(g) for row in rows for g in row.groups.values()})
+    style.legend_below(
+        where,
+        [*handles, *notes.values()],
+        columns=4 if ax is None else 2,
+        title="thin: each run, thick: median of a setting's runs" if several else "",
+    )
+    return np.array(panels, dtype=object).ravel()
+
+
+def _rows(found: Sequence[Group]) -> tuple[list[_Row], str]:
+    """The rows of panels and the figure's title."""
+    tasks = list(dict.fromkeys(group.task for group in found))
+    names, common = short([group.label for group in found])
+    if len(set(names)) == 1 and len(tasks) > 1:
+        return [_Row("", {group.task: group for group in found})], found[0].label
+    rows = [
+        _Row(
+            task if len(tasks) > 1 else "",
+            {n: g for n, g in zip(names, found, strict=True) if g.task == task},
+        )
+        for task in tasks
+    ]
+    return rows, ", ".join(filter(None, [tasks[0] if len(tasks) == 1 else "", common]))
+
+
+def _axes(ax: Sequence[Axes] | None, rows: int, entries: int) -> list[tuple[Axes, Axes]]:
+    """Left and right axes of each row; a new figure is as wide as two columns."""
+    if ax is None:
+        _, grid = plt.subplots(
+            rows,
+            2,
+            figsize=(2 * style.COLUMN_WIDTH, 0.6 + 1.9 * rows + 0.14 * -(-entries // 4)),
+            layout="constrained",
+            sharex=True,
+            squeeze=False,
+        )
+        ax = list(grid.flat)
+        for panel in ax:
+            sns.despine(ax=panel)
+    flat = style.axes(ax, 2 * rows, height=0)
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _draw(
+    panel: Axes, group: Group, name: str, look: style.Style, notes: dict[str, Artist]
+) -> None:
+    line = {k: v for k, v in asdict(look).items() if k != "marker"}
+    thin = {"linewidth": 0.6, "alpha": 0.5} if group.runs.sizes["run"] > 1 else {}
+    runs = group.series(name)
+    for values, stopped in zip(runs, unfinished(group.runs), strict=True):
+        epochs = np.arange(1, len(values) + 1)
+        if name == "step_size":
+            _mark_edges(panel, epochs, values, look, notes)
+            values = np.where(values >= FLOOR, values, np.nan)
+        panel.plot(epochs, values, gid="run", **line | thin)
+        if stopped and len(values):
+            (end,) = panel.plot(epochs[-1], values[-1], "o", mfc="none", mew=0.8, gid="unfinished")
+            end.set_color(look.color)
+            notes.setdefault("unfinished", _note("o", "unfinished run", mfc="none", mew=0.8))
+    if thin:
+        middle = np.median([values[: min(map(len, runs))] for values in runs], axis=0)
+        middle = np.where((middle >= FLOOR) | (name != "step_size"), middle, np.nan)
+        panel.plot(np.arange(1, len(middle) + 1), middle, gid="median", zorder=2.5, **line)
+
+
+def _mark_edges(
+    panel: Axes,
+    epochs: NDArray[np.int64],
+    values: NDArray[np.float64],
+    look: style.Style,
+    notes: dict[str, Artist],
+) -> None:
+    for found, marker, edge, label in EDGES:
+        at = epochs[found(values)]
+        if at.size:
+            # Settings are stacked, for they may all be there.
+            there = [line.get_color() for line in panel.lines if line.get_gid() == label]
+            colors = list(dict.fromkeys([*there, look.color]))
+            row = colors.index(look.color)
+            height = edge + (1 if edge == 0 else -1) * ROW * (0.5 + row % 8)
+            place = panel.get_xaxis_transform()
+            panel.plot(
+                at, [height] * len(at), marker, ms=2.5, mew=0.6, gid=label,
+                color=look.color, transform=place, clip_on=False,
+            )  # fmt: skip
+            notes.setdefault(label, _note(marker, label))
+
+
+def _note(marker: str, label: str, **look: Any) -> Line2D:
+    return Line2D([], [], color="0.4", marker=marker, linestyle="", label=label, **look)
+
+
+def _log_axis(panel: Axes, found: Sequence[Group]) -> None:
+    values = np.concatenate([each for group in found for each in group.series("step_size")])
+    if (values[np.isfinite(values)] >= FLOOR).any():
+        panel.set_yscale("log")
+    else:
+        panel.set_yticks([])  # nothing but marks
+
+
+def _accuracy_axis(
+    panel: Axes,
+    found: Sequence[Group],
+    accuracy_from: float | str | None,
+    notes: dict[str, Artist],
+) -> None:
+    runs = [each for group in found for each in group.series("validation_accuracy") if each.size]
+    if accuracy_from is None:
+        if np.ptp(np.concatenate(runs)) > 0.3:
+            panel.set_ylim(-0.03, 1.03)  # as the accuracy's axis is in every figure
+        return
+    low = _late(runs) if accuracy_from == "auto" else _number(accuracy_from)
+    high = max(each.max() for each in runs)
+    margin = 0.05 * (high - low) if high > low else 0.01
+    panel.set_ylim(low - (margin if accuracy_from == "auto" else 0), max(high, low) + margin)
+    below = sum(bool(each[-1] < panel.get_ylim()[0]) for each in runs)
+    if below:
+        label = f"{below} run{'s' * (below > 1)} below the axis at the end"
+        notes.setdefault(label, _note("", label))
+
+
+def _late(runs: Sequence[NDArray[np.float64]]) -> float:
+    """The lowest accuracy in the second half of a run that is no outlier, as a box plot has it."""
+    lowest = np.array([each[len(each) // 2 :].min() for each in runs])
+    quarter, three_quarters = np.quantile(lowest, [0.25, 0.75])
+    return float(lowest[lowest >= quarter - 1.5 * (three_quarters - quarter)].min())
+
+
+def _number(accuracy_from: float | str) -> float:
+    try:
+        low = float(accuracy_from)
+    except ValueError:
+        low = np.nan
+    if not 0 <= low < 1:
+        raise InvalidValueError(
+            f"accuracy_from is {accuracy_from!r}; give a number from 0 to below 1, or auto"
+        )
+    return low

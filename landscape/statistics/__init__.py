@@ -1,0 +1,67 @@
+"""Numbers read off slices, with intervals; and other metrics from what a store keeps.
+
+* Of one slice, or many as an array (…, step_size): ``peak_width``, ``plateau``, ``best_step``,
+  ``odd_even``, ``armijo_slack`` and the parabolas.
+* Of a Dataset with named dimensions, as ``landscape.probe`` and ``landscape.open`` give it:
+  ``peak_widths``, ``plateaus``, ``best_steps``, ``batch_bias``, ``gap``, ``armijo``,
+  ``parabolas``, ``distance``. They keep every dimension but step_size, so that they work as well
+  on the Datasets below.
+* From per-sample values, as ``landscape.open_samples`` gives them: ``rederive`` (another metric)
+  and ``resample_samples``; from several draws ``resample_draws``; then ``interval``.
+
+A NaN makes NaN of every statistic that needs the value there. Where one is no hindrance to an
+answer from the rest (the ends of a peak, the best step size) the answer is marked open. Infinite
+values go through the formulas as arithmetic has it.
+"""
+
+from landscape.statistics.bootstrap import interval, resample_draws
+from landscape.statistics.curves import (
+    Best,
+    Parabola,
+    armijo_slack,
+    best_step,
+    difference_parabola,
+    fitted_parabola,
+    mutschler_parabola,
+    odd_even,
+)
+from landscape.statistics.differences import batch_bias, gap
+from landscape.statistics.peaks import NOWHERE, SIGNS, Interval, center, peak_width, plateau
+from landscape.statistics.per_sample import rederive, resample_samples
+from landscape.statistics.points import armijo, best_steps, gradient_slope, parabolas
+from landscape.statistics.selection import distance, metric_values, metrics, set_name
+from landscape.statistics.widths import AGAINST, peak_widths, plateaus
+
+__all__ = [
+    "AGAINST",
+    "NOWHERE",
+    "SIGNS",
+    "Best",
+    "Interval",
+    "Parabola",
+    "armijo",
+    "armijo_slack",
+    "batch_bias",
+    "best_step",
+    "best_steps",
+    "center",
+    "difference_parabola",
+    "distance",
+    "fitted_parabola",
+    "gap",
+    "gradient_slope",
+    "interval",
+    "metric_values",
+    "metrics",
+    "mutschler_parabola",
+    "odd_even",
+    "parabolas",
+    "peak_width",
+    "peak_widths",
+    "plateau",
+    "plateaus",
+    "rederive",
+    "resample_draws",
+    "resample_samples",
+    "set_name",
+]

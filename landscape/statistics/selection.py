@@ -1,0 +1,93 @@
+"""What a Dataset holds, by name, and where its step sizes lie."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from landscape.errors import InvalidValueError, unknown
+from landscape.metrics import METRICS
+
+
+def metrics(dataset: xr.Dataset) -> list[str]:
+    """The names of the variables measured along the slice."""
+    return [str(name) for name, array in dataset.items() if "step_size" in array.dims]
+
+
+def metric_values(dataset: xr.Dataset, metric: str) -> xr.DataArray:
+    """The variable ``metric``; an unknown name raises and lists those there are."""
+    if metric not in metrics(dataset):
+        raise unknown("metric", metric, metrics(dataset))
+    return dataset[metric]
+
+
+def set_name(dataset: xr.Dataset, name: str) -> str:
+    """``name``, where it is an evaluation set of ``dataset``; else raises and lists those."""
+    names = [str(each) for each in dataset["evaluation_set"].values]
+    if name not in names:
+        raise unknown("evaluation set", name, names)
+    return name
+
+
+def distance(dataset: xr.Dataset) -> xr.DataArray:
+    """How far from the origin each step size lies, over checkpoint, draw and step_size.
+
+    The parameters are θ − s·d, so the distance, with the sign of s, is s · ‖d‖: the step
+    size times the gradient norm for the direction "gradient", the step size itself for
+    "normalised-gradient".
+    """
+    with np.errstate(invalid="ignore"):  # 0 · ∞
+        result = norm(dataset) * dataset["step_size"]
+    result = result.transpose("checkpoint", "draw", "step_size")
+    return result.rename("distance").assign_attrs(long_name="distance", units="1")
+
+
+def norm(dataset: xr.Dataset) -> xr.DataArray:
+    """‖d‖ over checkpoint and draw."""
+    length, direction = dataset["gradient_norm"], dataset.attrs.get("direction")
+    if direction == "gradient":
+        return length
+    if direction == "normalised-gradient":
+        return xr.ones_like(length)
+    raise unknown("direction", direction, ["gradient", "normalised-gradient"])
+
+
+def better_of(metric: str, better: str | None) -> str:
+    """``better`` where it is given, else what is known of ``metric``."""
+    if better is not None:
+        return better
+    if metric not in METRICS:
+        raise InvalidValueError(f"whether {metric!r} is better higher or lower is not known")
+    return METRICS[metric].better
+
+
+def applied(
+    dataset: xr.Dataset,
+    values: xr.DataArray,
+    function: Callable[..., tuple[Any, ...]],
+    outputs: list[list[str]],
+    *more: xr.DataArray,
+) -> tuple[xr.DataArray, ...]:
+    """``function(values (…, step_size), step sizes, more (…))``, with named dimensions."""
+    found = xr.apply_ufunc(
+        function if len(outputs) > 1 else lambda *arrays: function(*arrays)[0],
+        values.compute(),
+        dataset["step_size"],
+        *more,
+        input_core_dims=[["step_size"], ["step_size"], *([[]] * len(more))],
+        output_core_dims=outputs,
+    )
+    return found if len(outputs) > 1 else (found,)
+
+
+def labelled(values: xr.DataArray, **found: tuple[xr.DataArray, str, str]) -> xr.Dataset:
+    """Variables with their long name and units, and the order of dimensions ``values`` has."""
+    return xr.Dataset(
+        {
+            name: array.transpose(*(d for d in values.dims if d in array.dims), ...).assign_attrs(
+                long_name=long_name, units=units
+            )
+            for name, (array, long_name, units) in found.items()
+        }
+    )

@@ -1,0 +1,140 @@
+"""A task made of a data set and a network, each by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from math import prod
+from pathlib import Path
+
+from torch import nn
+
+from landscape import models
+from landscape.data import TensorData
+from landscape.errors import InvalidValueError, unknown
+from landscape.tasks import arrays
+from landscape.tasks.augmentation import random_shift
+from landscape.tasks.registry import BUILTIN, DATASETS, MODELS, BuiltinTask, DataSet
+from landscape.tasks.task import Task
+
+DATA_ROOT = Path("data")
+FILE = "or a file of arrays as path/to/file.npz"
+
+Shape = tuple[int, ...]
+
+
+def _mlp(shape: Shape, classes: int) -> nn.Module:
+    inputs = prod(shape)
+    hidden = (128, 64) if inputs <= 64 else (512, 256)
+    return models.mlp((inputs, *hidden, classes))
+
+
+# From the shape (C, H, W) of an image and the number of classes.
+FACTORIES: Mapping[str, Callable[[Shape, int], nn.Module]] = {
+    "mlp": _mlp,
+    "cnn": lambda shape, classes: models.small_cnn(shape[0], classes),
+    "resnet20": lambda shape, classes: models.resnet20(classes, shape[0]),
+    "resnet34": lambda shape, classes: models.resnet34(classes, shape[0]),
+    "densenet121": lambda shape, classes: models.densenet121(classes, shape[0]),
+}
+
+
+@dataclass(frozen=True)
+class Combination:
+    """``model``, a name in MODELS, on ``dataset``, a name in DATASETS or the path of an .npz."""
+
+    dataset: str
+    model: str
+
+    @property
+    def name(self) -> str:
+        """DATASET-MODEL, where a file goes by its name without the folder."""
+        return f"{Path(self.dataset).name}-{self.model}"
+
+    @property
+    def file(self) -> Path | None:
+        """The file of arrays, if the data set is one."""
+        return Path(self.dataset) if _is_file(self.dataset) else None
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether the data set is read from a data root."""
+        return self.file is None and DATASETS[self.dataset].needs_data
+
+
+def combination(spec: str | None, model: str | None, dataset: str | None) -> Combination:
+    """What ``spec``, DATASET-MODEL, names, with ``model`` and ``dataset`` in place of its parts.
+
+    Raises :class:`InvalidValueError` for names that are not known, and where neither names a
+    part.
+    """
+    named_dataset, named_model = (None, None) if spec is None else _parts(spec)
+    dataset, model = dataset or named_dataset, model or named_model
+    if dataset is None or model is None:
+        part, option, names = (
+            ("data set", "--dataset", [*DATASETS, FILE])
+            if dataset is None
+            else ("model", "--model", [*MODELS])
+        )
+        raise InvalidValueError(
+            f"no {part} was given; name a task or give {option}, one of {', '.join(names)}"
+        )
+    if not _is_file(dataset) and dataset not in DATASETS:
+        raise unknown("data set", dataset, [*DATASETS, FILE])
+    if model not in MODELS:
+        raise unknown("model", model, MODELS)
+    return Combination(dataset, model)
+
+
+def combine(chosen: Combination, data: Path | None = None, download: bool = False) -> Task:
+    """The task of ``chosen``, its data set read from the root ``data`` (default ``./data``).
+
+    A file of arrays is trained on as CIFAR-10 (50 epochs, batches of 128).
+    """
+    train, validation, known = _read(chosen, data or DATA_ROOT, download)
+    own = BUILTIN.get(chosen.name, BuiltinTask(chosen.dataset, chosen.model, ""))
+    if own.shift:
+        train = replace(train, augment=random_shift(own.shift))
+    shape = tuple(train.inputs.shape[1:])
+    return Task(
+        chosen.name,
+        partial(FACTORIES[chosen.model], shape, known.classes),
+        train,
+        validation,
+        batch_size=known.batch_size,
+        epochs=own.epochs or known.epochs,
+    )
+
+
+def _read(
+    chosen: Combination, root: Path, download: bool
+) -> tuple[TensorData, TensorData, DataSet]:
+    if chosen.file is not None:
+        train, validation = arrays.read(chosen.file)
+        classes = int(train.targets.max()) + 1
+        known = replace(DATASETS["cifar10"], name=chosen.dataset, classes=classes)
+        return train, validation, known
+    known = DATASETS[chosen.dataset]
+    module, _, function = known.function.partition(":")
+    read = getattr(import_module(module), function)
+    where = (root, download) if known.needs_data else ()
+    return *read(*known.arguments, *where), known
+
+
+def _parts(spec: str) -> tuple[str, str]:
+    dataset, _, model = spec.rpartition("-")
+    if model in MODELS and (dataset in DATASETS or _is_file(dataset)):
+        return dataset, model
+    raise unknown(
+        "task",
+        spec,
+        [
+            *BUILTIN,
+            f"another DATASET-MODEL of {', '.join(DATASETS)} and {', '.join(MODELS)}",
+            "or a task of your own as my_module:my_task or path/to/file.py:my_task",
+        ],
+    )
+
+
+def _is_file(dataset: str) -> bool:
+    return dataset.endswith(".npz")

@@ -1,0 +1,156 @@
+"""How much of the device's speed training and probing reach.
+
+    python tests/benchmarks/gpu.py [--task cifar10-resnet34 --data ROOT] [--precision bfloat16]
+
+On the GPU if there is one, else on one thread of the CPU and in CPU time. In one run, and so at one
+clock: the rate at which the device multiplies large matrices in each precision; images a second of
+the bare forward pass and of the bare training step (no data, no optimizer: forward and backward),
+on tensors that lie ready; and of the probe and the training as they are. What a network needs in
+floating-point operations is counted by torch.utils.flop_counter, with two for a multiplication and
+its addition. Each line is the median over the repeats.
+"""
+
+import argparse
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from landscape import devices
+from landscape.epochs import validate
+from landscape.errors import InvalidValueError
+from landscape.forward import Forward, check_precision
+from landscape.probing import Prober
+from landscape.settings import PRECISIONS, ProbeSettings
+from landscape.tasks import load_task
+from landscape.training import Training, TrainingSettings
+
+
+def seconds(function, device):
+    on_gpu = device.type == "cuda"
+    clock = time.perf_counter if on_gpu else time.process_time
+    started = clock()
+    function()
+    if on_gpu:
+        torch.cuda.synchronize(device)
+    return clock() - started
+
+
+def median(function, device, repeats):
+    function()  # compiles, and fills caches
+    return statistics.median(seconds(function, device) for _ in range(repeats))
+
+
+def matrix_rate(precision, device, repeats):
+    """Floating-point operations a second in a product of large matrices."""
+    size = 8192 if device.type == "cuda" else 1024
+    linear = torch.nn.Linear(size, size, bias=False, device=device)
+    forward = Forward(linear, precision)
+    inputs = torch.rand(size, size, device=device)
+    if precision == "bfloat16":  # without the casts
+        forward, inputs = Forward(linear.bfloat16()), inputs.bfloat16()
+    with torch.no_grad(), forward.isolated():
+        return 2 * size**3 / median(lambda: forward(inputs), device, repeats)
+
+
+def operations(model, inputs, targets, backward):
+    """Floating-point operations an image."""
+    with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(backward):
+        loss = F.cross_entropy(model(inputs), targets)
+        if backward:
+            loss.backward()
+    return counter.get_total_flops() / len(targets)
+
+
+def rates(task, precision, device, arguments):
+    """Name -> (images a second, floating-point operations an image)."""
+    how = {
+        "precision": precision,
+        "compile": arguments.compile,
+        "channels_last": arguments.channels_last,
+    }
+    settings = TrainingSettings.of(task, checkpoints=0, **how)
+    training = Training(task, replace(settings, epochs=arguments.repeats + 1), device)
+    batch = settings.batch_size
+    model, forward = training.model, Forward(training.model, **how)
+    probed = ProbeSettings(sets=["validation"], batch_size=batch, chunk=arguments.chunk, **how)
+    prober = Prober(task.train, task.validation, probed, device=device)
+    inputs, targets = task.validation.to(device).take(torch.arange(len(task.validation)))
+    chunk = arguments.chunk
+    parts = [slice(i, i + chunk) for i in range(0, len(targets), chunk)]
+    steps = 20
+
+    def bare():
+        with torch.no_grad(), forward.isolated():
+            for _ in probed.step_sizes:
+                for part in parts:
+                    F.cross_entropy(forward(inputs[part]), targets[part])
+
+    def bare_step():
+        with forward.isolated():
+            for _ in range(steps):
+                model.zero_grad()
+                F.cross_entropy(forward(inputs[:batch]), targets[:batch]).backward()
+
+    repeats = arguments.repeats
+    model.eval()
+    few = inputs[:8], targets[:8]
+    once, twice = (operations(model, *few, backward) for backward in (False, True))
+    passes = len(targets) * len(probed.step_sizes)
+    found = {"bare forward pass": (passes / median(bare, device, repeats), once)}
+    probe_time = median(lambda: prober(model), device, repeats)
+    found["probe"] = (passes / probe_time, once)
+    model.train()
+    found["bare training step"] = (steps * batch / median(bare_step, device, repeats), twice)
+    # An epoch at a time, validation apart; the first compiles.
+    run = training.run()
+    taken = median(lambda: next(run), device, repeats)
+    taken -= median(
+        lambda: validate(model, task.validation, task.loss, forward=forward), device, repeats
+    )
+    found["training"] = (training.steps_per_epoch * batch / taken, twice)
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--task", default="digits-cnn")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--train-samples", type=int)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--channels-last", action=argparse.BooleanOptionalAction)
+    parser.add_argument("--chunk", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    device = devices.choose(arguments.device)
+    task = load_task(arguments.task, data=arguments.data, train_samples=arguments.train_samples)
+    named = devices.versions(device)
+    print(f"{task.name} on {named['device_name']}, torch {named['torch']}")
+    for precision in arguments.precision:
+        try:
+            check_precision(precision, device)
+        except InvalidValueError as error:
+            print(error)
+            continue
+        rate = matrix_rate(precision, device, arguments.repeats)
+        print(f"{precision}: {rate / 1e12:.3g} T operations/s in a product of matrices")
+        found = rates(task, precision, device, arguments)
+        for name, (images, operations_each) in found.items():
+            bare = found["bare training step" if "training" in name else "bare forward pass"][0]
+            print(
+                f"  {name:<20}{images:>12,.0f} images/s{images / bare:>8.1%} of bare"
+                f"{images * operations_each / rate:>8.1%} of the rate at "
+                f"{operations_each / 1e6:.4g} M operations an image"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+import math
+
+import cases
+import pytest
+import torch
+import xarray as xr
+from torch import nn
+
+from landscape import chunks
+from landscape.chunks import Chunk, fitting
+from landscape.data import as_data
+from landscape.errors import InvalidValueError, TooLargeError
+from landscape.forward import Forward
+from landscape.probing import Prober
+from landscape.settings import ProbeSettings
+
+TRAIN, VALIDATION = cases.digits()
+SMALL = {"step_sizes": (0.0, 0.1), "batch_size": 32, "big_batch": 60}
+VALIDATION_ONLY = {**SMALL, "sets": ["validation"]}
+
+
+def small(model, most):
+    """``model`` on a device that has room for ``most`` samples; and the sizes it was given."""
+    sizes = []
+
+    def refuse(_, args):
+        sizes.append(len(args[0]))
+        if len(args[0]) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model[0].register_forward_pre_hook(refuse)
+    return sizes
+
+
+def prober(**settings):
+    return Prober(as_data(TRAIN), as_data(VALIDATION), ProbeSettings(**settings))
+
+
+def test_what_does_not_fit_is_halved_and_measured_all_the_same():
+    model = cases.fresh("mlp").double()
+    train, validation = ((x.double(), y) for x, y in (TRAIN, VALIDATION))
+    settings = ProbeSettings(**SMALL, chunk=300)
+    whole = Prober(as_data(train), as_data(validation), settings)(model)
+    sizes = small(model, 70)
+    halving = Prober(as_data(train), as_data(validation), settings)
+    parts = halving(model)
+    xr.testing.assert_allclose(whole.to_dataset(), parts.to_dataset(), rtol=1e-12)
+    assert [s for s in sizes if s > 70] == [300, 150, 75]  # once each, and not at the next point
+    assert 37 in sizes
+    sizes.clear()
+    halving(model, iteration=1)
+    assert max(sizes) == 37  # nor at the next checkpoint
+    # What was asked for stays recorded.
+    assert halving.settings.chunk == 300
+
+
+def test_too_few_samples_are_halved_from_what_was_tried():
+    """Not from a chunk far above, step by step."""
+    model = cases.fresh("mlp")
+    sizes = small(model, 200)
+    prober(**VALIDATION_ONLY, chunk=100_000)(model)
+    assert [s for s in sizes if s > 200] == [len(VALIDATION[1])]
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "settings", "message"),
+    [
+        ("cnn", 40, {}, "60 samples of big batch do not fit .* batch statistics need them at once"),
+        ("mlp", 20, {}, "32 samples of same batch do not fit .* of cpu, and the gradient needs"),
+        ("dropout", 40, {"dropout": True}, "60 samples of big batch .* the dropout mask goes over"),
+    ],
+)
+def test_what_must_go_whole_says_so(name, most, settings, message):
+    model = cases.fresh(name)
+    left, count = most, [0]
+
+    def refuse(module, args):
+        # The check of the labels is made without a gradient, and takes less.
+        if len(args[0]) > left and (torch.is_grad_enabled() or len(args[0]) > 32):
+            count[0] += 1
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model[0].register_forward_pre_hook(refuse)
+    before = cases.state(model)
+    with pytest.raises(TooLargeError, match=message):
+        prober(**SMALL, **settings)(model)
+    assert count == [1]
+    cases.assert_same_state(before, cases.state(model))
+
+
+def test_one_sample_cannot_be_halved():
+    model = cases.fresh("mlp")
+    small(model, 40)
+    model[0].register_forward_pre_hook(lambda m, a: full(a[0]))
+    with pytest.raises(InvalidValueError, match="the model or its loss on validation fails: OutOf"):
+        prober(**VALIDATION_ONLY)(model)
+
+
+def full(inputs):
+    if len(inputs) != 32:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+def test_open_on_the_cpu_is_a_thousand():
+    inputs = torch.zeros(3, 4)
+    assert Chunk().size(Forward(nn.Linear(4, 2)), inputs) == 1000
+    assert Chunk(7).size(Forward(nn.Linear(4, 2)), inputs) == 7
+    assert ProbeSettings().chunk is None
+    assert ProbeSettings(dropout=True).chunk == 1000  # the masks depend on it
+
+
+@pytest.mark.parametrize(
+    ("free", "each", "expected"),
+    [
+        (80e9, 2e6, 8192),  # no more than is of use
+        (8e9, 2e6, 1024),
+        (8.192e9, 2e6, 2048),
+        (1e6, 1e9, 1),
+        (1e9, 0, 8192),
+    ],
+)
+def test_the_fitting_size(free, each, expected):
+    found = fitting(free, each)
+    assert found == expected
+    assert math.log2(found).is_integer()
+    assert found == 1 or found * each <= free / 2
+
+
+def test_the_fitting_size_is_measured(monkeypatch):
+    """A small pass that takes 10 kB a sample, with 2 MB free and 1 MB that is held and unused."""
+    allocated = {"now": 500_000}
+    model = nn.Linear(4, 2)
+    model.register_forward_hook(lambda _, args, __: allocated.update(peak=len(args[0]) * 10_000))
+    fake = {
+        "memory_allocated": lambda _: allocated["now"],
+        "reset_peak_memory_stats": lambda _: None,
+        "max_memory_allocated": lambda _: allocated["now"] + allocated["peak"],
+        "memory_reserved": lambda _: allocated["now"] + 1_000_000,
+        "mem_get_info": lambda _: (2_000_000, 80_000_000),
+    }
+    for name, function in fake.items():
+        monkeypatch.setattr(torch.cuda, name, function)
+    assert chunks._measured(Forward(model), torch.rand(1000, 4)) == 128  # ≤ 3 MB / 2 / 10 kB

@@ -1,0 +1,103 @@
+"""Intervals in simulation, where the truth is known."""
+
+import math
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from landscape.errors import InvalidValueError
+from landscape.statistics import (
+    batch_bias,
+    interval,
+    rederive,
+    resample_draws,
+    resample_samples,
+)
+
+INF, NAN = math.inf, math.nan
+
+
+def made(values, name="validation"):
+    """Per-sample values (draw, sample) at one step size."""
+    dims = ("checkpoint", "draw", "step_size", "sample")
+    values = np.asarray(values, dtype=np.float32)[None, :, None]
+    return xr.Dataset(
+        {
+            "loss": (dims, values),
+            "margin": (dims, values),
+            "target": (("checkpoint", "draw", "sample"), np.zeros_like(values[:, :, 0], dtype=int)),
+        },
+        coords={"step_size": [0.0], "evaluation_set": name},
+    )
+
+
+def covered(found, truth):
+    inside = (found.sel(bound="lower") <= truth) & (truth <= found.sel(bound="upper"))
+    return inside.mean().item()
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_intervals_over_samples_cover_at_their_level(level):
+    rng = np.random.default_rng(1)
+    error = 3 * math.sqrt(level * (1 - level) / 600)
+    loss = made(rng.exponential(2, (600, 150)))
+    found = interval(resample_samples(loss, "loss", 400).loss, level)
+    assert covered(found, 2) == pytest.approx(level, abs=error)
+    # a difference between two sets
+    sets = [
+        made(rng.exponential(2, (600, 150)), "same_batch"),
+        made(rng.normal(1, 3, (600, 200)), "validation"),
+    ]
+    bias = batch_bias(resample_samples(sets, "loss", 400), "loss", "validation").bias
+    assert covered(interval(bias, level), 1) == pytest.approx(level, abs=error)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_intervals_over_draws_cover_at_their_level(level):
+    values = np.random.default_rng(2).normal(3, 1, (600, 40))
+    found = resample_draws(xr.DataArray(values, dims=("checkpoint", "draw")), 400)
+    assert found.dims == ("checkpoint", "resample")
+    error = 3 * math.sqrt(level * (1 - level) / 600) + 0.01  # 40 draws are few
+    assert covered(interval(found, level), 3) == pytest.approx(level, abs=error)
+
+
+def test_draws_and_samples_resampled_together_hold_both_variances():
+    rng = np.random.default_rng(3)
+    one = made(rng.normal(0, 1, (50, 100)) + rng.normal(0, 0.3, (50, 1)))
+    both = resample_draws(resample_samples(one, "loss", 2000)).loss
+    assert both.dims == ("checkpoint", "step_size", "resample")
+    draws = resample_draws(rederive(one, "loss"), 2000).loss
+    # of 50 draws: their own variance, and beside it that of the mean over the same samples' places
+    means = one.loss.astype(float).mean("sample")
+    assert draws.std().item() == pytest.approx(means.std().item() / math.sqrt(50), rel=0.1)
+    assert both.std().item() > draws.std().item()
+
+
+def test_a_band_holds_its_share_of_the_draws():
+    draws = xr.DataArray(
+        [[5.0, 1, 4, 2, 3], [1, 2, NAN, 4, 5], [1, 2, 3, INF, INF]], dims=("x", "draw")
+    )
+    found = interval(draws, 0.6, over="draw")
+    np.testing.assert_array_equal(found, [[1, 4], [NAN, NAN], [1, INF]])
+    assert found.bound.values.tolist() == ["lower", "upper"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda one: rederive(one, "acuracy"), "did you mean 'accuracy'"),
+        (lambda one: rederive(one, "loss", [1]), "loss has none"),
+        (lambda one: rederive(one, "smooth_accuracy", [0]), "give numbers above 0"),
+        (lambda one: rederive([], "loss"), "at least one"),
+        (lambda one: rederive(one.drop_vars("margin"), "loss"), "as landscape.open_samples gives"),
+        (lambda one: rederive([one.drop_vars("evaluation_set")], "loss"), "coordinate evaluation"),
+        (lambda one: resample_samples(one, "loss", 0), "resamples is 0"),
+        (lambda one: resample_draws(one.sum("draw")), "unknown dimension 'draw'"),
+        (lambda one: interval(one), "unknown dimension 'resample'"),
+        (lambda one: interval(one, 95, over="draw"), "level is 95"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(InvalidValueError, match=message):
+        call(made(np.zeros((2, 5))))
