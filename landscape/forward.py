@@ -39,7 +39,7 @@ class Forward:
         channels_last: bool | None = None,
         graphs: bool = False,
     ) -> None:
-        first = next(model.parameters())
+        first = next(model.parameters(), torch.empty(0))
         check_precision(precision, first.device, first.dtype)
         on_gpu = first.device.type == "cuda"
         if channels_last is None:

@@ -152,7 +152,7 @@ def test_a_slice_in_bfloat16(origin):
 
 
 def test_training_in_bfloat16_learns_with_parameters_in_float32():
-    task = load_task("digits-cnn")
+    task = load_task("digits-mlp")
     for optimizer in ("sgd", "sa-sls"):
         settings = TrainingSettings.of(task, optimizer=optimizer, epochs=2, precision="bfloat16")
         training = Training(task, settings)
