@@ -22,7 +22,7 @@ from landscape.metrics import SampleLoss, cross_entropy
 from landscape.optimizers.line_search import SmoothAccuracySLS
 from landscape.probing import Prober
 from landscape.searches import Watch, search_settings
-from landscape.settings import ProbeSettings
+from landscape.settings import ProbeSettings, comparable
 from landscape.tasks import sample_loss
 
 
@@ -103,7 +103,7 @@ class Recorder:
         self._train = as_data(train, "training data")
         self._validation = None if validation is None else as_data(validation, "validation data")
         self._loss = sample_loss(loss)
-        self._settings = ProbeSettings(**settings)
+        self._settings = ProbeSettings.of(settings)
         for first in islice(model.parameters(), 1):
             check_precision(self._settings.precision, first.device, first.dtype)
         self._sized = "batch_size" in settings
@@ -192,7 +192,7 @@ class Recorder:
         }
         if self.path.exists():
             self._writer = store.resume(self.path)
-            store.require_same(self._writer, self._about)
+            store.require_same(self._writer, self._about, comparable)
             self._done = {int(i) for i in self._writer.column("iteration")}
         return prober
 

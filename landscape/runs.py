@@ -7,7 +7,7 @@ iterations), ``latest.pt`` (where to go on) and ``history.zarr`` (one row an epo
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,10 @@ from torch import Tensor
 from landscape import checkpoints, store
 from landscape.checkpoints import Checkpoint
 from landscape.devices import versions
-from landscape.errors import CheckpointError, InvalidValueError, MissingFileError, unknown
+from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
 from landscape.interrupts import interrupts_held
 from landscape.progress import Progress, silent
 from landscape.recording import Recorder
-from landscape.settings import ProbeSettings
 from landscape.tasks import Task
 from landscape.training import Around, EpochRecord, Training, TrainingSettings
 
@@ -177,10 +176,6 @@ def _recording(
     """What is around an update: a recorder's step, or nothing."""
     if settings is None:
         return lambda *_: nullcontext()
-    known = [field.name for field in fields(ProbeSettings)]
-    for name in settings:
-        if name not in known:
-            raise unknown("setting of a probe", name, known)
     recorder = Recorder(
         run.recording,
         training.model,

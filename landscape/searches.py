@@ -8,9 +8,7 @@ import torch
 
 from landscape.errors import InvalidValueError
 from landscape.metrics import METRICS
-from landscape.optimizers.line_search import AccuracySLS, LineSearch, LossSLS, SmoothAccuracySLS
-
-_METRIC = {LossSLS: "loss", AccuracySLS: "accuracy", SmoothAccuracySLS: "smooth_accuracy"}
+from landscape.optimizers.base import LineSearch
 
 
 def search_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -27,19 +25,10 @@ def search_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     if not optimizer.sloped:
         plain.pop("slope_factor", None)
     return {
-        "metric": _searched_metric(optimizer),
+        "metric": optimizer.searched,
         "better": optimizer.better,
-        "direction": "gradient",
         **plain,
     }
-
-
-def _searched_metric(optimizer: LineSearch) -> str:
-    if optimizer._h == optimizer._own_metric():
-        for kind, name in _METRIC.items():
-            if isinstance(optimizer, kind):
-                return name
-    return "own"
 
 
 class Watch:
@@ -70,7 +59,7 @@ class Watch:
                     f"{type(optimizer).__name__}; make one in each"
                 )
             width, outcome = optimizer.param_groups[0]["max_trials"], "held"
-            metric = METRICS.get(_searched_metric(optimizer))
+            metric = METRICS.get(optimizer.searched)
             units = metric.units if metric else "1"
             found = optimizer.last_search
             if found is not None and found is not self._last:

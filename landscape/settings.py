@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from numbers import Integral
 from typing import Any
 
@@ -149,6 +149,15 @@ class ProbeSettings:
                 f"the slope factors are {list(self.slope_factors)}; give at least one, all finite"
             )
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "ProbeSettings":
+        """Those that ``settings`` name; :class:`InvalidValueError` for a name that is none."""
+        known = [field.name for field in fields(cls)]
+        for name in settings:
+            if name not in known:
+                raise unknown("setting of a probe", name, known)
+        return cls(**settings)
+
     def for_sizes(self, training_samples: int, validation_samples: int) -> "ProbeSettings":
         """The same, with the sizes that were left open made explicit."""
         changes: dict[str, Any] = {}
@@ -176,14 +185,15 @@ def check_forward(precision: str, compile: object, channels_last: object) -> Non
             raise InvalidValueError(f"{name} is {value!r}; give true or false")
 
 
-def comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Recorded settings without those that change a slice by rounding alone.
+def comparable(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """A store's attributes, their settings without those that change a slice by rounding alone.
 
-    Those that an older version did not record have their defaults.
+    Settings that an older version did not record have their defaults.
     """
-    every = ProbeSettings().as_dict() | dict(settings)
+    every = ProbeSettings().as_dict() | attributes["settings"]
     rounding = {"compile", "channels_last", *(() if every["dropout"] else ("chunk",))}
-    return {name: value for name, value in every.items() if name not in rounding}
+    settings = {name: value for name, value in every.items() if name not in rounding}
+    return {**attributes, "settings": settings}
 
 
 def _one_of(what: str, name: str, allowed: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from landscape.optimizers import named
 from landscape.probing import Prober
 from landscape.progress import Progress, silent
 from landscape.runs import Run, train
-from landscape.settings import STEP_SIZES, ProbeSettings, spaced
+from landscape.settings import STEP_SIZES, ProbeSettings, comparable, spaced
 from landscape.tasks import Task, load_task
 from landscape.training import TrainingSettings
 
@@ -61,7 +61,7 @@ def probe(
     digests: dict[str, str] = {}
     if out.exists():
         writer = store.resume(out)
-        store.require_same(writer, wanted)
+        store.require_same(writer, wanted, comparable)
         if run and writer.attributes.get("run"):
             store.require_same(writer, {"run": run})
         digests = _digests_there(writer)

@@ -1,8 +1,8 @@
 """Train a task, stopping at the iterations to be probed; every stop can be continued from.
 
 Nothing but the iteration and the global generators' state is needed to draw the same samples
-again: the order of an epoch is keyed by (seed, epoch), the augmentation of a batch by
-(seed, iteration), and what a model draws itself (dropout) comes from the global generators.
+again: a batch is keyed by (seed, iteration), and what a model draws itself (dropout) comes from
+the global generators.
 """
 
 import time
@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from landscape import checks, randomness
+from landscape.batches import INITIALISATION, MODEL, Batches
 from landscape.checkpoints import Checkpoint, load_into
 from landscape.data import TensorData
 from landscape.epochs import EpochRecord, validate
-from landscape.errors import CheckpointError, InvalidValueError, users_code
+from landscape.errors import CheckpointError, users_code
 from landscape.forward import Forward
 from landscape.interrupts import interrupts_held
 from landscape.optimizers import named, schedules
@@ -38,9 +40,6 @@ __all__ = [
     "validate",
 ]
 
-# The first number of a key to a random stream, so that no two streams are one.
-INITIALISATION, ORDER, AUGMENTATION, MODEL, SEARCH = range(101, 106)
-
 # Given the inputs, targets and indices of a batch, a context for the update that is made with it.
 Around = Callable[[Tensor, Tensor, Tensor], AbstractContextManager[object]]
 
@@ -58,17 +57,17 @@ class Training:
     def __init__(
         self, task: Task, settings: TrainingSettings, device: torch.device | str = "cpu"
     ) -> None:
-        samples = len(task.train)
-        self.steps_per_epoch = samples // settings.batch_size
-        if self.steps_per_epoch == 0:
-            raise InvalidValueError(
-                f"batch_size is {settings.batch_size}; the task has {samples} training samples"
-            )
         self.settings = settings
         self.device = torch.device(device)
+        self._batches = Batches(
+            task.train.to(self.device), settings.batch_size, settings.seed, self.device
+        )
+        if settings.search_batch is not None:
+            self._batches.check_fresh(settings.search_batch)
+        self.steps_per_epoch = self._batches.per_epoch
         self.steps = self.steps_per_epoch * settings.epochs
         self.checkpoint_iterations = checkpoint_iterations(
-            samples, settings.batch_size, settings.epochs, settings.checkpoints
+            len(task.train), settings.batch_size, settings.epochs, settings.checkpoints
         )
         with users_code("making the model"), randomness.seeded(INITIALISATION, settings.seed):
             self.model: nn.Module = task.model().to(self.device)
@@ -95,15 +94,8 @@ class Training:
         self.schedule = schedules.build(
             settings.schedule, self.optimizer, settings.epochs, settings.schedule_options
         )
-        others = samples - settings.batch_size
-        if settings.search_batch is not None and settings.search_batch > others:
-            raise InvalidValueError(
-                f"search_batch is {settings.search_batch}; there are {others} training samples "
-                "outside of a batch"
-            )
         self.iteration = 0
         self._loss = task.loss
-        self._train = task.train.to(self.device)
         self._validation = task.validation.to(self.device)
         self._yielded = 0  # the iteration of the latest checkpoint that run() gave
         self._cut_off = False
@@ -149,7 +141,7 @@ class Training:
         """
         with torch.no_grad(), self._forward.isolated(), preserved(self.model):
             self.model.eval()
-            for what, data in (("training", self._train), ("validation", self._validation)):
+            for what, data in (("training", self._batches.data), ("validation", self._validation)):
                 inputs, targets = data.take(torch.arange(min(len(data), self.settings.batch_size)))
                 shape = tuple(inputs.shape)
                 with users_code(f"the model on {what} data of shape {shape}, {inputs.dtype},"):
@@ -203,7 +195,12 @@ class Training:
                 f"the checkpoint at iteration {checkpoint.iteration} holds a model without its "
                 "training; it can be probed, not continued"
             )
-        # What an older version did not record has its default.
+        if "before" not in state:
+            raise CheckpointError(
+                f"the checkpoint at iteration {checkpoint.iteration} is of an older version's "
+                "training; it can be probed, not continued"
+            )
+        # A setting that was not recorded yet has its default.
         before = asdict(TrainingSettings()) | state["settings"]
         for name, value in self._fixed().items():
             if before.get(name) != value:
@@ -235,15 +232,12 @@ class Training:
         epoch = self.iteration // self.steps_per_epoch
         end = (epoch + 1) * self.steps_per_epoch
         end = min([i for i in self.checkpoint_iterations if i > self.iteration] + [end])
-        order = torch.randperm(
-            len(self._train), generator=randomness.generator(ORDER, self.settings.seed, epoch)
-        ).to(self.device)
         self.model.train()
         losses: list[Tensor] = []
         with users_code("training"), self._own_turn(), interrupts_held() as interrupts:
             self._cut_off = True
             while self.iteration < end and not interrupts:
-                losses.append(self._step(order, around))
+                losses.append(self._step(around))
                 self.iteration += 1
                 advance()
             # The one place where the host waits for the device.
@@ -252,23 +246,12 @@ class Training:
         if interrupts:
             raise KeyboardInterrupt
 
-    def _step(self, order: Tensor, around: Around) -> Tensor:
-        """One update, on the next batch of ``order``; returns the loss before it."""
-        start = self.iteration % self.steps_per_epoch * self.settings.batch_size
-        end = start + self.settings.batch_size
-        indices = order[start:end]
-        inputs, targets = self._train.take(
-            indices, randomness.generator(AUGMENTATION, self.settings.seed, self.iteration)
-        )
-
-        def search_batch() -> tuple[Tensor, Tensor]:
-            generator = randomness.generator(SEARCH, self.settings.seed, self.iteration)
-            rest = torch.cat([order[:start], order[end:]])
-            chosen = torch.randperm(len(rest), generator=generator)[: self.settings.search_batch]
-            return self._train.take(rest[chosen.to(rest.device)], generator)
-
+    def _step(self, around: Around) -> Tensor:
+        """One update, on the next batch; returns the loss before it."""
+        inputs, targets, indices = self._batches.at(self.iteration)
+        size = self.settings.search_batch
+        fresh = None if size is None else partial(self._batches.fresh, self.iteration, size)
         with around(inputs, targets, indices):
-            fresh = None if self.settings.search_batch is None else search_batch
             return self._update(inputs, targets, fresh)
 
     def _finish_epoch(self) -> EpochRecord:
@@ -300,7 +283,7 @@ class Training:
 
     def _fixed(self) -> dict[str, Any]:
         """The settings that a run cannot change half way."""
-        settings = asdict(self.settings) | {"samples": len(self._train)}
+        settings = asdict(self.settings) | {"samples": len(self._batches.data)}
         return {k: v for k, v in settings.items() if k not in ("epochs", "checkpoints")}
 
     @contextmanager

@@ -23,7 +23,7 @@ class Updater:
         optimizer: torch.optim.Optimizer,
         loss: SampleLoss,
     ) -> None:
-        self._model = forward
+        self._forward = forward
         self._optimizer = optimizer
         self._loss = loss
         self.passes = dict.fromkeys(COUNTS, 0)  # of an optimizer that does not count its own
@@ -44,10 +44,10 @@ class Updater:
         optimizer = self._optimizer
         if isinstance(optimizer, LineSearch):
             if fresh is None or not optimizer.searches_next:
-                return optimizer.step(lambda: (self._model(inputs), targets))
+                return optimizer.step(lambda: (self._forward(inputs), targets))
             others, labels = fresh()
             return optimizer.step(
-                lambda: (self._model(inputs), targets), lambda: (self._model(others), labels)
+                lambda: (self._forward(inputs), targets), lambda: (self._forward(others), labels)
             )
 
         def closure() -> Tensor:
@@ -55,7 +55,7 @@ class Updater:
             backward = torch.is_grad_enabled()
             if backward:
                 optimizer.zero_grad(set_to_none=True)
-            loss = self._loss(self._model(inputs), targets).mean()
+            loss = self._loss(self._forward(inputs), targets).mean()
             self.passes["forward_passes"] += 1
             if backward:
                 loss.backward()  # type: ignore[no-untyped-call]

@@ -27,6 +27,7 @@ from landscape.statistics import (
     resample_draws,
     resample_samples,
 )
+from landscape.store import reading
 
 INF, NAN = math.inf, math.nan
 TRAIN, VALIDATION = cases.digits()
@@ -105,7 +106,7 @@ def test_chunk_by_chunk_it_is_the_same_to_the_order_of_the_sum(path, along_sampl
 
 def test_without_dask_one_line_says_what_to_do(path, monkeypatch):
     real = importlib.util.find_spec
-    monkeypatch.setattr(store, "find_spec", lambda name: None if name == "dask" else real(name))
+    monkeypatch.setattr(reading, "find_spec", lambda name: None if name == "dask" else real(name))
     with pytest.raises(InvalidValueError, match=r"pip install 'accuracy-landscape\[dask\]'"):
         landscape.open_samples(path, "validation", chunks={"checkpoint": 1})
     landscape.open_samples(path, "validation").load()

@@ -8,21 +8,14 @@ from torch.nn import functional as F
 from training_cases import dropout, every, same, weights
 
 from landscape import randomness
+from landscape.batches import AUGMENTATION, INITIALISATION, ORDER
 from landscape.checkpoints import Checkpoint
 from landscape.errors import InvalidValueError
 from landscape.optimizers import named
 from landscape.optimizers.line_search import SmoothAccuracySLS
 from landscape.randomness import generator
 from landscape.tasks import load_task
-from landscape.training import (
-    AUGMENTATION,
-    INITIALISATION,
-    ORDER,
-    EpochRecord,
-    Training,
-    TrainingSettings,
-    validate,
-)
+from landscape.training import EpochRecord, Training, TrainingSettings, validate
 
 ROOT = Path(__file__).parents[1].parent / "shared" / "data"
 
@@ -202,7 +195,7 @@ def test_a_search_batch_is_fresh_and_outside_of_the_batch(size):
             taken.append(set(indices.tolist()))
             return task.train.take(indices, generator)
 
-    training._train = Spy()
+    training._batches.data = Spy()
     list(training.run())
     searched = 15 // 2 + 1
     assert [len(t) for t in taken] == ([256, size, 256] * searched)[: 15 + searched]

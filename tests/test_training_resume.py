@@ -140,3 +140,11 @@ def test_data_of_another_size_is_not_continued():
     fewer = replace(task, train=TensorData(task.train.inputs[:1400], task.train.targets[:1400]))
     with pytest.raises(CheckpointError, match="trained with samples 1437, this run with 1400"):
         Training(fewer, every(task)).resume(point)
+
+
+def test_training_of_an_older_version_is_not_continued():
+    task = load_task("digits-mlp")
+    point = Training(task, every(task)).checkpoint()
+    del point.training["before"]
+    with pytest.raises(CheckpointError, match="an older version's training; it can be probed"):
+        Training(task, every(task)).resume(point)

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError
+from landscape.optimizers.recipes import RECIPES
 
 TaskName = Annotated[
     str | None,
@@ -35,6 +36,13 @@ Runs = Annotated[
         metavar="RUN...",
         help="Runs' folders, folders that hold such at any depth, or packed collections of runs.",
     ),
+]
+Optimizer = Annotated[
+    str, typer.Option(help=f"{', '.join(RECIPES)}, or any of torch.optim by name.")
+]
+LearningRate = Annotated[
+    float | None,
+    typer.Option("--lr", help="Learning rate.", show_default="the optimizer's, or else the task's"),
 ]
 Epochs = Annotated[
     int | None, typer.Option(help="Passes over the data.", show_default="the task's")
@@ -100,16 +108,10 @@ def given(**options: Any) -> dict[str, Any]:
 
 def probe_settings(texts: list[str] | None) -> dict[str, Any]:
     """Fields of ``ProbeSettings``, checked as far as they can be without data."""
-    from dataclasses import fields
-
     from landscape.settings import ProbeSettings
 
     settings = assignments(texts or [], "a probe's setting")
-    known = [field.name for field in fields(ProbeSettings)]
-    for name in settings:
-        if name not in known:
-            raise unknown("setting of a probe", name, known)
-    ProbeSettings(**settings)
+    ProbeSettings.of(settings)
     return settings
 
 

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from landscape.optimizers.recipes import RECIPES
 from landscape_cli import options
 
 app = typer.Typer(no_args_is_help=True, help="Studies of many runs, resumable at every point.")
@@ -21,15 +20,8 @@ def pre_study(
     task: options.TaskName = None,
     *,
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where all goes.")],
-    optimizer: Annotated[
-        str, typer.Option(help=f"{', '.join(RECIPES)}, or any of torch.optim by name.")
-    ] = "sgd",
-    lr: Annotated[
-        float | None,
-        typer.Option(
-            "--lr", help="Learning rate.", show_default="the optimizer's, or else the task's"
-        ),
-    ] = None,
+    optimizer: options.Optimizer = "sgd",
+    lr: options.LearningRate = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     probe_set: options.ProbeSet = None,

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from landscape.errors import InvalidValueError
-from landscape.optimizers.recipes import RECIPES
 from landscape_cli import options
 
 
@@ -14,15 +13,8 @@ def train(
     task: options.TaskName = None,
     *,
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")],
-    optimizer: Annotated[
-        str, typer.Option(help=f"{', '.join(RECIPES)}, or any of torch.optim by name.")
-    ] = "sgd",
-    lr: Annotated[
-        float | None,
-        typer.Option(
-            "--lr", help="Learning rate.", show_default="the optimizer's, or else the task's"
-        ),
-    ] = None,
+    optimizer: options.Optimizer = "sgd",
+    lr: options.LearningRate = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(

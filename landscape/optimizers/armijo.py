@@ -6,12 +6,9 @@ Eqs. 26 and 27: positive where a small step helps, whichever way h runs.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Literal
-
-from landscape.errors import InvalidValueError, unknown
 
 Better = Literal["lower", "higher"]
 
@@ -20,21 +17,6 @@ PUBLISHED_CUT_OFF = 1e-3
 
 # A step size that falls by more than this in one search is not believed at once.
 DOUBTED_FALL = 1 / 3
-
-_ABOVE_0 = "a number above 0"
-_WITHIN_1 = "a number above 0 and below 1"
-_RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
-    "lr": (lambda x: x > 0, _ABOVE_0),
-    "c": (lambda x: 0 < x < 1, _WITHIN_1),
-    "beta": (lambda x: 0 < x < 1, _WITHIN_1),
-    "gamma": (lambda x: x >= 1, "a number of at least 1"),
-    "n": (lambda x: x >= 1, "a number of at least 1"),
-    "eps": (lambda x: x > 0, _ABOVE_0),
-    "max_step_size": (lambda x: x > 0, f"{_ABOVE_0}, or None"),
-    "slope_factor": (lambda x: x > 0, _ABOVE_0),
-    "max_trials": (lambda x: x >= 1 and x == int(x), "a whole number of at least 1"),
-    "search_every": (lambda x: x >= 1 and x == int(x), "a whole number of at least 1"),
-}
 
 
 @dataclass(frozen=True)
@@ -147,20 +129,3 @@ def search(
     if robust and (fell or found.outcome == "exhausted"):
         return replace(found, kept=last)
     return found
-
-
-def check_numbers(settings: Mapping[str, object]) -> None:
-    """Refuse a number out of the range that its name allows; raises :class:`InvalidValueError`."""
-    for name, value in settings.items():
-        if value is None and name == "max_step_size":
-            continue
-        allows, allowed = _RANGES[name]
-        number = isinstance(value, Real) and not isinstance(value, bool)
-        if not (number and math.isfinite(value) and allows(value)):  # type: ignore[arg-type]
-            raise InvalidValueError(f"{name} is {value!r}; give {allowed}")
-
-
-def check_choice(what: str, received: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a name that is not among ``allowed``; raises :class:`InvalidValueError`."""
-    if received not in allowed:
-        raise unknown(what, received, allowed)

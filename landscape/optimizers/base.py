@@ -1,7 +1,7 @@
 """The torch Optimizer under the line searches: one step, from closure to parameters."""
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +14,11 @@ from landscape.optimizers.evaluations import Closure, check_closure, check_finit
 from landscape.optimizers.line import Line
 from landscape.optimizers.passes import Passes, Start
 from landscape.optimizers.ranks import Ranks
+from landscape.optimizers.settings import Direction, Preset, Slope, check_numbers, checked
 from landscape.optimizers.side_effects import Generators, norm_layers, running_statistics_kept
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
-
-Direction = Literal["gradient", "normalised-gradient"]
-DIRECTIONS = get_args(Direction)
-Preset = Literal["robust", "thesis"]
-Slope = Literal["autograd", "finite-difference"]
 
 # What is counted, in the first parameter group. ``searches`` ran; ``skipped`` did not, for want
 # of a positive slope; ``exhausted`` are the searches that accepted no trial, ``doubted`` those
@@ -74,6 +70,7 @@ class LineSearch(Optimizer):
     Raises :class:`InvalidValueError` for a setting out of range.
     """
 
+    searched: str  # the metric's name in a store; "own" for one that was given
     better: ClassVar[armijo.Better]
     slopes: ClassVar[tuple[Slope, ...]]  # those it has; the default first
     sloped: ClassVar[bool] = False  # whether it has a slope factor
@@ -104,44 +101,30 @@ class LineSearch(Optimizer):
         direction: Direction = "gradient",
         process_group: "ProcessGroup | None" = None,
     ) -> None:
-        name = type(self).__name__
-        armijo.check_choice("preset", preset, ("robust", "thesis"))
-        armijo.check_choice("direction", direction, DIRECTIONS)
-        if slope is None:
-            published = preset == "thesis" and "finite-difference" in self.slopes
-            slope = "finite-difference" if published else self.slopes[0]
-        armijo.check_choice(f"slope of {name}", slope, self.slopes)
-        if slope_factor is not None and not self.sloped:
-            raise InvalidValueError(
-                f"slope_factor is {slope_factor!r}; {name} has none, SmoothAccuracySLS has"
-            )
-        if n is None and self.n is None:
-            raise InvalidValueError(f"n is None; give {name} the number of steps per epoch")
-        numbers: dict[str, Any] = {
-            "lr": lr,
-            "n": self.n if n is None else n,
-            "c": c,
-            "beta": beta,
-            "gamma": gamma,
-            "eps": eps,
-            "max_trials": max_trials,
-            "max_step_size": max_step_size,
-            "search_every": search_every,
-            "slope_factor": 1.0 if slope_factor is None else slope_factor,
-        }
-        armijo.check_numbers(numbers)
-        # Python's own, which load with weights_only=True.
-        numbers = {k: v.item() if hasattr(v, "item") else v for k, v in numbers.items()}
-        if math.log(gamma) * search_every / numbers["n"] > 100:
-            raise InvalidValueError(
-                f"gamma is {gamma!r} in n = {numbers['n']!r} steps; give less, for the step size "
-                f"grows by gamma^({search_every}/n) at a time"
-            )
-        settings = (
-            {"kind": name} | numbers | {"slope": slope, "preset": preset, "direction": direction}
+        settings = checked(
+            type(self).__name__,
+            self.slopes,
+            self.sloped,
+            {
+                "lr": lr,
+                "n": self.n if n is None else n,
+                "c": c,
+                "beta": beta,
+                "gamma": gamma,
+                "eps": eps,
+                "max_trials": max_trials,
+                "max_step_size": max_step_size,
+                "search_every": search_every,
+                "slope_factor": slope_factor,
+                "slope": slope,
+                "preset": preset,
+                "direction": direction,
+            },
         )
         self._loss = loss
         self._h = metric or self._own_metric()
+        if self._h != self._own_metric():
+            self.searched = "own"
         self._norm_layers = None if model is None else norm_layers(model)
         self.last_search: armijo.Search | None = None
         self._ranks = Ranks(process_group)
@@ -154,7 +137,7 @@ class LineSearch(Optimizer):
         raise NotImplementedError
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_loss", "_h", "_norm_layers", "_ranks", "last_search")
+        own = ("_loss", "_h", "searched", "_norm_layers", "_ranks", "last_search")
         state = super().__getstate__() | {name: getattr(self, name) for name in own}
         return state | {"_memory": {}}
 
@@ -171,18 +154,16 @@ class LineSearch(Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters to those that are moved; one search serves all groups."""
-        for name in param_group:
-            if name not in ("params", "param_names", *self.defaults):
-                raise InvalidValueError(
-                    f"a parameter group sets {name} to {param_group[name]!r}; "
-                    f"{type(self).__name__} has no {name}"
-                )
-        for name in self.defaults:
-            if name in param_group:
-                raise InvalidValueError(
-                    f"a parameter group sets {name} to {param_group[name]!r}; one search serves "
-                    f"all groups, give {name} to {type(self).__name__} itself"
-                )
+        kind = type(self).__name__
+        for name in set(param_group) - {"params", "param_names"}:
+            instead = (
+                f"one search serves all groups, give {name} to {kind} itself"
+                if name in self.defaults
+                else f"{kind} has no {name}"
+            )
+            raise InvalidValueError(
+                f"a parameter group sets {name} to {param_group[name]!r}; {instead}"
+            )
         if self.param_groups:
             param_group |= {name: self.param_groups[0][name] for name in self.defaults}
         super().add_param_group(param_group)
@@ -222,7 +203,7 @@ class LineSearch(Optimizer):
         if search_closure is not None:
             check_closure("search closure", search_closure)
         group = self.param_groups[0]
-        armijo.check_numbers({"lr": group["lr"]})  # a scheduler may have written it
+        check_numbers({"lr": group["lr"]})  # a scheduler may have written it
         parameters = [p for g in self.param_groups for p in g["params"]]
         passes = Passes(group, self._loss, self._h, "autograd" in self.slopes)
         searching = self.searches_next

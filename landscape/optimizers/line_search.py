@@ -39,7 +39,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from landscape.metrics import SampleLoss, correct, margin
-from landscape.optimizers.base import COUNTS, LineSearch, Slope
+from landscape.optimizers.base import COUNTS, LineSearch
+from landscape.optimizers.settings import Slope
 
 __all__ = ["COUNTS", "AccuracySLS", "LineSearch", "LossSLS", "SGDArmijo", "SmoothAccuracySLS"]
 
@@ -50,6 +51,7 @@ class LossSLS(LineSearch):
     The slope is ‖∇L‖² by autograd, or, as published, a finite difference of it.
     """
 
+    searched = "loss"
     better = "lower"
     slopes: ClassVar[tuple[Slope, ...]] = ("autograd", "finite-difference")
 
@@ -72,6 +74,7 @@ class AccuracySLS(LineSearch):
     as published. The robust preset merely spares the searches where the slope is 0.
     """
 
+    searched = "accuracy"
     better = "higher"
     slopes = ("finite-difference",)
 
@@ -82,6 +85,7 @@ class AccuracySLS(LineSearch):
 class SmoothAccuracySLS(LineSearch):
     """sa-SLS: searched on the smooth accuracy, the mean of σ(slope factor · margin) (Eq. 30)."""
 
+    searched = "smooth_accuracy"
     better = "higher"
     slopes = ("finite-difference", "autograd")
     sloped = True

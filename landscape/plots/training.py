@@ -24,7 +24,7 @@ from landscape.plots.curves import ROW
 FLOOR = 1e-12
 # What an axis has no place for: a test, the marker, the edge at which it is put, and its name.
 EDGES: tuple[tuple[Callable[[Any], Any], str, float, str], ...] = (
-    (lambda x: x < FLOOR, "v", 0.0, f"step size below {FLOOR:g}, or 0"),
+    (lambda x: x < FLOOR, "v", 0.0, f"at the edge: below {FLOOR:g}, or 0"),
     (lambda x: x == np.inf, "^", 1.0, "step size +∞"),
     (np.isnan, "x", 0.0, "NaN"),
 )

@@ -72,12 +72,12 @@ def test_a_step_size_of_0_is_marked_and_leaves_a_gap(runs):
     left, right = plot_training(runs)
     dead = drawn(left, "run")[4].get_ydata()
     np.testing.assert_array_equal(dead, [0.5, 1e-5, np.nan, np.nan])
-    (marks,) = drawn(left, "step size below 1e-12, or 0")
+    (marks,) = drawn(left, "at the edge: below 1e-12, or 0")
     assert marks.get_xdata().tolist() == [3, 4]
     assert marks.get_marker() == "v"
     assert to_hex(marks.get_color()) == to_hex(drawn(left, "run")[4].get_color())
-    assert "step size below 1e-12, or 0" in legend(left)
-    assert not drawn(right, "step size below 1e-12, or 0")
+    assert "at the edge: below 1e-12, or 0" in legend(left)
+    assert not drawn(right, "at the edge: below 1e-12, or 0")
 
 
 def test_what_is_no_number_is_marked(tmp_path):
