@@ -43,46 +43,73 @@ OPTIONS: dict[str, Any] = {
     ],
 }
 
-SOURCES: dict[str, Any] = {
-    "slices": Annotated[
-        Path, typer.Argument(help="Store that landscape probe made, or the run it is in.")
-    ],
-    "searches": Annotated[
-        Path, typer.Argument(help="Store that was recorded while training, or the run it is in.")
-    ],
-    "runs": options.Runs,
+# What a figure draws -> the argument that says where it is; formulas need none.
+SOURCES: dict[str, tuple[str, Any]] = {
+    "slices": (
+        "store",
+        Annotated[
+            Path, typer.Argument(help="Store that landscape probe made, or the run it is in.")
+        ],
+    ),
+    "stores": (
+        "stores",
+        Annotated[
+            list[Path],
+            typer.Argument(
+                metavar="STORE...",
+                help="Stores that landscape probe made, or the runs they are in.",
+            ),
+        ],
+    ),
+    "searches": (
+        "store",
+        Annotated[
+            Path,
+            typer.Argument(help="Store that was recorded while training, or the run it is in."),
+        ],
+    ),
+    "runs": ("runs", options.Runs),
 }
 # Where a run's folder has them.
-IN_RUN = {"slices": "landscape.zarr", "searches": "mid-training.zarr"}
+IN_RUN = {"slices": "landscape.zarr", "stores": "landscape.zarr", "searches": "mid-training.zarr"}
+
+
+def _read(source: str, given: Any) -> Any:
+    """The Dataset, or the list of them, that a figure draws."""
+    from landscape import histories, store
+
+    if source == "runs":
+        return histories.collect(given)
+    paths = given if source == "stores" else [given]
+    read = [
+        store.open_(path / IN_RUN[source] if (path / "run.json").is_file() else path)
+        for path in paths
+    ]
+    return read if source == "stores" else read[0]
 
 
 def _command(figure: Figure) -> Callable[..., None]:
-    of_runs = figure.source == "runs"
+    argument, annotation = SOURCES.get(figure.source, ("", None))
 
     def command(output: Path | None, **options: Any) -> None:
         import matplotlib.pyplot
 
         matplotlib.use("Agg")
-        from landscape import histories, plots, store
+        from landscape import plots
 
-        read: Callable[[Any], Any] = histories.collect if of_runs else store.open_
-        given = options.pop(source)
-        if not of_runs and (given / "run.json").is_file():
-            given /= IN_RUN[figure.source]
-        dataset = read(given)
+        dataset = [_read(figure.source, options.pop(argument))] if argument else []
         chosen = {name: value for name, value in options.items() if value not in (None, [])}
         for name in ("metric", "evaluation_set"):
             if name in chosen:
                 chosen[name] = chosen[name].replace("-", "_")
         path = output or Path(f"{figure.name}.png")
-        drawn = figure.load()(dataset, **chosen)
+        drawn = figure.load()(*dataset, **chosen)
         try:
             typer.echo(f"figure: {plots.save(drawn, path)}")
         finally:
             matplotlib.pyplot.close("all")
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    source = "runs" if of_runs else "store"
     output = Annotated[
         Path | None,
         typer.Option(
@@ -90,13 +117,14 @@ def _command(figure: Figure) -> Callable[..., None]:
         ),
     ]
     parameters = [
-        inspect.Parameter(source, keyword, annotation=SOURCES[figure.source]),
         inspect.Parameter("output", keyword, default=None, annotation=output),
         *(
             inspect.Parameter(name, keyword, default=None, annotation=OPTIONS[name])
             for name in figure.options
         ),
     ]
+    if argument:
+        parameters.insert(0, inspect.Parameter(argument, keyword, annotation=annotation))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     command.__doc__ = figure.summary

@@ -14,7 +14,8 @@ class Figure:
     """A figure's name, where its function is ("module:function"), and what it can be asked.
 
     ``options`` are keyword arguments of the function. ``source`` is what it draws: the "slices"
-    of one store, slices recorded with their line "searches", or the histories of several "runs".
+    of one store, those of several "stores" side by side (a list of Datasets), slices recorded
+    with their line "searches", the histories of several "runs", or "formulas" alone (no Dataset).
     """
 
     name: str
@@ -24,7 +25,7 @@ class Figure:
     source: str = "slices"
 
     def load(self) -> Callable[..., Any]:
-        """The function, ``plot_x(dataset, *, ax=None, **options)``."""
+        """The function, ``plot_x(dataset, *, ax=None, **options)``; of formulas, no dataset."""
         module, function = self.function.split(":")
         loaded: Callable[..., Any] = getattr(import_module(module), function)
         return loaded

@@ -46,8 +46,9 @@ def test_options_are_all_the_keywords_of_the_function(figure: Figure):
     assert function.__name__ == "plot_" + figure.name.replace("-", "_")
     assert function is getattr(plots, function.__name__)
     parameters = inspect.signature(function).parameters
-    assert list(parameters) == ["dataset", "ax", *figure.options]
-    assert all(p.kind is p.KEYWORD_ONLY for p in list(parameters.values())[1:])
+    first = {"stores": ["datasets"], "formulas": []}.get(figure.source, ["dataset"])
+    assert list(parameters) == [*first, "ax", *figure.options]
+    assert all(p.kind is p.KEYWORD_ONLY for p in list(parameters.values())[len(first) :])
     assert figure.summary.endswith(".")
 
 
