@@ -70,6 +70,12 @@ class TensorData:
                 f"inputs and targets differ in length: {len(self.inputs)} and {len(self.targets)}"
             )
 
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.inputs.shape[1:])) or "scalars"
+        dtype = str(self.inputs.dtype).removeprefix("torch.")
+        augmented = ", augmented" if self.augment else ""
+        return f"TensorData({len(self):,} samples, {shape} {dtype}{augmented})"
+
     def __len__(self) -> int:
         return len(self.targets)
 

@@ -199,3 +199,9 @@ def test_data_of_another_make_has_no_first_samples():
 
     with pytest.raises(InvalidValueError, match="a Own has no first samples"):
         first(Own(), 2)
+
+
+def test_data_is_shown_in_a_line():
+    assert repr(TensorData(INPUTS, TARGETS)) == "TensorData(1,797 samples, 64 float32)"
+    images = TensorData(INPUTS.reshape(-1, 1, 8, 8).byte(), TARGETS, augment=lambda x, g: x)
+    assert repr(images) == "TensorData(1,797 samples, 1×8×8 uint8, augmented)"

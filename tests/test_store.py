@@ -234,6 +234,28 @@ def test_samples_that_are_not_there(tmp_path, rows):
         landscape.open_samples(tmp_path / "t.zarr", "validation")
 
 
+def test_a_packed_store_has_all_but_the_samples(tmp_path, rows):
+    filled(tmp_path / "s.zarr", rows)
+    packed = store.pack(tmp_path / "s.zarr", tmp_path / "kept.zarr.zip")
+    xr.testing.assert_identical(landscape.open(packed), landscape.open(tmp_path / "s.zarr"))
+    with pytest.raises(StoreError, match="made without per-sample values"):
+        landscape.open_samples(packed, "validation")
+    before = packed.read_bytes()
+    assert store.pack(tmp_path / "s.zarr", packed).read_bytes() == before
+    assert {p.name for p in tmp_path.iterdir()} == {"s.zarr", "kept.zarr.zip"}
+
+
+def test_what_cannot_be_packed(tmp_path, rows):
+    filled(tmp_path / "s.zarr", rows)
+    packed = store.pack(tmp_path / "s.zarr", tmp_path / "s.zip")
+    with pytest.raises(StoreError, match="packed already"):
+        store.pack(packed, tmp_path / "again.zip")
+    with pytest.raises(MissingFileError, match="no store at"):
+        store.pack(tmp_path / "none.zarr", tmp_path / "none.zip")
+    with pytest.raises(StoreError, match="cannot write"):
+        store.pack(tmp_path / "s.zarr", tmp_path / "nowhere" / "s.zip")
+
+
 def test_a_zip_opens_like_a_folder(tmp_path, rows):
     import shutil
 

@@ -6,6 +6,7 @@ temporary name and renamed, so that there is never half of one. The store knows 
 """
 
 from landscape.store.layout import SCHEMA
+from landscape.store.packing import pack
 from landscape.store.reading import open_, open_samples, progress
 from landscape.store.writing import Writer, create, require_same, resume
 
@@ -15,6 +16,7 @@ __all__ = [
     "create",
     "open_",
     "open_samples",
+    "pack",
     "progress",
     "require_same",
     "resume",

@@ -12,6 +12,7 @@ from landscape.errors import LandscapeError, MissingFileError, StoreError
 
 SCHEMA = 1
 FINISHED = "finished"
+PER_SAMPLE = "per_sample"
 
 
 def check(path: Path) -> Mapping[str, Any]:

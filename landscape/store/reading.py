@@ -10,7 +10,7 @@ import xarray as xr
 import zarr
 
 from landscape.errors import InvalidValueError, StoreError, unknown
-from landscape.store.layout import FINISHED, array, check, reading, zarr_store
+from landscape.store.layout import FINISHED, PER_SAMPLE, array, check, reading, zarr_store
 
 
 def open_(path: str | Path) -> xr.Dataset:
@@ -51,7 +51,7 @@ def open_samples(
         try:
             samples: xr.Dataset = xr.open_zarr(
                 zarr_store(path),
-                group=f"per_sample/{evaluation_set}",
+                group=f"{PER_SAMPLE}/{evaluation_set}",
                 consolidated=False,
                 chunks=None if chunks is None else dict(chunks),
             )

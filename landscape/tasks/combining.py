@@ -62,14 +62,14 @@ class Combination:
         return self.file is None and DATASETS[self.dataset].needs_data
 
 
-def combination(spec: str | None, model: str | None, dataset: str | None) -> Combination:
+def combination(spec: str | None, model: str | None, dataset: str | Path | None) -> Combination:
     """What ``spec``, DATASET-MODEL, names, with ``model`` and ``dataset`` in place of its parts.
 
     Raises :class:`InvalidValueError` for names that are not known, and where neither names a
     part.
     """
     named_dataset, named_model = (None, None) if spec is None else _parts(spec)
-    dataset, model = dataset or named_dataset, model or named_model
+    dataset, model = str(dataset) if dataset else named_dataset, model or named_model
     if dataset is None or model is None:
         part, option, names = (
             ("data set", "--dataset", [*DATASETS, FILE])

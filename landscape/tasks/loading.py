@@ -19,7 +19,7 @@ def load_task(
     spec: str | None = None,
     *,
     model: str | None = None,
-    dataset: str | None = None,
+    dataset: str | Path | None = None,
     data: Path | None = None,
     download: bool = False,
     train_samples: int | None = None,
@@ -57,7 +57,7 @@ def source(
     spec: str | None = None,
     *,
     model: str | None = None,
-    dataset: str | None = None,
+    dataset: str | Path | None = None,
     data: Path | None = None,
     train_samples: int | None = None,
 ) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def source(
 
 
 def _choice(
-    spec: str | None, model: str | None, dataset: str | None, data: Path | None
+    spec: str | None, model: str | None, dataset: str | Path | None, data: Path | None
 ) -> tuple[combining.Combination, Path | None]:
     """The data set and the network, and the data root; ``data`` may be the data set itself."""
     if data is not None and data.suffix == ".npz":
@@ -93,7 +93,7 @@ def _choice(
                 f"both the data set {dataset!r} and the file of arrays {str(data)!r} were given; "
                 "choose one"
             )
-        dataset, data = str(data), None
+        dataset, data = data, None
     return combining.combination(spec, model, dataset), data
 
 

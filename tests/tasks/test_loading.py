@@ -221,6 +221,7 @@ def test_the_source_makes_the_same_task_from_any_folder(folder, monkeypatch):
         {"spec": "digits-cnn"},
         {"model": "cnn", "dataset": "small.set.npz", "train_samples": 5},
         {"spec": "cifar10-cnn", "data": Path("small.set.npz")},
+        {"model": "cnn", "dataset": Path("small.set.npz")},
         {"spec": "mine_e.py:task", "train_samples": 2},
     ]
     made = [(load_task(**each), source(**each)) for each in given]

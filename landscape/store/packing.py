@@ -1,0 +1,36 @@
+"""A store as one small file, to keep beside the figures drawn from it."""
+
+import os
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from landscape.errors import StoreError
+from landscape.store.layout import PER_SAMPLE, check, writing
+
+
+def pack(path: str | Path, out: str | Path) -> Path:
+    """Write the store at ``path`` (a folder) into the zip ``out``, without per-sample values.
+
+    :func:`landscape.open` reads it as it reads the folder. The same store gives the same bytes.
+    ``out`` is written whole or not at all, and replaced if it is there.
+
+    Raises :class:`MissingFileError` or :class:`StoreError` where there is no store, or the disk
+    refuses.
+    """
+    path, out = Path(path), Path(out)
+    check(path)
+    if not path.is_dir():
+        raise StoreError(f"{path} is packed already; give a store's folder")
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        with writing(out):
+            with ZipFile(partial, "w") as archive:
+                for file in files:
+                    name = file.relative_to(path)
+                    if name.parts[0] != PER_SAMPLE:
+                        archive.writestr(ZipInfo(name.as_posix()), file.read_bytes(), ZIP_DEFLATED)
+            partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return out
