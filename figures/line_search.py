@@ -3,10 +3,10 @@
     python figures/line_search.py           # draws from the stores beside it
     python figures/line_search.py record    # trains, records and packs them (a minute or less)
 
-Five epochs each; recorded are three of the steps whose searches rejected the most trials.
+Five epochs each, without augmentation; recorded are three of the steps whose searches rejected the
+most trials.
 """
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 import landscape
-from landscape import plots
+from landscape import plots, store
 from landscape.optimizers.line_search import SGDArmijo, SmoothAccuracySLS
 
 HERE = Path(__file__).parent
@@ -26,7 +26,7 @@ RUNS = {
 }
 
 
-def store(metric):
+def packed(metric):
     return HERE / f"line-search-{metric.replace('_', '-')}.zarr.zip"
 
 
@@ -47,11 +47,11 @@ def record():
                 at=iterations,
                 task=task.name,
                 step_sizes=step_sizes,
-                big_batch=500,
+                sets=["same_batch", "validation"],
                 samples=False,
             )
             train(model, optimizer, recorder, task.train, steps)
-            shutil.make_archive(str(store(metric).with_suffix("")), "zip", recorder.path)
+            store.pack(recorder.path, packed(metric))
 
 
 def train(model, optimizer, recorder, data, steps):
@@ -66,7 +66,7 @@ def train(model, optimizer, recorder, data, steps):
 
 def main(out=HERE):
     for metric, (_, _, iterations, _) in RUNS.items():
-        drawn = plots.plot_line_search(landscape.open(store(metric)), checkpoint=iterations[0])
+        drawn = plots.plot_line_search(landscape.open(packed(metric)), checkpoint=iterations[0])
         plots.save(drawn, out / f"line_search_{metric}.png")
 
 

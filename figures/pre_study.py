@@ -3,13 +3,14 @@
     python figures/pre_study.py DATA_ROOT [SCRATCH]
 
 40 epochs of plain SGD at 0.1, ten checkpoints, the thirteen published step sizes, five sets with
-all 10,000 validation images; then the same batch alone over 20 draws and a wider range, for the
-peak widths. Writes ``mnist-mlp.zarr.zip`` (without per-sample values) and
-``mnist-mlp-draws.zarr.zip`` here, the run and the whole store into SCRATCH (default
-``runs/mnist-mlp``), and prints what it took and found.
+all 10,000 validation images: ``mnist-mlp``. Then the same checkpoints in many draws: a wider range
+on the same batch, for the peak widths (``-draws``); eight other batches from both origins, for the
+batch bias (``-bias``, ``-bias-after-step``); and other batches of several sizes, for the noise
+between them (``-batches-N``). Each is packed here without per-sample values; the run and the whole
+stores are in SCRATCH (default ``runs/mnist-mlp``), where what is there is not made again. Prints
+what it took and found.
 """
 
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -20,34 +21,45 @@ from landscape.tasks import load_task
 from landscape.training import TrainingSettings
 
 HERE = Path(__file__).parent
-
-
-def keep(task, run, name, settings):
-    """Probe into a store without per-sample values and pack it beside the figures."""
-    study.probe(task, [run], run / f"{name}.zarr", settings)
-    shutil.make_archive(str(HERE / f"{name}.zarr"), "zip", run / f"{name}.zarr")
+OTHERS = ["same_batch", "other_batch"]
+# Name of the store -> what is probed.
+PROBES = {
+    "": {},
+    "-draws": {
+        "step_sizes": sorted({*STEP_SIZES, *spaced(17, 4.0)}),
+        "sets": ["same_batch"],
+        "draws": 20,
+    },
+    "-bias": {"sets": [*OTHERS, "big_batch"], "other_batches": 8, "draws": 20},
+    "-bias-after-step": {
+        "origin": "after-step",
+        "sets": [*OTHERS, "big_batch"],
+        "other_batches": 8,
+        "draws": 20,
+    },
+    **{
+        f"-batches-{n}": {"batch_size": n, "sets": OTHERS, "other_batches": 8, "draws": 10}
+        for n in (32, 128, 512, 2048)
+    },
+}
 
 
 def main(data, scratch="runs/mnist-mlp"):
     started = time.perf_counter()
     task, run = load_task("mnist-mlp", data=Path(data)), Path(scratch)
     runs.train(task, TrainingSettings.of(task), run, source={"task": task.name})
-    trained = time.perf_counter()
-    study.probe(task, [run], run / "landscape.zarr", ProbeSettings())
-    probed = time.perf_counter()
+    print(f"training {time.perf_counter() - started:.0f} s")
     accuracy = store.open_(run / "history.zarr").validation_accuracy.values
-    print(f"training {trained - started:.0f} s, probing {probed - trained:.0f} s")
     print(f"validation accuracy: {accuracy[-1]:.4f} at the end, {accuracy.max():.4f} at best")
+    for name, settings in PROBES.items():
+        started, slices = time.perf_counter(), run / f"mnist-mlp{name}.zarr"
+        study.probe(task, [run], slices, ProbeSettings(samples=not name, **settings))
+        print(f"mnist-mlp{name}: probed in {time.perf_counter() - started:.0f} s")
+        store.pack(slices, HERE / f"{slices.name}.zip")
+    print_widths(store.open_(run / "mnist-mlp-draws.zarr"))
 
-    keep(task, run, "mnist-mlp", ProbeSettings(samples=False))
-    wide = ProbeSettings(
-        step_sizes=sorted({*STEP_SIZES, *spaced(17, 4.0)}),
-        sets=["same_batch"],
-        draws=20,
-        samples=False,
-    )
-    keep(task, run, "mnist-mlp-draws", wide)
-    slices = store.open_(run / "mnist-mlp-draws.zarr")
+
+def print_widths(slices):
     print("iteration  peak width in step size  in distance  gradient norm  (means of 20 draws)")
     widths, distances = (
         statistics.peak_widths(slices, against=against, relative=True).sel(

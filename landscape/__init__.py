@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from landscape.version import __version__
 
 if TYPE_CHECKING:
-    from landscape import histories, plots, statistics, tables
+    from landscape import histories, plots, report, statistics, tables
+    from landscape.accessor import open_ as open  # noqa: A004
     from landscape.errors import LandscapeError
     from landscape.probing import Prober, probe
     from landscape.recording import Recorder
     from landscape.settings import ProbeSettings
-    from landscape.store import open_ as open  # noqa: A004
     from landscape.store import open_samples
     from landscape.tasks import Task, load_task
     from landscape.training import Training, TrainingSettings
@@ -38,6 +38,7 @@ __all__ = [
     "open_samples",
     "plots",
     "probe",
+    "report",
     "statistics",
     "tables",
 ]
@@ -52,13 +53,16 @@ _HOME = {
     "TrainingSettings": "training:TrainingSettings",
     "histories": "histories:",
     "load_task": "tasks:load_task",
-    "open": "store:open_",
+    "open": "accessor:open_",
     "open_samples": "store:open_samples",
     "plots": "plots:",
     "probe": "probing:probe",
+    "report": "report:",
     "statistics": "statistics:",
     "tables": "tables:",
 }
+# These give Datasets, too, which then have ``dataset.landscape``.
+_GIVE_DATASETS = ("Prober", "probe")
 
 
 def __getattr__(name: str) -> Any:
@@ -66,6 +70,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'landscape' has no attribute {name!r}")
     module, _, attribute = _HOME[name].partition(":")
     loaded = import_module(f"landscape.{module}")
+    if name in _GIVE_DATASETS:
+        import_module("landscape.accessor")
     value = getattr(loaded, attribute) if attribute else loaded
     globals()[name] = value
     return value

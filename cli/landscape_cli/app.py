@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from landscape.errors import LandscapeError
-from landscape_cli import demo, info, plot, probe, study, table, tasks, train
+from landscape_cli import demo, info, plot, probe, report, study, table, tasks, train
 
 
 class Commands(TyperGroup):
@@ -78,6 +78,7 @@ app.command("probe")(probe.probe)
 app.add_typer(plot.app, name="plot")
 app.add_typer(table.app, name="table")
 app.add_typer(study.app, name="study")
+app.command("report")(report.report)
 app.command("info")(info.info)
 app.add_typer(tasks.app, name="tasks")
 

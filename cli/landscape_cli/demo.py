@@ -26,7 +26,7 @@ def demo(
 
     torch.set_num_threads(1)  # for so small a network, threads would only wait for each other
     result = study.demo(out, seed=seed, device=devices.choose(device), progress=bars)
-    figures = plots.save_all(store.open_(result.store), out)
+    figures, _ = plots.save_all(store.open_(result.store), out)
     typer.echo(f"Trained {result.task} to a validation accuracy of {result.accuracy:.1%}.")
     typer.echo(result.summary)
     typer.echo(f"run:      {result.run}")

@@ -37,6 +37,10 @@ Runs = Annotated[
         help="Runs' folders, folders that hold such at any depth, or packed collections of runs.",
     ),
 ]
+Store = Annotated[
+    Path,
+    typer.Argument(metavar="STORE", help="Store that landscape probe made, or the run it is in."),
+]
 Optimizer = Annotated[
     str, typer.Option(help=f"{', '.join(RECIPES)}, or any of torch.optim by name.")
 ]
@@ -113,6 +117,13 @@ def probe_settings(texts: list[str] | None) -> dict[str, Any]:
     settings = assignments(texts or [], "a probe's setting")
     ProbeSettings.of(settings)
     return settings
+
+
+def open_slices(path: Path) -> Any:
+    """The Dataset of a store, or of the one in a run's folder."""
+    from landscape import store
+
+    return store.open_(path / "landscape.zarr" if (path / "run.json").is_file() else path)
 
 
 def load(

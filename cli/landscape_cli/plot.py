@@ -33,6 +33,18 @@ OPTIONS: dict[str, Any] = {
     "scale": Annotated[str | None, typer.Option(help="Of the step sizes: linear or symlog.")],
     "value_scale": Annotated[str | None, typer.Option(help="Of the values: auto, linear or log.")],
     "draw": Annotated[int | None, typer.Option(help="Draw to show.")],
+    "reach": Annotated[
+        float | None,
+        typer.Option(help="Step size up to which parabolas are fitted.", show_default="0.1"),
+    ],
+    "c": Annotated[
+        list[float] | None,
+        typer.Option(
+            "--c",
+            help="Sufficient-decrease constant; may be repeated.",
+            show_default="0.1, 0.3, 0.5 and 0.9",
+        ),
+    ],
     "accuracy_from": Annotated[
         str | None,
         typer.Option(
@@ -40,6 +52,18 @@ OPTIONS: dict[str, Any] = {
             "second half of the training.",
             show_default="all is shown",
         ),
+    ],
+}
+
+# The same for every figure.
+LOOK: dict[str, Any] = {
+    "style": Annotated[
+        str | None,
+        typer.Option(help="One of matplotlib's styles, as ggplot, or a .mplstyle file."),
+    ],
+    "width": Annotated[
+        str | None,
+        typer.Option(help="column (3.5 in) or page (7 in).", show_default="the figure's own"),
     ],
 }
 
@@ -91,7 +115,7 @@ def _read(source: str, given: Any) -> Any:
 def _command(figure: Figure) -> Callable[..., None]:
     argument, annotation = SOURCES.get(figure.source, ("", None))
 
-    def command(output: Path | None, **options: Any) -> None:
+    def command(output: Path | None, style: str | None, width: str | None, **options: Any) -> None:
         import matplotlib.pyplot
 
         matplotlib.use("Agg")
@@ -103,9 +127,9 @@ def _command(figure: Figure) -> Callable[..., None]:
             if name in chosen:
                 chosen[name] = chosen[name].replace("-", "_")
         path = output or Path(f"{figure.name}.png")
-        drawn = figure.load()(*dataset, **chosen)
         try:
-            typer.echo(f"figure: {plots.save(drawn, path)}")
+            with plots.styled(style, width=width):
+                typer.echo(f"figure: {plots.save(figure.load()(*dataset, **chosen), path)}")
         finally:
             matplotlib.pyplot.close("all")
 
@@ -119,8 +143,8 @@ def _command(figure: Figure) -> Callable[..., None]:
     parameters = [
         inspect.Parameter("output", keyword, default=None, annotation=output),
         *(
-            inspect.Parameter(name, keyword, default=None, annotation=OPTIONS[name])
-            for name in figure.options
+            inspect.Parameter(name, keyword, default=None, annotation=annotation)
+            for name, annotation in [*((n, OPTIONS[n]) for n in figure.options), *LOOK.items()]
         ),
     ]
     if argument:

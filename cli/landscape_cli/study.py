@@ -73,9 +73,11 @@ def pre_study(
         device=where,
         progress=bars,
     )
-    figures = plots.save_all(store.open_(slices), out)
+    figures, left_out = plots.save_all(store.open_(slices), out)
     typer.echo(f"store: {slices}  (landscape info {slices})")
     typer.echo(f"figures: {', '.join(map(str, figures))}")
+    for name, reason in left_out.items():
+        typer.echo(f"not drawn: {name}; {reason}")
 
 
 @app.command()

@@ -1,13 +1,13 @@
-"""``landscape table``: runs compared in numbers."""
+"""``landscape table``: runs compared in numbers, and a store's slices in numbers."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from landscape_cli.options import Runs
+from landscape_cli.options import Runs, Store, given, open_slices
 
-app = typer.Typer(no_args_is_help=True, help="Compare runs in a table.")
+app = typer.Typer(no_args_is_help=True, help="Tables of several runs, or of a store's slices.")
 
 Output = Annotated[
     Path | None,
@@ -23,6 +23,15 @@ Format = Annotated[
 ]
 
 
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Evaluation set; may be repeated.", show_default="all"),
+]
+SlopeFactor = Annotated[
+    float | None, typer.Option(help="Of smooth accuracy.", show_default="the nearest to 1")
+]
+
+
 @app.command()
 def benchmark(runs: Runs, output: Output = None, format_: Format = None) -> None:
     """Best validation accuracy of each run, mean ± sd, final accuracy and time.
@@ -31,19 +40,98 @@ def benchmark(runs: Runs, output: Output = None, format_: Format = None) -> None
     their seed alone share a row. The best accuracy is the published measure, the maximum over
     the epochs; the final mean is that after the last epoch.
     """
-    _show("benchmark", runs, output, format_)
+    from landscape import histories, tables
+
+    _show(tables.benchmark(histories.collect(runs)), output, format_)
 
 
 @app.command()
 def passes(runs: Runs, output: Output = None, format_: Format = None) -> None:
     """Forward and backward passes a step, trials a search, searches skipped and exhausted."""
-    _show("passes", runs, output, format_)
+    from landscape import histories, tables
+
+    _show(tables.passes(histories.collect(runs)), output, format_)
 
 
-def _show(table: str, runs: list[Path], output: Path | None, format_: str | None) -> None:
-    from landscape import histories, table_formats, tables
+@app.command("slice")
+def slice_(
+    store: Store,
+    checkpoint: Annotated[
+        int | None, typer.Option(help="Iteration to show.", show_default="the second")
+    ] = None,
+    evaluation_set: Sets = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="accuracy, loss or another in the store; may be repeated.",
+            show_default="accuracy",
+        ),
+    ] = None,
+    slope_factor: SlopeFactor = None,
+    draw: Annotated[
+        int | None, typer.Option(help="Draw to show.", show_default="the mean of all")
+    ] = None,
+    output: Output = None,
+    format_: Format = None,
+) -> None:
+    """The values of one checkpoint at all step sizes, to six digits."""
+    from landscape import tables
 
-    frame = getattr(tables, table)(histories.collect(runs))
+    frame = tables.slice_values(
+        open_slices(store),
+        checkpoint=checkpoint,
+        slope_factor=slope_factor,
+        draw=draw,
+        **given(evaluation_set=_names(evaluation_set), metric=_names(metric)),
+    )
+    _show(frame, output, format_)
+
+
+@app.command()
+def statistics(
+    store: Store,
+    checkpoint: Annotated[
+        list[int] | None,
+        typer.Option(help="Iteration to show; may be repeated.", show_default="all"),
+    ] = None,
+    evaluation_set: Sets = None,
+    metric: Annotated[str, typer.Option(help="Or loss, or another in the store.")] = "accuracy",
+    slope_factor: SlopeFactor = None,
+    against: Annotated[
+        str,
+        typer.Option(
+            help="What widths are measured in: step-size, or distance (step size times norm of "
+            "the direction)."
+        ),
+    ] = "step-size",
+    tolerance: Annotated[
+        float, typer.Option(help="Of a peak: how far its values lie from the best.")
+    ] = 0.1,
+    output: Output = None,
+    format_: Format = None,
+) -> None:
+    """Peak width, plateau, best step size, batch bias and gap; a row a checkpoint and set."""
+    from landscape import tables
+
+    frame = tables.slice_statistics(
+        open_slices(store),
+        checkpoint=checkpoint or None,
+        evaluation_set=_names(evaluation_set),
+        metric=metric.replace("-", "_"),
+        slope_factor=slope_factor,
+        against=against,
+        tolerance=tolerance,
+    )
+    _show(frame, output, format_)
+
+
+def _names(given: list[str] | None) -> list[str] | None:
+    return [name.replace("-", "_") for name in given] if given else None
+
+
+def _show(frame: Any, output: Path | None, format_: str | None) -> None:
+    from landscape import table_formats
+
     if output is not None:
         typer.echo(f"table: {table_formats.save(frame, output, format_)}")
     elif format_ is not None:
@@ -63,8 +151,7 @@ def _print(frame: Any) -> None:
 
     header, rows = table_formats.cells(frame)
     table = Table(box=box.SIMPLE, show_edge=False)
-    for name in header:
-        words = name in frame.index.names
+    for name, words in zip(header, table_formats.words(frame, header), strict=True):
         table.add_column(Text(name), justify="left" if words else "right", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))

@@ -7,34 +7,48 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from landscape.plots.approximations import plot_approximations
     from landscape.plots.batches import plot_batches
+    from landscape.plots.compare import plot_compare
     from landscape.plots.gap import plot_gap
     from landscape.plots.line_search import plot_line_search
     from landscape.plots.loss_vs_accuracy import plot_loss_vs_accuracy
+    from landscape.plots.losses import plot_losses
+    from landscape.plots.parabola import plot_parabola
     from landscape.plots.saving import save, save_all
+    from landscape.plots.schedules import plot_schedules
     from landscape.plots.slope_search import plot_slope_search
     from landscape.plots.stepwise import plot_stepwise
+    from landscape.plots.theme import styled
     from landscape.plots.training import plot_training
     from landscape.plots.widening import plot_widening
 
 __all__ = [
+    "plot_approximations",
     "plot_batches",
+    "plot_compare",
     "plot_gap",
     "plot_line_search",
     "plot_loss_vs_accuracy",
+    "plot_losses",
+    "plot_parabola",
+    "plot_schedules",
     "plot_slope_search",
     "plot_stepwise",
     "plot_training",
     "plot_widening",
     "save",
     "save_all",
+    "styled",
 ]
+# Of the names that are no figure's.
+MODULES = {"save": "saving", "save_all": "saving", "styled": "theme"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "saving" if name.startswith("save") else name.removeprefix("plot_")
+    module = MODULES.get(name, name.removeprefix("plot_"))
     return getattr(import_module(f"{__name__}.{module}"), name)
 
 

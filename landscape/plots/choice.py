@@ -62,3 +62,19 @@ def choose_checkpoint(dataset: xr.Dataset, checkpoint: Checkpoints) -> int:
     if len(positions) > 1:
         raise InvalidValueError(f"checkpoint {checkpoint!r} names several; this figure shows one")
     return positions[0]
+
+
+def choose_draw(dataset: xr.Dataset, draw: int | None) -> int:
+    """The position of one draw; by default the first."""
+    draws = [int(each) for each in dataset["draw"].values]
+    if draw is None:
+        return 0
+    if draw not in draws:
+        raise unknown("draw", draw, map(str, draws))
+    return draws.index(draw)
+
+
+def draw_note(dataset: xr.Dataset, position: int) -> list[str]:
+    """What a title says of the one draw that is shown; nothing where there is but one."""
+    draws = dataset["draw"].values
+    return [f"draw {draws[position]} of {len(draws)}"] if len(draws) > 1 else []

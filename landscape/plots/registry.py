@@ -74,6 +74,26 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 ("checkpoint", "evaluation_set", "draw", "scale"),
             ),
             Figure(
+                "parabola",
+                "landscape.plots.parabola:plot_parabola",
+                "Slices and the parabolas that are to foretell their minimum.",
+                (
+                    "checkpoint",
+                    "metric",
+                    "evaluation_set",
+                    "slope_factor",
+                    "draw",
+                    "reach",
+                    "scale",
+                ),
+            ),
+            Figure(
+                "approximations",
+                "landscape.plots.approximations:plot_approximations",
+                "Armijo's line at several c; smooth accuracy at several slope factors.",
+                ("checkpoint", "metric", "slope_factor", "c", "draw", "scale"),
+            ),
+            Figure(
                 "line-search",
                 "landscape.plots.line_search:plot_line_search",
                 "What a line search saw at one step: slice, Armijo's line and trials.",
@@ -81,10 +101,31 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 source="searches",
             ),
             Figure(
+                "compare",
+                "landscape.plots.compare:plot_compare",
+                "A checkpoint probed in several ways, a panel each.",
+                ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
+                source="stores",
+            ),
+            Figure(
+                "losses",
+                "landscape.plots.losses:plot_losses",
+                "Losses and accuracies of one sample against the probability of its class.",
+                (),
+                source="formulas",
+            ),
+            Figure(
                 "training",
                 "landscape.plots.training:plot_training",
                 "Step size and validation accuracy over the epochs of several runs.",
                 ("accuracy_from",),
+                source="runs",
+            ),
+            Figure(
+                "schedules",
+                "landscape.plots.schedules:plot_schedules",
+                "Learning rate over the epochs of several runs.",
+                ("value_scale",),
                 source="runs",
             ),
             Figure(

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from landscape.errors import MissingFileError, unknown
+from landscape.errors import InvalidValueError, MissingFileError, unknown
 from landscape.plots.registry import FIGURES
-from landscape.plots.style import theme
+from landscape.plots.theme import theme
 
 # Without its date a file is the same whenever it is written.
 METADATA: dict[str, dict[str, Any]] = {
@@ -53,12 +53,18 @@ def save(drawn: Figure | Axes | NDArray[np.object_], path: str | os.PathLike[str
     return path
 
 
-def save_all(slices: xr.Dataset, folder: Path) -> list[Path]:
-    """Draw every figure of one store's slices into ``folder``, which is made if need be."""
+def save_all(slices: xr.Dataset, folder: Path) -> tuple[list[Path], dict[str, str]]:
+    """Draw every figure of one store's slices into ``folder``, which is made if need be.
+
+    Returns the files and, by name, why a figure cannot be drawn of these slices.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
+    files, left_out = [], {}
     for figure in FIGURES.values():
         if figure.source == "slices":
-            files.append(save(figure.load()(slices), folder / f"{figure.name}.png"))
+            try:
+                files.append(save(figure.load()(slices), folder / f"{figure.name}.png"))
+            except InvalidValueError as error:
+                left_out[figure.name] = str(error)
             plt.close("all")
-    return files
+    return files, left_out

@@ -9,9 +9,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.errors import unknown
 from landscape.plots import curves, style
-from landscape.plots.choice import Checkpoints, choose_checkpoint, choose_metric
+from landscape.plots.choice import (
+    Checkpoints,
+    choose_checkpoint,
+    choose_draw,
+    choose_metric,
+    draw_note,
+)
 
 ABOVE, BELOW = 4, 8  # samples: how far the lower panel reaches from the value at 0
 
@@ -35,13 +40,10 @@ def plot_stepwise(
     iteration, by default the second checkpoint's.
     """
     name = statistics.set_name(dataset, evaluation_set)
-    draws = [int(each) for each in dataset["draw"].values]
-    chosen = draws[0] if draw is None else draw
-    if chosen not in draws:
-        raise unknown("draw", draw, map(str, draws))
+    chosen = choose_draw(dataset, draw)
     at = choose_checkpoint(dataset, checkpoint)
     accuracy = choose_metric(dataset, "accuracy").isel(checkpoint=at).sel(evaluation_set=name)
-    one = accuracy.isel(draw=[draws.index(chosen)])
+    one = accuracy.isel(draw=[chosen])
     slice_ = curves.curve(one, "accuracy", style.set_styles(dataset)[name])
     values, steps, samples = slice_.values[0], slice_.steps, int(one["samples"].item())
     flat = statistics.plateau(values, steps)
@@ -58,8 +60,7 @@ def plot_stepwise(
             handles.append(span)
     _enlarge(enlarged, values[statistics.center(steps)], samples)
 
-    which = [f"draw {chosen} of {len(draws)}"] if len(draws) > 1 else []
-    source = style.source_label(dataset, *which)
+    source = style.source_label(dataset, *draw_note(dataset, chosen))
     whole.set_title(f"{source}\n{style.checkpoint_label(one)}".strip())
     whole.set_ylabel(style.value_label(one, name))
     enlarged.set_ylabel("the same, enlarged")

@@ -1,10 +1,8 @@
-"""How every figure looks: theme, colours, sizes, labels, axes and legend."""
+"""What every figure is put together from: colours, labels, axes and legend, in the theme."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,61 +12,23 @@ from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 
 from landscape.errors import InvalidValueError
+from landscape.plots.labels import checkpoint_label as checkpoint_label
+from landscape.plots.labels import name_label as name_label
+from landscape.plots.labels import number as number
+from landscape.plots.labels import source_label as source_label
+from landscape.plots.labels import step_label as step_label
+from landscape.plots.labels import value_label as value_label
+from landscape.plots.labels import with_units as with_units
+from landscape.plots.theme import COLUMN_WIDTH as COLUMN_WIDTH
+from landscape.plots.theme import PAGE_WIDTH as PAGE_WIDTH
+from landscape.plots.theme import theme as theme
+from landscape.plots.theme import themed as themed
+from landscape.plots.theme import width_or
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-COLUMN_WIDTH = 3.5  # inches: one column of a two-column page
-
-# A typeface that comes with matplotlib and has −, ∇, ‖: the same figure on every machine.
-OVERRIDES: dict[str, Any] = {
-    "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 7.5,
-    "axes.labelsize": 7.5,
-    "axes.titlesize": 7.5,
-    "figure.titlesize": 7.5,
-    "xtick.labelsize": 6.5,
-    "ytick.labelsize": 6.5,
-    "legend.fontsize": 6.5,
-    "legend.title_fontsize": 6.5,
-    "axes.linewidth": 0.6,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 3.2,
-    "patch.linewidth": 0.6,
-    "pdf.fonttype": 42,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "landscape",
-}
-TICKS: dict[str, Any] = {"labelsize": 6.5, "width": 0.6, "length": 3, "color": "0.3"}
-
-
-@contextmanager
-def theme() -> Iterator[None]:
-    """The look of every figure, for the time of the block."""
-    settings: dict[Any, Any] = {**sns.axes_style("ticks"), **sns.plotting_context("paper")}
-    with mpl.rc_context(settings | OVERRIDES):
-        yield
-
-
-def themed(function: Callable[P, R]) -> Callable[P, R]:
-    """Run ``function`` within :func:`theme`; a figure it began when it fails is closed."""
-
-    @wraps(function)
-    def within(*args: P.args, **kwargs: P.kwargs) -> R:
-        before = plt.get_fignums()
-        try:
-            with theme():
-                return function(*args, **kwargs)
-        except BaseException:
-            for begun in set(plt.get_fignums()) - set(before):
-                plt.close(begun)
-            raise
-
-    return within
-
+SETTINGS: Any = mpl.rcParams  # of the theme, within it
 
 # Colours, line styles and markers
 
@@ -147,69 +107,24 @@ def setting_styles(count: int, ordered: bool) -> list[Style]:
     ]
 
 
-# Labels
-
-
-def name_label(name: str) -> str:
-    """A stored name as people write it: ``other_batch_1`` is "other batch 1"."""
-    return name.replace("_", " ")
-
-
-def with_units(label: str, units: str) -> str:
-    """``label (units)``; a pure number, of units "1", has none to name."""
-    return label if units in ("", "1") else f"{label} ({units})"
-
-
-def step_label(array: xr.DataArray, dataset: xr.Dataset) -> str:
-    """The label of the axis along the slice, with its direction: positive descends."""
-    label = str(array.attrs.get("long_name", name_label(str(array.name))))
-    along = {"gradient": "−∇L", "normalised-gradient": "−∇L/‖∇L‖"}
-    if (direction := str(dataset.attrs.get("direction"))) in along:
-        label = f"{label.split(' along ')[0]} along {along[direction]}"
-    return with_units(label, str(array.attrs.get("units", "1")))
-
-
-def value_label(values: xr.DataArray, where: str = "") -> str:
-    """The label of a metric's axis: its long name, the set ``where`` it was measured, units."""
-    label = str(values.attrs.get("long_name", name_label(str(values.name))))
-    if "slope_factor" in values.coords:
-        label += f" (s = {values['slope_factor'].item():g})"
-    label += f", {name_label(where)}" if where else ""
-    return with_units(label, str(values.attrs.get("units", "1")))
-
-
-def checkpoint_label(checkpoint: xr.Dataset | xr.DataArray, short: bool = False) -> str:
-    """One checkpoint as "iteration 1953 (epoch 5)"; an unknown epoch is left out."""
-    iteration, epoch = checkpoint["iteration"].item(), float(checkpoint["epoch"].item())
-    label = f"{iteration}" if short else f"iteration {iteration}"
-    if np.isnan(epoch):
-        return label
-    number = f"{round(epoch, 2):g}"
-    return f"{label} ({number})" if short else f"{label} (epoch {number})"
-
-
-def number(value: float) -> str:
-    """Three digits, with a minus sign that is none of a hyphen's."""
-    return f"{value:.3g}".replace("-", "−")
-
-
-def source_label(dataset: xr.Dataset, *more: str) -> str:
-    """What was trained and how, and what else a title should say, separated by commas."""
-    parts = [str(dataset.attrs[key]) for key in ("task", "optimizer") if dataset.attrs.get(key)]
-    if dataset.attrs.get("origin") == "after-step":
-        parts.append("0 is after the step")
-    return ", ".join([*parts, *more])
-
-
 # Axes and legend
 
 
 def axes(
-    ax: Axes | Sequence[Axes] | None, count: int, *, columns: int = 1, height: float
+    ax: Axes | Sequence[Axes] | None,
+    count: int,
+    *,
+    columns: int = 1,
+    height: float,
+    width: float = COLUMN_WIDTH,
+    sharex: bool = True,
+    sharey: bool = True,
 ) -> list[Axes]:
     """``count`` axes: the caller's where given, else a new figure's, which share both scales.
 
-    ``height`` in inches is that of a new figure. Panels of different metrics unshare y.
+    ``height`` and ``width`` in inches are those of a new figure, unless another width was chosen
+    (:func:`landscape.plots.styled`). Panels of different metrics, as are those in one column, do
+    not share y.
     """
     if ax is not None:
         given: list[Axes] = list(np.ravel(np.asarray(ax, dtype=object)))
@@ -221,41 +136,65 @@ def axes(
         _, grid = plt.subplots(
             rows,
             columns,
-            figsize=(COLUMN_WIDTH, height),
+            figsize=(width_or(width), height),
             layout="constrained",
-            sharex=True,
-            sharey=columns > 1,
+            sharex=sharex,
+            sharey=sharey and columns > 1,
             squeeze=False,
         )
         panels = list(grid.flat)[:count]
         for spare in list(grid.flat)[count:]:
             spare.remove()
-        for panel in panels:
-            sns.despine(ax=panel)
     for panel in panels:
-        # Ticks are made when first drawn, outside the theme, so they are told here.
-        panel.tick_params(which="both", **TICKS)
-        panel.tick_params(which="minor", length=1.5)
-        panel.grid(True, axis="y", color="0.9", linewidth=0.5)
+        _set_ticks(panel)
+        if SETTINGS["axes.grid"]:
+            look = {n: SETTINGS[f"grid.{n}"] for n in ("color", "linewidth", "linestyle")}
+            panel.grid(True, axis=SETTINGS["axes.grid.axis"], **look)
         panel.set_axisbelow(True)
     return panels
+
+
+def _set_ticks(panel: Axes) -> None:
+    """Tell the ticks what the theme says; they are made when first drawn, outside of it."""
+    for axis in ("x", "y"):
+        said = {n: SETTINGS[f"{axis}tick.{n}"] for n in ("color", "labelcolor", "labelsize")}
+        if said["labelcolor"] == "inherit":
+            said["labelcolor"] = said["color"]
+        for which in ("major", "minor"):
+            width, length = (SETTINGS[f"{axis}tick.{which}.{n}"] for n in ("width", "size"))
+            panel.tick_params(axis=axis, which=which, width=width, length=length, **said)
 
 
 def legend_below(
     where: Axes | Figure, handles: Sequence[Artist], *, columns: int, title: str = ""
 ) -> None:
-    """A legend under the axis label of the axes, or under all of the figure, where no data is."""
+    """A legend under the axis label of the axes, or under all of the figure, where no data is.
+
+    It has up to so many ``columns`` as fit into the figure, or the axes' part of its width.
+    """
     place: dict[str, Any] = {"loc": "outside lower center"}
     if isinstance(where, Axes):
-        # borderaxespad in font sizes: tick labels and axis label fit between.
-        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "borderaxespad": 4.4}
-    where.legend(
-        handles=list(handles),
-        title=title or None,
-        ncols=columns,
-        frameon=False,
-        handlelength=2.6,
-        columnspacing=1.2,
-        labelspacing=0.3,
-        **place,
-    )
+        # In font sizes; tick labels and axis label fit between.
+        ticks, label, text = map(_points, ("xtick.labelsize", "axes.labelsize", "legend.fontsize"))
+        pad = (11.1 + 1.25 * (ticks + label)) / text
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "borderaxespad": pad}
+    spec = where.get_subplotspec() if isinstance(where, Axes) else None
+    room = where.figure.bbox.width / (spec.get_gridspec().ncols if spec else 1)
+    for fewer in range(columns, 0, -1):
+        legend = where.legend(
+            handles=list(handles),
+            title=title or None,
+            ncols=fewer,
+            frameon=False,
+            handlelength=2.6,
+            columnspacing=1.2,
+            labelspacing=0.3,
+            **place,
+        )
+        if fewer == 1 or legend.get_window_extent().width <= room:
+            return
+        legend.remove()
+
+
+def _points(size: str) -> float:
+    return float(FontProperties(size=SETTINGS[size]).get_size_in_points())

@@ -5,9 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import seaborn as sns
 import xarray as xr
-from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -111,19 +109,8 @@ def _rows(found: Sequence[Group]) -> tuple[list[_Row], str]:
 
 def _axes(ax: Sequence[Axes] | None, rows: int, entries: int) -> list[tuple[Axes, Axes]]:
     """Left and right axes of each row; a new figure is as wide as two columns."""
-    if ax is None:
-        _, grid = plt.subplots(
-            rows,
-            2,
-            figsize=(2 * style.COLUMN_WIDTH, 0.6 + 1.9 * rows + 0.14 * -(-entries // 4)),
-            layout="constrained",
-            sharex=True,
-            squeeze=False,
-        )
-        ax = list(grid.flat)
-        for panel in ax:
-            sns.despine(ax=panel)
-    flat = style.axes(ax, 2 * rows, height=0)
+    height = 0.6 + 1.9 * rows + 0.14 * -(-entries // 4)
+    flat = style.axes(ax, 2 * rows, columns=2, height=height, width=style.PAGE_WIDTH, sharey=False)
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 

@@ -58,7 +58,7 @@ def test_the_suffix_says_the_format(folder):
     assert Path("a.md").read_text().startswith("| optimizer |")
 
 
-@pytest.mark.parametrize("name", ["training", "slope-search"])
+@pytest.mark.parametrize("name", ["training", "slope-search", "schedules"])
 def test_figures_of_runs_are_commands(folder, name):
     run("plot", name, folder)
     assert Path(f"{name}.png").read_bytes().startswith(b"\x89PNG")

@@ -4,7 +4,8 @@ from matplotlib import image
 from matplotlib.figure import Figure
 
 from landscape.errors import InvalidValueError, MissingFileError
-from landscape.plots import plot_batches, plot_gap, save
+from landscape.plots import plot_batches, plot_gap, save, save_all
+from landscape.plots.registry import FIGURES
 
 
 @pytest.fixture
@@ -70,3 +71,16 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(figure, tmp_path, monkey
         save(figure, path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_all_figures_of_slices_are_saved(dataset, tmp_path):
+    files, left_out = save_all(dataset, tmp_path / "new")
+    names = [name for name, figure in FIGURES.items() if figure.source == "slices"]
+    assert [file.stem for file in files] == names
+    assert not left_out
+
+
+def test_a_figure_that_cannot_be_drawn_stops_no_other(dataset, tmp_path):
+    files, left_out = save_all(dataset.isel(step_size=slice(0, 3)), tmp_path)  # none is 0
+    assert "parabola" in left_out
+    assert {file.stem for file in files} >= {"widening", "batches"}

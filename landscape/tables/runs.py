@@ -1,7 +1,4 @@
-"""Tables that compare runs: a collection of histories in, a DataFrame of numbers out.
-
-:mod:`landscape.table_formats` writes one as text. Each says in ``attrs["note"]`` what it shows.
-"""
+"""Tables that compare runs: a collection of histories in, a DataFrame of numbers out."""
 
 from collections.abc import Sequence
 

@@ -1,0 +1,164 @@
+"""``dataset.landscape``: what a notebook can do with slices, found by the tab key.
+
+Registered with xarray when this module is imported, which ``landscape.open`` and
+``landscape.probe`` see to. It holds nothing of its own: each method calls a plain function.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from landscape import statistics, store
+from landscape.errors import InvalidValueError
+from landscape.plots.registry import FIGURES, Figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@wraps(store.open_)
+def open_(path: str | Path) -> xr.Dataset:
+    """:func:`landscape.store.open_`, which remembers the path."""
+    dataset = store.open_(path)
+    dataset.encoding["source"] = str(Path(path).absolute())
+    return dataset
+
+
+@xr.register_dataset_accessor("landscape")  # type: ignore[no-untyped-call]
+class Landscape:
+    """Figures, statistics and per-sample values of slices; shown, it says what they are."""
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        self._dataset = dataset
+
+    @property
+    def plot(self) -> "Plots":
+        """The figures: ``dataset.landscape.plot.widening(metric="loss")``."""
+        return Plots(self._dataset)
+
+    def statistics(self, **options: Any) -> "pd.DataFrame":
+        """Peak width, best step size, batch bias and gap of every slice.
+
+        ``options`` are those of :func:`landscape.tables.slice_statistics`.
+        """
+        from landscape import tables
+
+        return tables.slice_statistics(self._dataset, **options)
+
+    def samples(self, evaluation_set: str, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
+        """Per-sample values of all checkpoints in the store that ``landscape.open`` read.
+
+        As :func:`landscape.open_samples` gives them, and raising what it raises. Where the
+        Dataset does not come from a store, or no longer knows it: :class:`InvalidValueError`.
+        """
+        if not (path := self._dataset.encoding.get("source")):
+            raise InvalidValueError(
+                "this Dataset does not know its store; give the path to landscape.open_samples"
+            )
+        return store.open_samples(path, evaluation_set, chunks)
+
+    def __repr__(self) -> str:
+        rows = list(self._rows())
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(f"{name:<{width}}  {said}" for name, said in rows)
+
+    def _repr_html_(self) -> str:
+        rows = (
+            f"<tr><th style='text-align:left'>{escape(name)}</th>"
+            f"<td style='text-align:left'>{escape(said)}</td></tr>"
+            for name, said in self._rows()
+        )
+        return f"<table>{''.join(rows)}</table>"
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        dataset = self._dataset
+        if not {"checkpoint", "draw", "evaluation_set", "step_size"} <= set(dataset.dims):
+            yield "no slices", f"dimensions {', '.join(map(str, dataset.dims)) or 'none'}"
+            return
+        attributes, steps = dataset.attrs, dataset["step_size"].values
+        yield from ((n, str(attributes[n])) for n in ("task", "optimizer") if attributes.get(n))
+        yield "checkpoints", _checkpoints(dataset)
+        for i, one in enumerate(dataset["evaluation_set"]):
+            said = [str(one.item())]
+            if "samples" in one.coords:
+                said.append(f"{one['samples'].item()} samples")
+            if "batch_norm" in one.coords:
+                said.append(f"batch norm {one['batch_norm'].item()}")
+            yield "" if i else "evaluation sets", ", ".join(said)
+        along = " along the " + str(attributes.get("direction", "direction")).replace("-", " ")
+        yield "step sizes", f"{len(steps)} from {steps[0]:g} to {steps[-1]:g}{along}"
+        yield "draws", str(dataset.sizes["draw"])
+        metrics = sorted(statistics.metrics(dataset))
+        yield "metrics", ", ".join(_metric(dataset[name]) for name in metrics)
+        yield "figures", ", ".join(f".plot.{name}()" for name in _figures(dataset))
+
+
+class Plots:
+    """A method for each figure that slices allow; see ``landscape.plots.registry``."""
+
+    def __init__(self, dataset: xr.Dataset) -> None:
+        self._dataset = dataset
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        figure = _figures(self._dataset).get(name)
+        if figure is None:
+            raise AttributeError(
+                f"no figure {name!r}; there are {', '.join(_figures(self._dataset))}"
+            )
+        return _bound(figure, self._dataset)
+
+    def __dir__(self) -> list[str]:
+        return list(_figures(self._dataset))
+
+    def __repr__(self) -> str:
+        figures = _figures(self._dataset)
+        width = max(map(len, figures))
+        return "\n".join(f"{name:<{width}}  {each.summary}" for name, each in figures.items())
+
+
+def _figures(dataset: xr.Dataset) -> dict[str, Figure]:
+    """Figures by method's name; that of a line search only where one was recorded."""
+    sources = {"slices", *(["searches"] if "search_step_size" in dataset.coords else [])}
+    return {
+        figure.name.replace("-", "_"): figure
+        for figure in FIGURES.values()
+        if figure.source in sources
+    }
+
+
+def _bound(figure: Figure, dataset: xr.Dataset) -> Callable[..., Any]:
+    """The figure's function with its docstring and options, its dataset given."""
+    function = figure.load()
+
+    @wraps(function)
+    def plot(**options: Any) -> Any:
+        return function(dataset, **options)
+
+    signature = inspect.signature(function)
+    rest = list(signature.parameters.values())[1:]
+    plot.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
+    return plot
+
+
+def _checkpoints(dataset: xr.Dataset) -> str:
+    iterations = [str(each) for each in dataset["iteration"].values]
+    if len(iterations) > 12:
+        iterations = [*iterations[:5], "…", *iterations[-5:]]
+    said = f"{dataset.sizes['checkpoint']} at iteration {', '.join(iterations)}"
+    epochs = dataset["epoch"].values
+    if epochs.size and np.isfinite(epochs).all():
+        said += f" (epoch {epochs[0]:.4g} to {epochs[-1]:.4g})"
+    return said
+
+
+def _metric(values: xr.DataArray) -> str:
+    if "slope_factor" not in values.dims:
+        return str(values.name)
+    factors = ", ".join(f"{each:g}" for each in values["slope_factor"].values)
+    return f"{values.name} (slope factor {factors})"

@@ -1,0 +1,142 @@
+"""Armijo's line at several c on a slice, and smooth accuracy at several slope factors (Fig. 13)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from landscape import metrics, statistics
+from landscape.errors import InvalidValueError
+from landscape.plots import curves, style
+from landscape.plots.choice import (
+    Checkpoints,
+    choose_checkpoint,
+    choose_draw,
+    choose_metric,
+    draw_note,
+)
+from landscape.plots.losses import STEP_NOTE, draw_step
+from landscape.plots.parabola import finely, fit, known_slope
+from landscape.statistics.selection import better_of
+
+SLOPE_FACTORS = (0.1, 0.5, 1, 2, 5, 10)
+
+
+@style.themed
+def plot_approximations(
+    dataset: xr.Dataset,
+    *,
+    ax: Sequence[Axes] | None = None,
+    checkpoint: Checkpoints = None,
+    metric: str = "loss",
+    slope_factor: float | None = None,
+    c: float | Sequence[float] = (0.1, 0.3, 0.5, 0.9),
+    draw: int | None = None,
+    scale: str = "linear",
+) -> NDArray[np.object_]:
+    """Plot a slice with Armijo's line at several ``c`` (left), and smooth accuracy (right).
+
+    Left: ``metric`` on the same batch at one ``checkpoint`` (an iteration, by default the second
+    checkpoint's) and of one ``draw`` (by default the first), with the lines h(0) + c · h'(0) · s
+    (Eq. 29) for step sizes s from 0. The slope h'(0) is the gradient's, for the loss where the
+    slice starts, or else the difference quotient of the nearest samples on both sides. A sampled
+    step size above 0 has the marker of the largest c whose condition it satisfies, or a cross.
+    Steep lines leave the axes, which fit the slice and the flattest line.
+
+    Right: σ(s · margin) of one sample (Eq. 30) for slope factors s from 0.1 to 10, and accuracy,
+    the limit of large ones. Returns the two axes.
+
+    Raises :class:`InvalidValueError` for a c that is not above 0 and below 1, and where there
+    are no samples for a slope.
+    """
+    constants = sorted({float(each) for each in np.ravel(c)})
+    if not constants:
+        raise InvalidValueError("c [] names no constant; give numbers above 0 and below 1")
+    name = statistics.set_name(dataset, "same_batch")
+    checkpoint_, draw_ = choose_checkpoint(dataset, checkpoint), choose_draw(dataset, draw)
+    place = {"checkpoint": checkpoint_, "draw": draw_}
+    values = choose_metric(dataset, metric, slope_factor).sel(evaluation_set=name)
+    one, known = values.isel(place), known_slope(dataset, metric, name)
+    if known is None:
+        slope = float(statistics.difference_parabola(one, one["step_size"]).slope)
+    else:
+        slope = float(known.isel(place))
+    if not (one["step_size"] > 0).any():
+        raise InvalidValueError(
+            f"of the step sizes {one['step_size'].values.tolist()} none is above 0"
+        )
+    look = replace(style.set_styles(dataset)[name], marker="")
+    from_0 = one.isel(step_size=one["step_size"].values >= 0).expand_dims("draw")
+    slice_ = curves.curve(from_0, "slice", look)
+
+    left, right = style.axes(
+        ax, 2, columns=2, height=3.5, width=style.PAGE_WIDTH, sharex=False, sharey=False
+    )
+    handles = curves.draw(left, [slice_], scale=scale, value_scale="linear")
+    handles += _lines(left, slice_, slope, constants, better_of(metric, None))
+    last = slice_.steps[-1]
+    left.set_xlim((-0.03 if scale == "linear" else 0) * last, 1.03 * last)
+    fit(left, [*slice_.values[0], slice_.values[0, 0] + constants[0] * slope * last])
+    source = style.source_label(dataset, *draw_note(dataset, draw_))
+    given = "difference quotient" if known is None else "of the gradient"
+    told = f"slope at 0: {style.number(slope)}, {given}"
+    left.set_title(f"{source}\n{style.checkpoint_label(one)}\n{told}")
+    left.set_xlabel(style.step_label(dataset["step_size"], dataset))
+    left.set_ylabel(style.value_label(one, name))
+    style.legend_below(left, handles, columns=3, title="marker: the largest c satisfied")
+    _smooth(right)
+    return np.array([left, right], dtype=object)
+
+
+def _lines(
+    panel: Axes, slice_: curves.Curve, slope: float, constants: Sequence[float], better: str
+) -> list[Artist]:
+    """Armijo's line at each of ``constants``, ascending, and the samples' markers."""
+    start, steps, values = slice_.values[0, 0], slice_.steps[1:], slice_.values[0, 1:]
+    largest = np.full(steps.shape, -1)
+    for i, c in enumerate(constants):
+        slack = statistics.armijo_slack(slice_.values[0], slice_.steps, slope, c, better)
+        largest[slack[1:] >= 0] = i
+    along = finely(slice_.steps)
+    handles: list[Artist] = []
+    for i, (c, look) in enumerate(
+        zip(constants, style.setting_styles(len(constants), ordered=True), strict=True)
+    ):
+        marks: dict[str, Any] = {"marker": look.marker, "ms": 4.5, "mec": "white", "mew": 0.4}
+        line: dict[str, Any] = {"color": look.color, "linestyle": look.linestyle}
+        with np.errstate(invalid="ignore"):  # ∞ · 0
+            panel.plot(along, start + c * slope * along, gid=f"line {c:g}", **line)
+        of = largest == i
+        panel.plot(steps[of], values[of], gid=f"c = {c:g}", zorder=3, **marks, **line, lw=0)
+        handles += panel.plot([], [], label=f"c = {c:g}", **marks, **line)
+    none: dict[str, Any] = {"marker": "x", "ms": 3.5, "color": "0.3", "linestyle": "", "zorder": 3}
+    failing = (largest < 0) & np.isfinite(values)
+    if failing.any():
+        handles += panel.plot(steps[failing], values[failing], label="none", gid="none", **none)
+    return handles
+
+
+def _smooth(panel: Axes) -> None:
+    """Smooth accuracy of one sample against its margin, and the accuracy."""
+    margin = np.linspace(-1, 1, 201)
+    looks = style.setting_styles(len(SLOPE_FACTORS), ordered=True)
+    found = [
+        curves.Curve(
+            margin,
+            metrics.smooth_correct(margin, factor)[None],
+            f"s = {factor:g}",
+            replace(look, marker=""),
+            "1",
+        )
+        for factor, look in zip(SLOPE_FACTORS, looks, strict=True)
+    ]
+    handles = curves.draw(panel, found, value_scale="linear")
+    handles += draw_step(panel, metrics.correct, (-1, 1), "accuracy", style.Style("#000000"))
+    panel.set_xlabel("margin of one sample")
+    panel.set_ylabel("smooth accuracy, σ(s · margin)")
+    style.legend_below(panel, handles, columns=4, title=STEP_NOTE)

@@ -1,0 +1,91 @@
+"""The learning rate over the epochs of runs with schedules (Fig. 4)."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from landscape.histories import Group, groups, unfinished
+from landscape.labels import short
+from landscape.plots import style
+from landscape.plots.curves import Curve, draw
+
+
+@style.themed
+def plot_schedules(
+    dataset: xr.Dataset, *, ax: Axes | None = None, value_scale: str = "auto"
+) -> Axes:
+    """Plot the learning rate over the epochs of several runs, a colour a setting.
+
+    ``dataset`` is a collection of runs (:func:`landscape.histories.collect`), whose ``step_size``
+    is the learning rate throughout an epoch; of a line search it is that of the epoch's last
+    update. Runs of one setting are one line where they agree, else a line each. The legend names
+    the schedules, but for line searches without one; an unfinished run ends in a circle.
+    """
+    found = groups(dataset)
+    looks = [replace(look, marker="") for look in style.setting_styles(len(found), ordered=False)]
+    labels, title = _labels(found)
+    curves = [
+        Curve(
+            np.arange(len(rates) + 1.0),
+            np.append(rates[:1], rates)[None],
+            "_" * (i > 0) + label,
+            look,
+        )
+        for group, label, look in zip(found, labels, looks, strict=True)
+        for i, rates in enumerate(_distinct(group))
+    ]
+    (panel,) = style.axes(ax, 1, height=2.7)
+    handles = draw(panel, curves, value_scale=value_scale)
+    for line in panel.lines:
+        if line.get_gid() == "curve":
+            line.set_drawstyle("steps-pre")  # an epoch's value holds from the end of the last
+    circle: dict[str, Any] = {"marker": "o", "mfc": "none", "mew": 0.8, "linestyle": ""}
+    for group, look in zip(found, looks, strict=True):
+        for rates, open_ in zip(group.series("step_size"), unfinished(group.runs), strict=True):
+            if open_ and rates.size:
+                panel.plot(rates.size, rates[-1], color=look.color, gid="unfinished", **circle)
+    if any(line.get_gid() == "unfinished" for line in panel.lines):
+        handles.append(Line2D([], [], label="unfinished run", color="0.4", **circle))
+    panel.set_xlim(left=0)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.set_title(title)
+    panel.set_xlabel("epoch")
+    panel.set_ylabel("learning rate" + " or step size" * _searches(dataset))
+    style.legend_below(panel, handles, columns=2)
+    return panel
+
+
+def _labels(found: Sequence[Group]) -> tuple[list[str], str]:
+    """What tells the groups apart, with their schedule, and what they share."""
+    tasks = list(dict.fromkeys(group.task for group in found))
+    names, common = short([group.label for group in found])
+    labels = []
+    for group, name in zip(found, names, strict=True):
+        schedule = str(json.loads(str(group.runs["record"][0].item())).get("schedule", ""))
+        if schedule in name or (schedule == "constant" and _searches(group.runs)):
+            schedule = ""
+        task = group.task if len(tasks) > 1 else ""
+        labels.append(", ".join(filter(None, [task, name, schedule])))
+    return labels, ", ".join(filter(None, [tasks[0] if len(tasks) == 1 else "", common]))
+
+
+def _searches(dataset: xr.Dataset) -> bool:
+    """Whether a run searched for step sizes."""
+    return "searches" in dataset and bool((dataset["searches"] > 0).any())
+
+
+def _distinct(group: Group) -> list[NDArray[np.float64]]:
+    """The learning rates of a group's runs, (epochs done,) each, without those seen in another."""
+    kept: list[NDArray[np.float64]] = []
+    for rates in sorted(group.series("step_size"), key=len, reverse=True):
+        if not any(np.array_equal(rates, other[: rates.size], equal_nan=True) for other in kept):
+            kept.append(rates)
+    return kept

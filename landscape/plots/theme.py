@@ -1,0 +1,188 @@
+"""The theme of every figure, and a matplotlib style and a width that a user puts over it."""
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+import matplotlib.style
+import numpy as np
+import seaborn as sns
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgba
+
+from landscape.errors import InvalidValueError, MissingFileError, unknown, users_code
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+COLUMN_WIDTH = 3.5  # inches: one column of a two-column page
+PAGE_WIDTH = 2 * COLUMN_WIDTH
+WIDTHS = {"column": COLUMN_WIDTH, "page": PAGE_WIDTH}
+
+# A typeface that comes with matplotlib and has −, ∇, ‖: the same figure on every machine.
+TYPEFACE = "DejaVu Sans"
+OVERRIDES: dict[str, Any] = {
+    "font.family": ["sans-serif"],
+    "font.sans-serif": [TYPEFACE],
+    "font.size": 7.5,
+    "axes.labelsize": 7.5,
+    "axes.titlesize": 7.5,
+    "figure.titlesize": 7.5,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "legend.title_fontsize": 6.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.color": "0.9",
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.2,
+    "patch.linewidth": 0.6,
+}
+for _tick in ("xtick", "ytick"):
+    OVERRIDES |= {f"{_tick}.color": "0.3", f"{_tick}.labelcolor": "0.15"}
+    for _which, _size in (("major", 3), ("minor", 1.5)):
+        OVERRIDES |= {f"{_tick}.{_which}.size": _size, f"{_tick}.{_which}.width": 0.6}
+# Whatever the style: text stays text, a full marker full, a file the same whenever it is written.
+FIXED: dict[str, Any] = {
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "landscape",
+    "text.usetex": False,
+    "markers.fillstyle": "full",
+    "savefig.bbox": None,
+}
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A style's settings, and the width of new figures in inches; None is each figure's own."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    width: float | None = None
+
+
+_SIZE = re.compile(r"(size|width|pad)$").search
+_NOTHING = _Chosen()
+_chosen: ContextVar[_Chosen] = ContextVar("chosen", default=_NOTHING)
+
+
+@contextmanager
+def theme() -> Iterator[None]:
+    """The look of every figure, for the time of the block."""
+    style = _chosen.get().settings
+    settings: dict[Any, Any] = {**sns.axes_style("ticks"), **sns.plotting_context("paper")}
+    settings |= {**OVERRIDES, **style, **FIXED}
+    if style:  # whose typeface need not have every sign
+        settings["font.family"] = [*settings["font.family"], TYPEFACE]
+    with mpl.rc_context(settings):
+        yield
+
+
+def themed(function: Callable[P, R]) -> Callable[P, R]:
+    """Run ``function`` within :func:`theme`; a figure it began when it fails is closed."""
+
+    @wraps(function)
+    def within(*args: P.args, **kwargs: P.kwargs) -> R:
+        before = plt.get_fignums()
+        try:
+            with theme():
+                return function(*args, **kwargs)
+        except BaseException:
+            for begun in set(plt.get_fignums()) - set(before):
+                plt.close(begun)
+            raise
+
+    return within
+
+
+@contextmanager
+def styled(
+    style: str | os.PathLike[str] | None = None, *, width: str | None = None
+) -> Iterator[None]:
+    """Figures that are drawn and saved within the block have this style and width.
+
+    ``style`` is one of matplotlib's (``matplotlib.style.available``) or the path of a .mplstyle
+    file, which is read as data. It lies over the theme; colours and dashes that mean something
+    stay, and so does text as text. The sizes of a style by name, made for larger figures,
+    are left out; those of a file are taken. ``width`` is "column" (3.5 in) or "page" (7 in),
+    for figures that make their own axes. What is None stays as it is outside.
+
+    Raises :class:`InvalidValueError` for an unknown style or width, a file that is no style, a
+    style with a dark ground, and one of sizes alone; :class:`MissingFileError` for a .mplstyle
+    file that is not there.
+    """
+    chosen = _chosen.get()
+    if style is not None:
+        chosen = replace(chosen, settings=_read(style))
+    if width is not None:
+        if width not in WIDTHS:
+            raise unknown("width", width, WIDTHS)
+        chosen = replace(chosen, width=WIDTHS[width])
+    token = _chosen.set(chosen)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def width_or(default: float) -> float:
+    """The width in inches that was chosen for new figures, or else ``default``."""
+    return _chosen.get().width or default
+
+
+def _read(style: str | os.PathLike[str]) -> dict[str, Any]:
+    """The settings of a style by name or path."""
+    path = Path(style)
+    if str(style) in matplotlib.style.library:
+        read = {n: v for n, v in matplotlib.style.library[str(style)].items() if not _SIZE(n)}
+    elif path.is_file():
+        with users_code(f"reading the style {path}"), _strictly():
+            read = mpl.rc_params_from_file(
+                str(path), fail_on_error=True, use_default_template=False
+            )
+    elif path.suffix == ".mplstyle":
+        raise MissingFileError(f"there is no style at {path}")
+    else:
+        unnamed = ("dark_background", "seaborn")  # refused below; so many
+        named = [name for name in matplotlib.style.available if not name.startswith(unnamed)]
+        raise unknown("style", str(style), [*named, "a .mplstyle file"])
+    # A backend is no look, and leaving the theme would not undo it.
+    settings: dict[str, Any] = {n: v for n, v in read.items() if n != "backend"}
+    if not settings:
+        raise InvalidValueError(f"the style {str(style)!r} sets nothing but sizes; give another")
+    for ground in ("figure.facecolor", "axes.facecolor"):
+        red, green, blue, alpha = to_rgba(settings.get(ground, "white"))
+        if alpha and np.dot([0.299, 0.587, 0.114], [red, green, blue]) < 0.5:
+            raise InvalidValueError(
+                f"the style {str(style)!r} has a dark ground, on which black curves are not seen; "
+                "give one with a light ground"
+            )
+    return settings
+
+
+@contextmanager
+def _strictly() -> Iterator[None]:
+    """Lines of a style that matplotlib would warn about and pass over are errors."""
+    logger = logging.getLogger("matplotlib")
+
+    def refuse(record: logging.LogRecord) -> bool:
+        raise ValueError(record.getMessage())
+
+    logger.addFilter(refuse)
+    try:
+        yield
+    finally:
+        logger.removeFilter(refuse)

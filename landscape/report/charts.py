@@ -1,0 +1,111 @@
+"""What the charts of a report draw, as plain lists, texts and numbers for JSON."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.colors import to_hex
+from numpy.typing import NDArray
+
+from landscape.plots import style
+from landscape.plots.choice import choose_metric
+from landscape.statistics import distance, metrics
+
+WIDTH = 2  # of a line, in pixels
+# matplotlib's markers in plotly's words
+SYMBOLS = {
+    "o": "circle",
+    "s": "square",
+    "^": "triangle-up",
+    "v": "triangle-down",
+    "D": "diamond",
+    "P": "cross",
+    "*": "star",
+    "X": "x",
+}
+
+
+def charts(dataset: xr.Dataset) -> dict[str, Any]:
+    """Step sizes, distances, looks and labels; of each metric ``curves``, one a slope factor.
+
+    A curve has ``mean`` and, of several draws, ``low`` and ``high``: lists over checkpoint,
+    evaluation set and step size. What is not finite is a string: "NaN", "Infinity", "-Infinity".
+    """
+    steps = dataset["step_size"]
+    checkpoints = [dataset.isel(checkpoint=i) for i in range(dataset.sizes["checkpoint"])]
+    looks = style.sequential_styles(len(checkpoints))
+    return {
+        "draws": dataset.sizes["draw"],
+        "steps": _numbers(steps.values),
+        "step_label": style.step_label(steps, dataset),
+        **_distances(dataset),
+        "checkpoints": [
+            {
+                "label": style.checkpoint_label(one),
+                "short": style.checkpoint_label(one, short=True),
+                **_look(look),
+            }
+            for one, look in zip(checkpoints, looks, strict=True)
+        ],
+        "sets": [
+            {"label": style.name_label(name), **_look(look)}
+            for name, look in style.set_styles(dataset).items()
+        ],
+        "metrics": {name: _metric(dataset, name) for name in sorted(metrics(dataset))},
+    }
+
+
+def _metric(dataset: xr.Dataset, name: str) -> dict[str, Any]:
+    sloped = "slope_factor" in dataset[name].dims
+    factors = dataset["slope_factor"].values.tolist() if sloped else [None]
+    slices = [choose_metric(dataset, name, factor) for factor in factors]
+    return {
+        "sloped": sloped,
+        "units": str(dataset[name].attrs.get("units", "")),
+        "labels": [style.value_label(each) for each in slices],
+        "curves": [_curves(each) for each in slices],
+    }
+
+
+def _curves(values: xr.DataArray) -> dict[str, Any]:
+    array = values.transpose("draw", "checkpoint", "evaluation_set", "step_size").values
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        mean = _numbers(array.mean(0))
+    if len(array) == 1:
+        return {"mean": mean}
+    return {"mean": mean, "low": _numbers(array.min(0)), "high": _numbers(array.max(0))}
+
+
+def _distances(dataset: xr.Dataset) -> dict[str, Any]:
+    """Over checkpoint and step size, means over draws; nothing for a direction of no known norm."""
+    if dataset.attrs.get("direction") not in ("gradient", "normalised-gradient"):
+        return {}
+    along = distance(dataset)
+    label = style.step_label(along, dataset)
+    with np.errstate(invalid="ignore"):
+        return {
+            "distances": _numbers(along.mean("draw", skipna=False).values),
+            "distance_label": f"mean {label}" if dataset.sizes["draw"] > 1 else label,
+        }
+
+
+def _look(look: style.Style) -> dict[str, Any]:
+    dashes = "" if look.linestyle == "-" else [f"{WIDTH * each}px" for each in look.linestyle[1]]
+    return {
+        "color": to_hex(look.color),
+        "dash": ",".join(dashes) or "solid",
+        "symbol": SYMBOLS.get(look.marker, "circle"),
+    }
+
+
+def _numbers(array: NDArray[np.float64]) -> list[Any]:
+    """Nested lists of numbers with nine digits, which tell any two of float32 apart."""
+
+    def number(value: Any) -> Any:
+        if isinstance(value, list):
+            return [number(each) for each in value]
+        if np.isfinite(value):
+            return float(f"{value:.9g}")
+        return "NaN" if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+    return [number(each) for each in array.tolist()]

@@ -1,0 +1,9 @@
+"""Tables: numbers in a DataFrame, of several runs or of one store's slices.
+
+:mod:`landscape.table_formats` writes one as text. Each says in ``attrs["note"]`` what it shows.
+"""
+
+from landscape.tables.runs import benchmark, passes
+from landscape.tables.slices import slice_statistics, slice_values
+
+__all__ = ["benchmark", "passes", "slice_statistics", "slice_values"]

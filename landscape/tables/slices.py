@@ -1,0 +1,253 @@
+"""Tables of one store's slices: their values, and the numbers read off them.
+
+``attrs["formats"]`` says how each column is rounded for a reader. In these tables NaN is a value
+that was measured; None stands where there is none to tell.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from landscape import statistics
+from landscape.errors import InvalidValueError
+from landscape.plots.choice import (
+    Checkpoints,
+    choose_checkpoint,
+    choose_checkpoints,
+    choose_draw,
+    choose_metric,
+    draw_note,
+)
+from landscape.plots.labels import checkpoint_label, metric_label, name_label, source_label
+
+Names = str | Sequence[str] | None
+
+
+def slice_values(
+    dataset: xr.Dataset,
+    *,
+    checkpoint: int | None = None,
+    evaluation_set: Names = None,
+    metric: str | Sequence[str] = "accuracy",
+    slope_factor: float | None = None,
+    draw: int | None = None,
+) -> pd.DataFrame:
+    """The values of one checkpoint's slices at all step sizes (Table 3).
+
+    A row is a step size, a column a metric on an evaluation set: by default the accuracy on each.
+    ``checkpoint`` is an iteration, by default the second checkpoint's. Of several draws there
+    are mean and sd (the population's), or the one called ``draw``.
+    """
+    require_slices(dataset)
+    at = choose_checkpoint(dataset, checkpoint)
+    which = []
+    if draw is not None:
+        position = choose_draw(dataset, draw)
+        which = draw_note(dataset, position)
+        dataset = dataset.isel(draw=[position])
+    sets, metrics = _sets(dataset, evaluation_set), _names("metric", metric)
+    sloped = any("slope_factor" in dataset[name].dims for name in metrics if name in dataset)
+    columns: dict[str, Any] = {}
+    formats: dict[str, str] = {}
+    for name in metrics:
+        takes = not sloped or "slope_factor" in statistics.metric_values(dataset, name).dims
+        values = choose_metric(dataset, name, slope_factor if takes else None)
+        for each in sets:
+            several = [(len(metrics) > 1, metric_label(values)), (len(sets) > 1, name_label(each))]
+            label = ", ".join(text for wanted, text in several if wanted) or metric_label(values)
+            one = values.isel(checkpoint=at).sel(evaluation_set=each)
+            found = _over_draws(label, one.transpose("draw", "step_size").values)
+            columns |= found
+            formats |= dict.fromkeys(found, ".6f" if values.attrs.get("units") == "1" else ".6g")
+    frame = pd.DataFrame(columns, pd.Index(dataset["step_size"].values, name="step size"))
+    said = [metric_label(choose_metric(dataset, metrics[0]))] if len(metrics) == 1 else []
+    said += [name_label(sets[0])] if len(sets) == 1 else []
+    head = [source_label(dataset), checkpoint_label(dataset.isel(checkpoint=at))]
+    note = ", ".join(filter(None, [*head, *said, *which]))
+    return _with_note(frame, formats, f"{note}.{_draws_note(dataset)}")
+
+
+def slice_statistics(
+    dataset: xr.Dataset,
+    *,
+    checkpoint: Checkpoints = None,
+    evaluation_set: Names = None,
+    metric: str = "accuracy",
+    slope_factor: float | None = None,
+    against: str = "step-size",
+    tolerance: float = 0.1,
+) -> pd.DataFrame:
+    """What :mod:`landscape.statistics` reads off every slice; a row a checkpoint and set.
+
+    Peak width and plateau (in step sizes, or with ``against="distance"`` in distances), best step
+    size and improvement, batch bias (same batch minus the set) at 0 and at the step size that is
+    the learning rate, gap (big batch minus validation) at 0. Bias and gap are linear between
+    samples. The columns "open …" are the shares of draws where the true value may be larger than
+    the one of the column before. Of several draws there are mean and sd (the population's).
+    """
+    require_slices(dataset)
+    values = choose_metric(dataset, metric, slope_factor)
+    positions, sets = choose_checkpoints(dataset, checkpoint), _sets(dataset, evaluation_set)
+    slices = values.to_dataset(name=metric).assign_attrs(dataset.attrs)
+    every = [str(name) for name in dataset["evaluation_set"].values]
+    columns: dict[str, Any] = {}
+    formats: dict[str, str] = {}
+    for column in _columns(slices, metric, against, tolerance):
+        found = column.cells(positions, [every.index(name) for name in sets])
+        columns |= found
+        formats |= dict.fromkeys(found, ".3g")
+    rows = [(int(dataset["iteration"][at]), name_label(name)) for at in positions for name in sets]
+    index = pd.MultiIndex.from_tuples(rows, names=["iteration", "evaluation set"])
+    head = ", ".join(filter(None, [source_label(dataset), metric_label(values)]))
+    told = f"{head}. {_meaning(columns, against, tolerance)}"
+    return _with_note(pd.DataFrame(columns, index), formats, told + _draws_note(dataset))
+
+
+def require_slices(dataset: xr.Dataset) -> None:
+    """Refuse a Dataset of something else, as a history of epochs."""
+    needed = ("checkpoint", "draw", "evaluation_set", "step_size")
+    if missing := [name for name in needed if name not in dataset.dims]:
+        raise InvalidValueError(
+            f"these are no slices: the dimensions {', '.join(map(str, dataset.dims)) or 'none'} "
+            f"lack {', '.join(missing)}; give what landscape probe made"
+        )
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A statistic over checkpoint, draw and evaluation_set; where there is one, and is open."""
+
+    name: str
+    values: xr.DataArray
+    there: xr.DataArray
+    open: xr.DataArray | None = None
+
+    def cells(self, checkpoints: Sequence[int], sets: Sequence[int]) -> dict[str, Any]:
+        """The columns of the table, of (checkpoints · sets) rows; none where none is there."""
+
+        def rows(array: xr.DataArray) -> NDArray[Any]:
+            every = array.broadcast_like(self.values)
+            every = every.transpose("draw", "checkpoint", "evaluation_set")
+            return every.values[:, checkpoints][:, :, sets].reshape(every.sizes["draw"], -1)
+
+        there = np.all(rows(self.there), axis=0).tolist()
+        if not any(there):
+            return {}
+        found = _over_draws(self.name, rows(self.values))
+        if self.open is not None:
+            found[f"open {self.name}"] = rows(self.open).mean(0)
+        if all(there):
+            return found
+
+        def known(cells: NDArray[Any]) -> NDArray[np.object_]:
+            pairs = zip(cells.tolist(), there, strict=True)
+            return np.array([cell if is_ else None for cell, is_ in pairs], dtype=object)
+
+        return {name: known(cells) for name, cells in found.items()}
+
+
+def _columns(slices: xr.Dataset, metric: str, against: str, tolerance: float) -> list[_Column]:
+    steps, sets = slices["step_size"], [str(each) for each in slices["evaluation_set"].values]
+    everywhere = xr.ones_like(slices["evaluation_set"], dtype=bool)
+    units = slices[metric].attrs.get("units", "1")
+    of = "" if units == "1" else f" ({units})"
+    columns = []
+    for name, ranges in (
+        ("peak width", statistics.peak_widths(slices, metric, against, tolerance)),
+        ("plateau", statistics.plateaus(slices, metric, against)),
+    ):
+        open_ = ranges["lower_open"] | ranges["upper_open"]
+        columns.append(_Column(name, ranges["width"], everywhere, open_))
+    if 0 in steps:
+        best = statistics.best_steps(slices, metric)
+        columns += [
+            _Column("best step size", best["best_step_size"], everywhere),
+            _Column(f"improvement{of}", best["improvement"], everywhere, best["open"]),
+        ]
+    if "same_batch" in sets:
+        bias = statistics.batch_bias(slices, metric)["bias"]
+        others = slices["evaluation_set"] != "same_batch"
+        for name, where in (("0", xr.zeros_like(slices["gradient_norm"])), ("lr", _taken(slices))):
+            found, within = _at(bias, steps, where)
+            columns.append(_Column(f"bias at {name}{of}", found, others & within))
+    if {"big_batch", "validation"} <= set(sets):
+        gap = statistics.gap(slices, metric).expand_dims(evaluation_set=slices["evaluation_set"])
+        found, within = _at(gap, steps, xr.zeros_like(slices["gradient_norm"]))
+        validation = slices["evaluation_set"] == "validation"
+        columns.append(_Column(f"gap at 0{of}", found, validation & within))
+    return columns
+
+
+def _meaning(columns: Mapping[str, Any], against: str, tolerance: float) -> str:
+    """What the columns of the statistics are, of those there are."""
+    what = "step sizes" if against == "step-size" else "distances"
+    said = [
+        f"Peak width and plateau: how long the range of {what} is whose values lie within "
+        f"{tolerance:g} of the best, or equal that at 0."
+    ]
+    if any(any(column) for name, column in columns.items() if name.startswith("open ")):
+        said.append("≥: the true value may lie beyond the sampled range.")
+    if any("bias" in name for name in columns):
+        said.append("Bias: same batch minus the set.")
+    if any("bias at lr" in name for name in columns):
+        said.append("lr: at the step size that is the learning rate.")
+    if any("gap" in name for name in columns):
+        said.append("Gap: big batch minus validation.")
+    return " ".join(said)
+
+
+def _taken(slices: xr.Dataset) -> xr.DataArray:
+    """The step size of an update by learning rate times gradient: lr · ‖∇L‖ / ‖d‖."""
+    rate = xr.ones_like(slices["gradient_norm"]) * slices["learning_rate"]
+    normalised = slices.attrs.get("direction") == "normalised-gradient"
+    return rate * slices["gradient_norm"] if normalised else rate
+
+
+def _at(
+    values: xr.DataArray, steps: xr.DataArray, where: xr.DataArray
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Values at the step sizes ``where``, linear between samples, and where these reach to."""
+    found = xr.apply_ufunc(
+        lambda y, s, x: np.interp(x, s, y),
+        values,
+        steps,
+        where,
+        input_core_dims=[["step_size"], ["step_size"], []],
+        vectorize=True,
+    )
+    return found, (where >= steps.min()) & (where <= steps.max())
+
+
+def _over_draws(name: str, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    """Columns of ``values`` (draw, row): the one draw's, or mean and sd."""
+    if len(values) == 1:
+        return {name: values[0]}
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        # From the first one on, so that equal values have an sd of 0.
+        return {f"mean {name}": values.mean(0), f"sd {name}": (values - values[0]).std(0)}
+
+
+def _sets(dataset: xr.Dataset, wanted: Names) -> list[str]:
+    every = dataset["evaluation_set"].values if wanted is None else _names("set", wanted)
+    return [statistics.set_name(dataset, str(name)) for name in every]
+
+
+def _names(what: str, names: str | Sequence[str]) -> list[str]:
+    if not names:
+        raise InvalidValueError(f"{what} {names!r} names none; give at least one")
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _draws_note(dataset: xr.Dataset) -> str:
+    draws = dataset.sizes["draw"]
+    return f" Means over {draws} draws; sd: population's." if draws > 1 else ""
+
+
+def _with_note(frame: pd.DataFrame, formats: dict[str, str], note: str) -> pd.DataFrame:
+    frame.attrs |= {"note": note, "formats": formats}
+    return frame

@@ -1,0 +1,40 @@
+"""Every notebook in ``figures/`` runs from its first cell to its last, in an empty folder.
+
+    pytest tests/notebooks.py
+
+Apart from the other tests, for it takes minutes. With ``--basetemp FOLDER`` the executed notebooks
+are kept there; one of them in place of the committed one brings its outputs up to date.
+"""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "figures").glob("*.ipynb"))
+# An absolute path in an output is one of the machine that made it.
+HOMES = ("/home/", "/tmp/", "/work/", "/root/", "/Users/")
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+def test_the_notebook_runs(path, tmp_path):
+    committed = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbformat.write(notebook, tmp_path / path.name)
+    kinds = [[sorted(out) for out in map(shown, cell.outputs)] for cell in code(notebook)]
+    assert not any("stderr" in kind for cell in kinds for out in cell for kind in out)
+    # What is committed was executed, in order, and shows what this code shows.
+    assert [cell.execution_count for cell in code(committed)] == [*range(1, len(kinds) + 1)]
+    assert [[sorted(out) for out in map(shown, cell.outputs)] for cell in code(committed)] == kinds
+    assert not any(home in path.read_text(encoding="utf-8") for home in HOMES)
+
+
+def shown(output):
+    """The kinds of data in an output."""
+    return output.get("data") or [output.get("name", output.output_type)]
