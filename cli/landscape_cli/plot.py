@@ -30,6 +30,22 @@ OPTIONS: dict[str, Any] = {
     "against": Annotated[
         str | None, typer.Option(help="step-size, or distance: step size times gradient norm.")
     ],
+    "step_size": Annotated[
+        float | None,
+        typer.Option(help="Step size to show.", show_default="nearest to the learning rate"),
+    ],
+    "tolerance": Annotated[
+        float | None,
+        typer.Option(help="How far a peak's values lie from the best at most.", show_default="0.1"),
+    ],
+    "relative": Annotated[
+        bool | None,
+        typer.Option(
+            "--relative/--absolute",
+            help="Whether the tolerance is a share of the best value.",
+            show_default="relative",
+        ),
+    ],
     "scale": Annotated[str | None, typer.Option(help="Of the step sizes: linear or symlog.")],
     "value_scale": Annotated[str | None, typer.Option(help="Of the values: auto, linear or log.")],
     "draw": Annotated[int | None, typer.Option(help="Draw to show.")],

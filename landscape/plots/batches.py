@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from landscape.plots import style
 from landscape.plots.choice import Checkpoints, choose_checkpoint, choose_metric
-from landscape.plots.curves import band_note, curve, draw
+from landscape.plots.curves import band_note, curves_of_sets, draw
 
 
 @style.themed
@@ -25,12 +25,8 @@ def plot_batches(
     """
     values = choose_metric(dataset, metric, slope_factor)
     one = values.isel(checkpoint=choose_checkpoint(dataset, checkpoint))
-    curves = [
-        curve(one.sel(evaluation_set=name), style.name_label(name), look)
-        for name, look in style.set_styles(dataset).items()
-    ]
     (panel,) = style.axes(ax, 1, height=3.1)
-    handles = draw(panel, curves, scale=scale, value_scale=value_scale)
+    handles = draw(panel, curves_of_sets(one), scale=scale, value_scale=value_scale)
     panel.set_title(f"{style.source_label(dataset)}\n{style.checkpoint_label(one)}".strip())
     panel.set_xlabel(style.step_label(dataset["step_size"], dataset))
     panel.set_ylabel(style.value_label(values))

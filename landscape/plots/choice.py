@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError, unknown
 from landscape.statistics import metric_values
@@ -78,3 +79,19 @@ def draw_note(dataset: xr.Dataset, position: int) -> list[str]:
     """What a title says of the one draw that is shown; nothing where there is but one."""
     draws = dataset["draw"].values
     return [f"draw {draws[position]} of {len(draws)}"] if len(draws) > 1 else []
+
+
+def choose_step_size(
+    steps: NDArray[np.float64], step_size: float | None, learning_rate: float
+) -> int:
+    """The position of ``step_size``; by default of the nearest to the learning rate, or to 0.1.
+
+    That is not 0, unless nothing else was sampled. ``steps`` (step_size,).
+    """
+    if step_size is not None:
+        found = np.flatnonzero(np.isclose(steps, step_size, rtol=1e-6, atol=0))
+        if not found.size:
+            raise unknown("step size", step_size, [f"{step:g}" for step in steps])
+        return int(found[0])
+    wanted = learning_rate if np.isfinite(learning_rate) else 0.1
+    return int(np.argmin(np.where(steps == 0, np.inf, np.abs(steps - wanted))))

@@ -13,7 +13,7 @@ from landscape import labels, statistics
 from landscape.errors import InvalidValueError
 from landscape.plots import style
 from landscape.plots.choice import Checkpoints, choose_checkpoint, choose_metric
-from landscape.plots.curves import band_note, curve, draw
+from landscape.plots.curves import band_note, curves_of_sets, draw
 
 
 @style.themed
@@ -44,13 +44,7 @@ def plot_compare(
         )
         for each in datasets
     ]
-    drawn = [
-        [
-            curve(values.sel(evaluation_set=name), style.name_label(name), look)
-            for name, look in style.set_styles(each).items()
-        ]
-        for each, values in zip(datasets, shown, strict=True)
-    ]
+    drawn = [curves_of_sets(values) for values in shown]
     columns = min(3, len(datasets))
     panels = style.axes(
         ax,
@@ -65,20 +59,16 @@ def plot_compare(
         artists = draw(panel, curves, scale=scale, value_scale=value_scale, among=among)
         handles |= {str(artist.get_label()): artist for artist in artists}
         panel.set_title(f"{name}\n{_differences(values, metric)}".strip(), fontsize=6.5)
-    for panel, each in list(zip(panels, datasets, strict=True))[-columns:]:
-        panel.set_xlabel(style.step_label(each["step_size"], each))
-        panel.tick_params(labelbottom=True)
-    for panel, values in list(zip(panels, shown, strict=True))[::columns]:
-        panel.set_ylabel(style.value_label(values))
-
-    figure = panels[0].get_figure(root=True)
-    note, entries = band_note(datasets[0]), [*handles.values()]
-    if ax is None and figure is not None:
-        heads = dict.fromkeys(_head(*each) for each in zip(datasets, shown, strict=True))
-        figure.suptitle("; ".join(heads))
-        style.legend_below(figure, entries, columns=5, title=note)
-    else:
-        style.legend_below(panels[-1], entries, columns=3, title=note)
+    along = [style.step_label(each["step_size"], each) for each in datasets]
+    style.outer_labels(panels, columns, along, [style.value_label(each) for each in shown])
+    heads = dict.fromkeys(_head(*each) for each in zip(datasets, shown, strict=True))
+    style.title_and_legend(
+        panels,
+        [*handles.values()],
+        new=ax is None,
+        title="; ".join(heads),
+        note=band_note(datasets[0]),
+    )
     return np.array(panels, dtype=object)
 
 

@@ -7,16 +7,18 @@ curve and a mark of the curve's colour at the edge: × for NaN, ▲ for +∞, �
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
 from landscape.errors import unknown
-from landscape.plots.style import Style
+from landscape.plots.style import Style, name_label, room, set_styles
 
 SCALES = ("linear", "symlog")
 VALUE_SCALES = ("auto", "linear", "log")
@@ -25,9 +27,11 @@ ROW = 0.035  # of the height of the axes: how far apart marks at the same place 
 
 @dataclass(frozen=True)
 class Curve:
-    """One slice: ``steps`` (step_size,) and ``values`` (draw, step_size), with its style.
+    """A line over ``steps`` (step_size,), with the band of ``values`` (draw, step_size) around it.
 
-    ``units`` are the values'; those of units "1" within [0, 1] are shares of samples.
+    ``line`` (step_size,) is the values' mean unless it is given; then ``values`` may be anything
+    whose lowest and highest the band reaches to. ``units`` are the values'; those of units "1"
+    within [0, 1] are shares of samples.
     """
 
     steps: NDArray[np.float64]
@@ -35,10 +39,13 @@ class Curve:
     label: str
     style: Style
     units: str = ""
+    line: NDArray[np.float64] | None = None
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """Mean over draws; where a draw is not finite, neither is the mean."""
+        """The line; as the mean over draws it is not finite where a draw is not."""
+        if self.line is not None:
+            return self.line
         with np.errstate(invalid="ignore"):  # ∞ − ∞
             return np.asarray(self.values.mean(axis=0))
 
@@ -50,6 +57,14 @@ def curve(values: xr.DataArray, label: str, style: Style) -> Curve:
     return Curve(array["step_size"].values, array.values, label, style, units)
 
 
+def curves_of_sets(values: xr.DataArray) -> list[Curve]:
+    """A curve for each evaluation set of ``values`` over draw, evaluation_set and step_size."""
+    return [
+        curve(values.sel(evaluation_set=name), name_label(name), look)
+        for name, look in set_styles(values).items()
+    ]
+
+
 def draw(
     ax: Axes,
     curves: Sequence[Curve],
@@ -57,13 +72,16 @@ def draw(
     scale: str = "linear",
     value_scale: str = "auto",
     among: Sequence[Curve] = (),
+    origin: bool = True,
 ) -> list[Artist]:
     """Draw ``curves`` and set both scales; returns what a legend should explain.
 
     Of several draws the line is the mean and the band reaches from the lowest to the highest.
-    Panels that share their scales pass all their curves as ``among``.
+    Panels that share their scales pass all their curves as ``among``. ``origin`` marks step
+    size 0; over something else than step sizes there is none.
     """
-    ax.axvline(0, color="0.75", linewidth=0.6, zorder=0.5, gid="origin")
+    if origin:
+        ax.axvline(0, color="0.75", linewidth=0.6, zorder=0.5, gid="origin")
     marked: Counter[tuple[float, float]] = Counter()
     handles: list[Artist] = []
     for each in curves:
@@ -118,7 +136,7 @@ def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) 
     if value_scale not in VALUE_SCALES:
         raise unknown("value scale", value_scale, VALUE_SCALES)
     if scale == "symlog":
-        _symlog_steps(ax, np.abs(np.concatenate([each.steps for each in curves])))
+        symlog(ax, "x", np.concatenate([each.steps for each in curves]))
     values = np.concatenate([each.values.ravel() for each in curves])
     values = values[np.isfinite(values)]
     sizes = np.abs(values[values != 0])
@@ -128,23 +146,28 @@ def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) 
         if values.min() > 0:
             ax.set_yscale("log")
         else:
-            ax.set_yscale("symlog", linthresh=float(sizes.min()), linscale=0.5)
+            symlog(ax, "y", values, linscale=0.5)
     elif shares and values.size and np.ptp(values) > 0.3:
         ax.set_ylim(-0.03, 1.03)  # the same range in every figure that has room for it
 
 
-def _symlog_steps(ax: Axes, sizes: NDArray[np.float64]) -> None:
-    """Logarithmic in both directions, down to the smallest of ``sizes`` that is not 0."""
-    sizes = sizes[(sizes > 0) & np.isfinite(sizes)]
+def symlog(
+    ax: Axes, axis: Literal["x", "y"], values: NDArray[np.float64], linscale: float = 1
+) -> None:
+    """Logarithmic in both directions, down to the smallest size of ``values`` that is not 0."""
+    sizes = np.abs(values[(values != 0) & np.isfinite(values)])
     if not sizes.size:
         return
-    ax.set_xscale("symlog", linthresh=float(sizes.min()), linscale=1)
-    # At most three labelled decades a side, or they run into each other at column width.
+    set_scale = ax.set_xscale if axis == "x" else ax.set_yscale
+    set_scale("symlog", linthresh=float(sizes.min()), linscale=linscale)
+    # So many labelled decades a side, or they run into each other.
+    most = 3 if axis == "y" else min(max(int(room(ax) / 1.1), 1), 3)
     first = np.ceil(np.log10(sizes.min()) - 1e-9)
     last = np.floor(np.log10(sizes.max()) + 1e-9)
     if first <= last:
-        marks = 10.0 ** np.arange(last, first - 1, -np.ceil((last - first + 1) / 3))
-        ax.set_xticks([*-marks, 0, *marks[::-1]])
+        marks = 10.0 ** np.arange(last, first - 1, -np.ceil((last - first + 1) / most))
+        which = ax.xaxis if axis == "x" else ax.yaxis
+        which.set_major_locator(FixedLocator([*-marks, 0, *marks[::-1]]))
 
 
 def _mark(

@@ -94,6 +94,43 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 ("checkpoint", "metric", "slope_factor", "c", "draw", "scale"),
             ),
             Figure(
+                "batch-bias",
+                "landscape.plots.batch_bias:plot_batch_bias",
+                "Batch bias with 95 % intervals, along the slice and over training.",
+                ("checkpoint", "metric", "slope_factor", "step_size", "scale"),
+            ),
+            Figure(
+                "overview",
+                "landscape.plots.overview:plot_overview",
+                "All evaluation sets at all checkpoints, a panel a checkpoint.",
+                ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
+            ),
+            Figure(
+                "best-steps",
+                "landscape.plots.best_steps:plot_best_steps",
+                "Best step size over training.",
+                ("metric", "slope_factor"),
+            ),
+            Figure(
+                "improvement",
+                "landscape.plots.improvement:plot_improvement",
+                "How much better the best step size is than 0, over training.",
+                ("metric", "slope_factor", "value_scale"),
+            ),
+            Figure(
+                "peak-widths",
+                "landscape.plots.peak_widths:plot_peak_widths",
+                "Width of the peak over training.",
+                (
+                    "metric",
+                    "tolerance",
+                    "relative",
+                    "against",
+                    "slope_factor",
+                    "value_scale",
+                ),
+            ),
+            Figure(
                 "line-search",
                 "landscape.plots.line_search:plot_line_search",
                 "What a line search saw at one step: slice, Armijo's line and trials.",
@@ -105,6 +142,13 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 "landscape.plots.compare:plot_compare",
                 "A checkpoint probed in several ways, a panel each.",
                 ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
+                source="stores",
+            ),
+            Figure(
+                "batch-noise",
+                "landscape.plots.batch_noise:plot_batch_noise",
+                "Noise between batches against their size, of stores probed with several.",
+                ("checkpoint", "metric", "slope_factor", "step_size"),
                 source="stores",
             ),
             Figure(

@@ -59,7 +59,7 @@ OTHER_LINES: list[Any] = [(0, (3, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)), (0,
 OTHER_MARKERS = "s^P*"
 
 
-def set_styles(dataset: xr.Dataset) -> dict[str, Style]:
+def set_styles(dataset: xr.Dataset | xr.DataArray) -> dict[str, Style]:
     """The style of each evaluation set, the same in every figure.
 
     Sets of one kind share a colour; several other batches differ in line style and marker.
@@ -154,6 +154,11 @@ def axes(
     return panels
 
 
+def on_a_page() -> bool:
+    """Whether new figures may be wider than a column."""
+    return width_or(PAGE_WIDTH) > COLUMN_WIDTH
+
+
 def _set_ticks(panel: Axes) -> None:
     """Tell the ticks what the theme says; they are made when first drawn, outside of it."""
     for axis in ("x", "y"):
@@ -163,6 +168,29 @@ def _set_ticks(panel: Axes) -> None:
         for which in ("major", "minor"):
             width, length = (SETTINGS[f"{axis}tick.{which}.{n}"] for n in ("width", "size"))
             panel.tick_params(axis=axis, which=which, width=width, length=length, **said)
+
+
+def outer_labels(
+    panels: Sequence[Axes], columns: int, xlabels: Sequence[str], ylabels: Sequence[str]
+) -> None:
+    """Label the lowest panel of each column and the first of each row, each with its own."""
+    for panel, label in list(zip(panels, xlabels, strict=True))[-columns:]:
+        panel.set_xlabel(label)
+        panel.tick_params(labelbottom=True)
+    for panel, label in list(zip(panels, ylabels, strict=True))[::columns]:
+        panel.set_ylabel(label)
+
+
+def title_and_legend(
+    panels: Sequence[Axes], handles: Sequence[Artist], *, new: bool, title: str, note: str
+) -> None:
+    """The title above a ``new`` figure and one legend below it; of given axes, under the last."""
+    figure = panels[0].get_figure(root=True)
+    if new and figure is not None:
+        figure.suptitle(title)
+        legend_below(figure, handles, columns=5, title=note)
+    else:
+        legend_below(panels[-1], handles, columns=3, title=note)
 
 
 def legend_below(
@@ -178,8 +206,6 @@ def legend_below(
         ticks, label, text = map(_points, ("xtick.labelsize", "axes.labelsize", "legend.fontsize"))
         pad = (11.1 + 1.25 * (ticks + label)) / text
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "borderaxespad": pad}
-    spec = where.get_subplotspec() if isinstance(where, Axes) else None
-    room = where.figure.bbox.width / (spec.get_gridspec().ncols if spec else 1)
     for fewer in range(columns, 0, -1):
         legend = where.legend(
             handles=list(handles),
@@ -191,9 +217,17 @@ def legend_below(
             labelspacing=0.3,
             **place,
         )
-        if fewer == 1 or legend.get_window_extent().width <= room:
+        legend.get_title().set_multialignment("center")
+        if fewer == 1 or legend.get_window_extent().width <= room(where) * where.figure.dpi:
             return
         legend.remove()
+
+
+def room(where: Axes | Figure) -> float:
+    """The width in inches of a figure, or of the axes' column of it."""
+    spec = where.get_subplotspec() if isinstance(where, Axes) else None
+    width = where.figure.bbox.width / where.figure.dpi
+    return float(width / (spec.get_gridspec().ncols if spec else 1))
 
 
 def _points(size: str) -> float:

@@ -5,7 +5,7 @@
 * Of a Dataset with named dimensions, as ``landscape.probe`` and ``landscape.open`` give it:
   ``peak_widths``, ``plateaus``, ``best_steps``, ``batch_bias``, ``gap``, ``armijo``,
   ``parabolas``, ``distance``. They keep every dimension but step_size, so that they work as well
-  on the Datasets below.
+  on the Datasets below. ``batch_noise`` is over other batches and draws.
 * From per-sample values, as ``landscape.open_samples`` gives them: ``rederive`` (another metric)
   and ``resample_samples``; from several draws ``resample_draws``; then ``interval``.
 
@@ -26,6 +26,7 @@ from landscape.statistics.curves import (
     odd_even,
 )
 from landscape.statistics.differences import batch_bias, gap
+from landscape.statistics.noise import batch_noise
 from landscape.statistics.peaks import NOWHERE, SIGNS, Interval, center, peak_width, plateau
 from landscape.statistics.per_sample import rederive, resample_samples
 from landscape.statistics.points import armijo, best_steps, gradient_slope, parabolas
@@ -42,6 +43,7 @@ __all__ = [
     "armijo",
     "armijo_slack",
     "batch_bias",
+    "batch_noise",
     "best_step",
     "best_steps",
     "center",

@@ -13,8 +13,12 @@ from landscape.plots.registry import FIGURES, Figure, get
 # Those of one Dataset of slices.
 NAMES = [
     *("loss-vs-accuracy", "widening", "batches", "gap", "stepwise", "parabola"),
-    *("approximations", "line-search"),
+    *("approximations", "batch-bias", "overview", "best-steps", "improvement", "peak-widths"),
+    "line-search",
 ]
+# Without a scale and a checkpoint to choose: all checkpoints are their x axis.
+OVER_TRAINING = ("best-steps", "improvement", "peak-widths")
+CHOOSING = [name for name in NAMES if name not in OVER_TRAINING]
 
 
 def loaded_after(statement):
@@ -66,15 +70,23 @@ def test_every_figure_makes_one_figure_and_leaves_the_settings_alone(name, datas
     plt.gcf().canvas.draw()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CHOOSING)
 @pytest.mark.parametrize("scale", ["linear", "symlog"])
 @pytest.mark.parametrize("draws", [1, 3])
 def test_every_figure_can_be_drawn_whatever_the_scale(name, scale, draws, make):
     get(name).load()(make(checkpoints=3, draws=draws), scale=scale)
-    # One of approximations' panels is over margins.
-    (axis,) = {ax.get_xscale() for ax in plt.gcf().axes[: 1 if name == "approximations" else None]}
+    # The right panels of these are over margins, and over iterations.
+    along = 1 if name in ("approximations", "batch-bias") else None
+    (axis,) = {ax.get_xscale() for ax in plt.gcf().axes[:along]}
     assert axis == scale
     plt.gcf().canvas.draw()
+
+
+@pytest.mark.parametrize("name", OVER_TRAINING)
+def test_figures_over_training_leave_none_behind_either(name, make):
+    with pytest.raises(InvalidValueError, match="did you mean 'accuracy'"):
+        get(name).load()(make(draws=3), metric="acuracy")
+    assert not plt.get_fignums()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -92,14 +104,14 @@ def test_every_figure_can_be_drawn_where_all_diverged(name, value, dataset):
     plt.gcf().canvas.draw()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CHOOSING)
 def test_a_failure_leaves_no_figure(name, dataset):
     with pytest.raises(InvalidValueError, match="did you mean 'linear'"):
         get(name).load()(dataset, scale="liner")
     assert not plt.get_fignums()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CHOOSING)
 def test_an_iteration_that_is_not_there_is_named_with_those_that_are(name, dataset):
     with pytest.raises(InvalidValueError, match=r"unknown checkpoint 7.* choose from 100, 1953"):
         get(name).load()(dataset, checkpoint=7)

@@ -1,0 +1,23 @@
+"""Accuracy and loss of all evaluation sets at ten checkpoints, MNIST, and of a residual network."""
+
+from pathlib import Path
+
+import landscape
+from landscape import plots
+
+HERE = Path(__file__).parent
+
+
+def main(out=HERE):
+    for store, metric, scale in (
+        ("mnist-mlp", "accuracy", "linear"),
+        ("mnist-mlp", "loss", "symlog"),
+        ("cifar10-resnet20", "accuracy", "linear"),
+    ):
+        dataset = landscape.open(HERE / f"{store}.zarr.zip")
+        drawn = plots.plot_overview(dataset, metric=metric, scale=scale)
+        plots.save(drawn, out / f"overview_{store.replace('-', '_')}_{metric}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The best step size of every slice over training."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from landscape import statistics
+from landscape.plots import style
+from landscape.plots.curves import symlog
+from landscape.plots.over_training import Panel, choose_metrics, draw, metric_title
+
+
+@style.themed
+def plot_best_steps(
+    dataset: xr.Dataset,
+    *,
+    ax: Sequence[Axes] | None = None,
+    metric: str | None = None,
+    slope_factor: float | None = None,
+) -> NDArray[np.object_]:
+    """Plot the sampled step size with the best value over the iterations, a line a set.
+
+    A panel a metric: ``metric``, or by default loss, accuracy and smooth accuracy, of which a
+    store may lack some. Of several draws the line is the median and the band holds the middle
+    half. Of step sizes with the same value the best is the one nearest to 0, of two equally near
+    the positive one. Hollow are those beyond which a better one may lie unseen: at an end of the
+    sampled range, or of a slice with a NaN. The axis is linear up to the smallest step size
+    sampled. Returns the axes.
+    """
+    shown = choose_metrics(dataset, metric, slope_factor)
+    best = {name: statistics.best_steps(each, name) for name, each in shown.items()}
+    label = f"best {style.step_label(dataset['step_size'], dataset)}"
+    panels = draw(
+        dataset,
+        [
+            Panel(each["best_step_size"], each["open"], metric_title(shown[name][name]), label)
+            for name, each in best.items()
+        ],
+        ax,
+        open_note="at an end of the samples, or a NaN among them",
+        value_scale="linear",
+        sharey=True,
+        title=style.source_label(dataset),
+    )
+    for panel in panels:
+        symlog(panel, "y", dataset["step_size"].values)
+        panel.axhline(0, color="0.75", linewidth=0.6, zorder=0.5, gid="origin")
+    return np.array(panels, dtype=object)

@@ -1,0 +1,58 @@
+"""All evaluation sets at all checkpoints: the training in one page of small panels."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from landscape.plots import style
+from landscape.plots.choice import Checkpoints, choose_checkpoints, choose_metric
+from landscape.plots.curves import band_note, curves_of_sets, draw
+
+MOST = 30  # panels that fit on a page
+
+
+@style.themed
+def plot_overview(
+    dataset: xr.Dataset,
+    *,
+    ax: Sequence[Axes] | None = None,
+    checkpoint: Checkpoints = None,
+    metric: str = "accuracy",
+    slope_factor: float | None = None,
+    scale: str = "linear",
+    value_scale: str = "auto",
+) -> NDArray[np.object_]:
+    """Plot ``metric`` on every evaluation set, a panel a checkpoint; panels share both axes.
+
+    ``checkpoint`` names iterations; by default all are shown or, of more than 30, 30 evenly
+    spread, and the title says so. Returns the axes.
+    """
+    values = choose_metric(dataset, metric, slope_factor)
+    positions = choose_checkpoints(dataset, checkpoint, most=MOST)
+    drawn = [curves_of_sets(values.isel(checkpoint=at)) for at in positions]
+    columns = min(5 if style.on_a_page() else 2, len(positions))
+    panels = style.axes(
+        ax,
+        len(positions),
+        columns=columns,
+        height=0.85 + 1.25 * -(-len(positions) // columns),
+        width=style.COLUMN_WIDTH if columns <= 2 else style.PAGE_WIDTH,
+    )
+    among = [*chain.from_iterable(drawn)]
+    for panel, curves, position in zip(panels, drawn, positions, strict=True):
+        handles = draw(panel, curves, scale=scale, value_scale=value_scale, among=among)
+        panel.set_title(style.checkpoint_label(values.isel(checkpoint=position)), fontsize=6)
+    along, value = style.step_label(dataset["step_size"], dataset), style.value_label(values)
+    style.outer_labels(panels, columns, [along] * len(panels), [value] * len(panels))
+    of = dataset.sizes["checkpoint"]
+    left_out = checkpoint is None and len(positions) < of
+    told = [f"{len(positions)} of {of} checkpoints"] if left_out else []
+    style.title_and_legend(
+        panels, handles, new=ax is None, title=style.source_label(dataset, *told),
+        note=band_note(dataset),
+    )  # fmt: skip
+    return np.array(panels, dtype=object)

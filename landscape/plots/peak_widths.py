@@ -1,0 +1,61 @@
+"""The width of the peak of every slice over training."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from landscape import statistics
+from landscape.plots import style
+from landscape.plots.over_training import Panel, choose_metrics, draw, metric_title
+
+
+@style.themed
+def plot_peak_widths(
+    dataset: xr.Dataset,
+    *,
+    ax: Sequence[Axes] | None = None,
+    metric: str | None = None,
+    tolerance: float = 0.1,
+    relative: bool = True,
+    against: str = "step-size",
+    slope_factor: float | None = None,
+    value_scale: str = "auto",
+) -> NDArray[np.object_]:
+    """Plot the width of the peak over the iterations, a line an evaluation set.
+
+    The peak is the range of step sizes around the best value whose value is within ``tolerance``
+    of it: times its size if ``relative``, else in the units of the metric. With
+    ``against="distance"`` the step sizes are multiplied by the norm of the direction. Panels,
+    lines and bands are those of :func:`plot_best_steps`. A hollow triangle is a lower bound: the
+    peak runs out of the sampled range or into a NaN. Returns the axes.
+
+    Raises :class:`InvalidValueError` for a tolerance that is no finite number of at least 0.
+    """
+    shown = choose_metrics(dataset, metric, slope_factor)
+    found = {
+        name: statistics.peak_widths(each, name, against, tolerance, relative)
+        for name, each in shown.items()
+    }
+    within = f"{style.number(100 * tolerance)} %" if relative else f"{style.number(tolerance)}"
+    panels = draw(
+        dataset,
+        [
+            Panel(
+                each["width"],
+                each["lower_open"] | each["upper_open"],
+                metric_title(shown[name][name]),
+                f"peak width in {against.replace('-', ' ')}",
+            )
+            for name, each in found.items()
+        ],
+        ax,
+        open_note="lower bound, the peak runs out of the samples",
+        open_marker="^",
+        value_scale=value_scale,
+        sharey=False,
+        title=style.source_label(dataset, f"within {within} of the best"),
+    )
+    return np.array(panels, dtype=object)
