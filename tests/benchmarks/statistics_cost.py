@@ -1,4 +1,4 @@
-"""Seconds that statistics take, of a store with 10 checkpoints, 13 step sizes and 14,000 samples.
+"""Seconds that statistics, figures and the report take, of a store with 10 checkpoints, 13 step sizes and 14,000 samples.
 
     python tests/benchmarks/statistics_cost.py [--resamples 1000] [--checkpoints 10]
 
@@ -12,11 +12,12 @@ import time
 import tracemalloc
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import xarray as xr
 
 import landscape
-from landscape import statistics, store
+from landscape import plots, report, statistics, store, tables
 
 STEPS = np.array([-1, -0.5, -0.1, -1e-2, -1e-3, -1e-4, 0, 1e-4, 1e-3, 1e-2, 0.1, 0.5, 1])
 SIZES = {
@@ -53,11 +54,14 @@ def row(iteration, rng):
         },
         {
             "iteration": ("checkpoint", [iteration]),
+            "epoch": ("checkpoint", [np.nan]),
+            "learning_rate": ("checkpoint", [0.1]),
             "gradient_norm": (("checkpoint", "draw"), [[1.0]]),
             "draw": [0],
             "evaluation_set": np.array(list(SIZES), dtype=object),
             "kind": ("evaluation_set", np.array(KINDS, dtype=object)),
             "samples": ("evaluation_set", list(SIZES.values())),
+            "batch_norm": ("evaluation_set", np.array(["batch"] * 5, dtype=object)),
             "step_size": STEPS,
         },
         {"direction": "gradient", "origin": "before-step"},
@@ -90,6 +94,7 @@ def main():
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--checkpoints", type=int, default=10)
     arguments = parser.parse_args()
+    mpl.use("Agg")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "s.zarr"
         write(path, arguments.checkpoints)
@@ -131,6 +136,9 @@ def main():
             "intervals of the peak widths": (
                 lambda: statistics.interval(statistics.peak_widths(drawn, "loss"))
             ),
+            "table of statistics": lambda: tables.slice_statistics(slices),
+            "all figures of slices": lambda: plots.save_all(slices, Path(folder) / "figures"),
+            "report": lambda: report.save(slices, Path(folder) / "report.html"),
         }.items():
             measure(name, function)
 

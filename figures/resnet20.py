@@ -1,0 +1,90 @@
+"""The pre-study on a residual network, and what batch norm and the origin do to its slices.
+
+    python figures/resnet20.py [CIFAR10.npz [SCRATCH]]
+
+With the arrays of CIFAR-10 (see README, "Data") the study is made first: ResNet20 on the first
+10,000 training images, 15 epochs of SGD at 0.1, ten checkpoints, 2,000 validation images; then one
+checkpoint by each batch-norm policy from both origins, in eight draws. SCRATCH (default
+``runs/resnet20``) gets the run; what is made there already is not made again. Draws the pictures
+and prints the numbers of the paragraph beside them.
+"""
+
+import sys
+from itertools import product
+from pathlib import Path
+
+from landscape import plots, statistics, store, study
+from landscape.settings import KINDS, ORIGINS, POLICIES, STEP_SIZES, ProbeSettings
+from landscape.tasks import load_task
+from landscape.training import TrainingSettings
+
+HERE = Path(__file__).parent
+CHECKPOINT = 468
+VARIANTS = [f"{origin}-{policy}" for origin, policy in product(ORIGINS, POLICIES)]
+
+
+def kept(variant=""):
+    return HERE / f"cifar10-resnet20{variant}.zarr.zip"
+
+
+def make(arrays, scratch):
+    """Train, probe, and pack the aggregates beside this script."""
+    task = load_task(model="resnet20", dataset=arrays, train_samples=10_000)
+    training = TrainingSettings.of(task, epochs=15)
+    settings = ProbeSettings(validation_samples=2000)
+    source = {"train_samples": 10_000}
+    store.pack(study.pre_study(task, scratch, training, settings, source=source), kept())
+    checkpoint = scratch / f"run/checkpoints/iteration-{CHECKPOINT:07}.pt"
+    for origin, policy in product(ORIGINS, POLICIES):
+        settings = ProbeSettings(
+            step_sizes=[*STEP_SIZES, -0.2, -0.05, 0.05, 0.2],
+            origin=origin,
+            batch_norm=dict.fromkeys(KINDS, policy),
+            other_batches=4,
+            validation_samples=1000,
+            draws=8,
+            samples=False,
+        )
+        out = scratch / f"{origin}-{policy}.zarr"
+        study.probe(task, [checkpoint], out, settings)
+        store.pack(out, kept(f"-{out.stem}"))
+
+
+def main(out=HERE):
+    slices = store.open_(kept())
+    for name in ("widening", "batches", "gap", "loss_vs_accuracy"):
+        plots.save(getattr(plots, f"plot_{name}")(slices), out / f"resnet20_{name}.png")
+    variants = {name: store.open_(kept(f"-{name}")) for name in VARIANTS}
+    for metric in ("accuracy", "loss"):
+        drawn = plots.plot_compare([*variants.values()], metric=metric)
+        plots.save(drawn, out / f"resnet20_batch_norm_{metric}.png")
+    print_numbers(variants)
+
+
+def print_numbers(variants):
+    print("means of 8 draws; bias and gap in points of accuracy, with 95 % intervals over draws")
+    print(
+        f"{'':26}{'bias at 0':>21}{'gap at 0':>21}   validation accuracy at 0, best; loss at 0, 1"
+    )
+    for name, dataset in variants.items():
+        zero = dataset.isel(checkpoint=0).sel(step_size=[0.0])
+        bias = statistics.batch_bias(zero, "accuracy", against="other_batch")["bias"]
+        validation = dataset.isel(checkpoint=0).sel(evaluation_set="validation").mean("draw")
+        accuracy, loss = validation["accuracy"], validation["loss"]
+        print(
+            f"{name:26}{points(bias)}{points(statistics.gap(zero))}"
+            f"   {accuracy.sel(step_size=0):.3f}, {accuracy.max():.3f};"
+            f" {loss.sel(step_size=0):.2f}, {loss.sel(step_size=1):.2f}"
+        )
+
+
+def points(values):
+    values = 100 * values.isel(step_size=0)
+    low, high = statistics.interval(statistics.resample_draws(values, 2000)).values
+    return f"{f'{values.mean():.1f} [{low:.1f}, {high:.1f}]':>21}"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        make(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "runs/resnet20"))
+    main()
