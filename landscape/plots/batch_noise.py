@@ -37,8 +37,8 @@ def plot_batch_noise(
     their scales. Returns them.
 
     Raises :class:`InvalidValueError` for fewer than two Datasets, for such as are of different
-    tasks, directions or origins, or of the same batch size, and where they share no iteration
-    or step size.
+    tasks, directions or origins, of different checkpoints, or of the same batch size, and where
+    they share no iteration or step size.
     """
     sizes, shown = _comparable(datasets)
     first = shown[0]
@@ -109,6 +109,13 @@ def _comparable(
         if not common.size:
             raise InvalidValueError(f"the stores have no {style.name_label(name)} in common")
         shown = [each.isel({dim: np.isin(each[name].values, common)}) for each in shown]
+    for iteration in shown[0]["iteration"].values:
+        digests = {each.attrs.get("digests", {}).get(str(iteration)) for each in shown}
+        if len(digests - {None}) > 1:
+            raise InvalidValueError(
+                f"the stores have different checkpoints at iteration {iteration}; give those of "
+                "one run"
+            )
     return sizes, shown
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from landscape import statistics
 from landscape.plots import style
+from landscape.plots.choice import Checkpoints
 from landscape.plots.curves import symlog
 from landscape.plots.over_training import Panel, choose_metrics, draw, metric_title
 
@@ -18,19 +19,22 @@ def plot_best_steps(
     dataset: xr.Dataset,
     *,
     ax: Sequence[Axes] | None = None,
+    checkpoint: Checkpoints = None,
     metric: str | None = None,
+    evaluation_set: str | None = None,
     slope_factor: float | None = None,
 ) -> NDArray[np.object_]:
     """Plot the sampled step size with the best value over the iterations, a line a set.
 
     A panel a metric: ``metric``, or by default loss, accuracy and smooth accuracy, of which a
-    store may lack some. Of several draws the line is the median and the band holds the middle
+    store may lack some. ``checkpoint`` names iterations and ``evaluation_set`` one set; by
+    default all are shown. Of several draws the line is the median and the band holds the middle
     half. Of step sizes with the same value the best is the one nearest to 0, of two equally near
     the positive one. Hollow are those beyond which a better one may lie unseen: at an end of the
     sampled range, or of a slice with a NaN. The axis is linear up to the smallest step size
     sampled. Returns the axes.
     """
-    shown = choose_metrics(dataset, metric, slope_factor)
+    shown = choose_metrics(dataset, metric, slope_factor, checkpoint, evaluation_set)
     best = {name: statistics.best_steps(each, name) for name, each in shown.items()}
     label = f"best {style.step_label(dataset['step_size'], dataset)}"
     panels = draw(

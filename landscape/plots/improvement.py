@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from landscape import statistics
 from landscape.plots import style
+from landscape.plots.choice import Checkpoints
 from landscape.plots.over_training import Panel, choose_metrics, draw, metric_title
 
 
@@ -17,7 +18,9 @@ def plot_improvement(
     dataset: xr.Dataset,
     *,
     ax: Sequence[Axes] | None = None,
+    checkpoint: Checkpoints = None,
     metric: str | None = None,
+    evaluation_set: str | None = None,
     slope_factor: float | None = None,
     value_scale: str = "auto",
 ) -> NDArray[np.object_]:
@@ -27,7 +30,7 @@ def plot_improvement(
     triangle is a lower bound: the best is at an end of the sampled range, or a value of the slice
     is NaN. Returns the axes.
     """
-    shown = choose_metrics(dataset, metric, slope_factor)
+    shown = choose_metrics(dataset, metric, slope_factor, checkpoint, evaluation_set)
     best = {name: statistics.best_steps(each, name) for name, each in shown.items()}
     panels = draw(
         dataset,

@@ -18,8 +18,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from landscape.plots import curves, style
-from landscape.plots.choice import choose_checkpoints, choose_metric
-from landscape.statistics import metrics
+from landscape.plots.choice import Checkpoints, choose_checkpoints, choose_metric
+from landscape.statistics import metrics, set_name
 
 METRICS = ("loss", "accuracy", "smooth_accuracy")
 
@@ -55,14 +55,21 @@ class Panel:
 
 
 def choose_metrics(
-    dataset: xr.Dataset, metric: str | None, slope_factor: float | None
+    dataset: xr.Dataset,
+    metric: str | None,
+    slope_factor: float | None,
+    checkpoint: Checkpoints,
+    evaluation_set: str | None,
 ) -> dict[str, xr.Dataset]:
     """The values of ``metric``, by default of loss, accuracy and smooth accuracy if there are.
 
-    A Dataset each, by name. ``slope_factor`` is of the smooth ones. Raises
-    :class:`InvalidValueError` where there is no checkpoint or no such metric.
+    A Dataset each, by name, of the iterations ``checkpoint``, ascending, and of one
+    ``evaluation_set``, by default of all. ``slope_factor`` is of the smooth ones. Raises
+    :class:`InvalidValueError` where there is no checkpoint, no such metric or set.
     """
-    choose_checkpoints(dataset, None)
+    dataset = dataset.isel(checkpoint=sorted(choose_checkpoints(dataset, checkpoint)))
+    if evaluation_set is not None:
+        dataset = dataset.sel(evaluation_set=[set_name(dataset, evaluation_set)])
     there = [name for name in METRICS if name in metrics(dataset)] or ["accuracy"]
     names = there if metric is None else [metric]
     smooth = [name for name in names if name in dataset and "slope_factor" in dataset[name].dims]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from landscape import statistics
 from landscape.plots import style
+from landscape.plots.choice import Checkpoints
 from landscape.plots.over_training import Panel, choose_metrics, draw, metric_title
 
 
@@ -17,7 +18,9 @@ def plot_peak_widths(
     dataset: xr.Dataset,
     *,
     ax: Sequence[Axes] | None = None,
+    checkpoint: Checkpoints = None,
     metric: str | None = None,
+    evaluation_set: str | None = None,
     tolerance: float = 0.1,
     relative: bool = True,
     against: str = "step-size",
@@ -34,7 +37,7 @@ def plot_peak_widths(
 
     Raises :class:`InvalidValueError` for a tolerance that is no finite number of at least 0.
     """
-    shown = choose_metrics(dataset, metric, slope_factor)
+    shown = choose_metrics(dataset, metric, slope_factor, checkpoint, evaluation_set)
     found = {
         name: statistics.peak_widths(each, name, against, tolerance, relative)
         for name, each in shown.items()

@@ -1,4 +1,4 @@
-"""Seconds that statistics, figures and the report take, of a store with 10 checkpoints, 13 step sizes and 14,000 samples.
+"""Seconds that statistics, figures and report take: 10 checkpoints, 13 step sizes, 14,000 samples.
 
     python tests/benchmarks/statistics_cost.py [--resamples 1000] [--checkpoints 10]
 

@@ -111,6 +111,9 @@ def test_what_cannot_be_compared_is_refused_in_one_line(make):
     refused(one, probed(make, 64, task="mine"), match="of the tasks synthetic, mine")
     refused(one, probed(make, 64, origin="after-step"), match="of the origins before-step, after")
     refused(one, make(), match="does not say its batch size")
+    first, second = ({"digests": {"100": "a", "1953": end}} for end in "bc")
+    runs = probed(make, 32, **first), probed(make, 64, **second)
+    refused(*runs, match="different checkpoints at iteration 1953; give those of one run")
     alone = ["same_batch", "other_batch_1"]
     refused(one, probed(make, 64).sel(evaluation_set=alone), match="between 1 other batch;")
     assert not plt.get_fignums()

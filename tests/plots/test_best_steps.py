@@ -144,6 +144,21 @@ def test_a_draw_without_a_value_makes_the_median_nan(make):
     assert [text.get_text() for text in legend.get_texts()] == ["same batch", "NaN"]
 
 
+def test_iterations_and_the_set_are_those_asked_for(make):
+    dataset = make(draws=3)
+    asked = {"checkpoint": [5859, 100, 3906], "evaluation_set": "big_batch"}
+    panels = plot_best_steps(dataset, **asked)
+    for panel, metric in zip(panels, ("loss", "accuracy"), strict=False):
+        best = statistics.best_steps(dataset, metric)["best_step_size"].median("draw")
+        (line,) = lines(panel)
+        assert line.get_label() == "big batch"
+        assert line.get_xdata().tolist() == [100, 3906, 5859]
+        expected = best.sel(evaluation_set="big_batch")[[0, 2, 3]]
+        np.testing.assert_array_equal(line.get_ydata(), expected)
+    with pytest.raises(InvalidValueError, match="did you mean 'big_batch'"):
+        plot_best_steps(dataset, evaluation_set="bigbatch")
+
+
 def test_given_axes_are_used(dataset):
     _, axes = plt.subplots(1, 3)
     assert list(plot_best_steps(dataset, ax=axes)) == list(axes)

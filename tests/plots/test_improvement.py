@@ -52,6 +52,15 @@ def test_of_a_logarithmic_axis_no_label_lies_below_the_smallest_value(dataset):
     np.testing.assert_allclose(ticks[ticks >= 0], [0, 0.0001, 0.001, 0.01])
 
 
+def test_one_set_at_some_iterations(dataset):
+    (panel,) = plot_improvement(
+        dataset, metric="loss", checkpoint=[1953, 100], evaluation_set="validation"
+    )
+    (line,) = lines(panel)
+    best = statistics.best_steps(dataset, "loss")["improvement"].sel(evaluation_set="validation")
+    np.testing.assert_array_equal(line.get_ydata(), best[:2, 0])
+
+
 def test_a_best_at_the_end_is_a_lower_bound(dataset):
     dataset["accuracy"][{"step_size": -1, "checkpoint": 2, "evaluation_set": 0}] = 1
     panels = plot_improvement(dataset.isel(evaluation_set=[0]), metric="accuracy")

@@ -65,6 +65,13 @@ def test_labels_of_logarithmic_steps_do_not_run_into_each_other(count, make):
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
+def test_a_mark_in_any_panel_is_explained(dataset):
+    dataset["loss"][{"checkpoint": 3, "evaluation_set": 1, "step_size": 2}] = np.nan
+    panels = plot_overview(dataset, metric="loss")
+    (legend,) = panels[0].get_figure().legends
+    assert [text.get_text() for text in legend.get_texts()][-1] == "NaN"
+
+
 def test_given_axes_are_used(make):
     _, axes = plt.subplots(1, 3)
     panels = plot_overview(make(checkpoints=3), ax=axes)

@@ -41,6 +41,14 @@ def test_a_tolerance_of_the_users_own(dataset):
         plot_peak_widths(dataset, tolerance=-1)
 
 
+def test_one_set_at_some_iterations(dataset):
+    (panel,) = plot_peak_widths(
+        dataset, metric="loss", checkpoint=[1953, 100], evaluation_set="validation"
+    )
+    expected = widths(dataset, "loss", tolerance=0.1, relative=True)[[-1], :2]
+    np.testing.assert_array_equal(drawn(panel), expected)
+
+
 def test_distance_takes_the_norm_into_account(make):
     dataset = make(checkpoints=3, draws=1)
     (panel,) = plot_peak_widths(dataset, metric="accuracy", against="distance")
