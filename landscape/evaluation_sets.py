@@ -92,8 +92,9 @@ def draw(
     Raises :class:`InvalidValueError` where the training data is too small for that.
     """
     check_sizes(len(train), batch_size, other_batches, big_batch)
+    # Each set draws and augments from generators of its own, so that it does not depend on which
+    # others there are.
     generator = randomness.generator(_STREAM, *key)
-    # All indices come first, so that they do not depend on what augmentation draws.
     order = torch.randperm(len(train), generator=generator)
     if batch is not None:
         order = torch.cat([batch.indices, order[~torch.isin(order, batch.indices)]])
@@ -105,19 +106,31 @@ def draw(
     if big_batch:
         big = rest[torch.randperm(len(rest), generator=generator)[:big_batch]]
         chosen.append(("big_batch", "big_batch", big))
+    generator = randomness.generator(_STREAM, *key, *_text("recalibration"))
     recalibration = [
         torch.randperm(len(train), generator=generator)[:batch_size]
         for _ in range(recalibration_batches)
     ]
 
-    def take(name: str, kind: str, indices: Tensor) -> EvaluationSet:
-        return EvaluationSet(name, kind, batch_norm[kind], indices, *train.take(indices, generator))
+    def take(name: str, indices: Tensor) -> tuple[Tensor, Tensor]:
+        return train.take(indices, randomness.generator(_STREAM, *key, *_text(name)))
 
-    return TrainingSets(
-        take("same_batch", "same_batch", order[:batch_size]) if batch is None else batch,
-        tuple(take(*each) for each in chosen),
-        tuple(train.take(i, generator)[0] for i in recalibration),
+    def evaluation_set(name: str, kind: str, indices: Tensor) -> EvaluationSet:
+        return EvaluationSet(name, kind, batch_norm[kind], indices, *take(name, indices))
+
+    same = (
+        evaluation_set("same_batch", "same_batch", order[:batch_size]) if batch is None else batch
     )
+    return TrainingSets(
+        same,
+        tuple(evaluation_set(*each) for each in chosen),
+        tuple(take(f"recalibration {i}", each)[0] for i, each in enumerate(recalibration)),
+    )
+
+
+def _text(name: str) -> tuple[int, ...]:
+    """A name as part of a key."""
+    return tuple(name.encode())
 
 
 def check_sizes(samples: int, batch_size: int, other_batches: int, big_batch: int) -> None:

@@ -75,3 +75,19 @@ def test_data_too_small(sizes, message):
 def test_validation_too_small():
     with pytest.raises(InvalidValueError, match=r"398 validation samples .* only 397"):
         evaluation_sets.validation(TensorData(*cases.digits()[1]), 398, "running")
+
+
+def test_no_set_depends_on_which_others_there_are():
+    """Also where augmentation draws."""
+
+    def inputs(**sizes):
+        drawn = draw(**{**dict.fromkeys(SIZES, 0), "batch_size": 128, **sizes})
+        named = {each.name: each.inputs for each in (drawn.same_batch, *drawn.others)}
+        return named | {f"recalibration {i}": x for i, x in enumerate(drawn.recalibration)}
+
+    everything = inputs(**SIZES)
+    # Each set has crops of its own.
+    assert len({x.flatten()[0].item() for x in everything.values()}) == len(everything)
+    for sizes in ({}, {"other_batches": 1, "recalibration_batches": 2}, {"big_batch": 1000}):
+        for name, fewer in inputs(**sizes).items():
+            assert torch.equal(fewer, everything[name])
