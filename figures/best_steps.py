@@ -3,15 +3,23 @@
 from pathlib import Path
 
 import landscape
-from landscape import plots
+from landscape import plots, statistics
 
 HERE = Path(__file__).parent
 
 
 def main(out=HERE):
     for store, name in (("mnist-mlp", "sets"), ("mnist-mlp-draws", "draws")):
-        drawn = plots.plot_best_steps(landscape.open(HERE / f"{store}.zarr.zip"))
-        plots.save(drawn, out / f"best_steps_{name}.png")
+        dataset = landscape.open(HERE / f"{store}.zarr.zip")
+        plots.save(plots.plot_best_steps(dataset), out / f"best_steps_{name}.png")
+        for metric in ("loss", "accuracy"):
+            best = statistics.best_steps(dataset, metric)["best_step_size"]
+            steps = best.sel(evaluation_set="same_batch").values
+            print(
+                f"{store}, {metric}, same batch: of {steps.size} slices the best step size is"
+                f" above 0 in {(steps > 0).sum()}, 0.1 in {(steps == 0.1).sum()},"
+                f" 0 in {(steps == 0).sum()}"
+            )
 
 
 if __name__ == "__main__":

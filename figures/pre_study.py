@@ -72,7 +72,7 @@ def print_widths(slices):
         bound = ">" if bool((one.lower_open | one.upper_open).any()) else " "
         print(
             f"{iteration:9} {bound}{one.width.mean().item():10.2f}"
-            f"  {distances.width[i].mean().item():24.2f}"
+            f" {bound}{distances.width[i].mean().item():12.2f}"
             f"  {slices.gradient_norm[i].mean().item():13.2f}"
         )
 

@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 
 from landscape import plots, statistics, store, study
-from landscape.settings import KINDS, ORIGINS, POLICIES, STEP_SIZES, ProbeSettings
+from landscape.settings import KINDS, ORIGINS, POLICIES, ProbeSettings
 from landscape.tasks import load_task
 from landscape.training import TrainingSettings
 
@@ -37,7 +37,7 @@ def make(arrays, scratch):
     checkpoint = scratch / f"run/checkpoints/iteration-{CHECKPOINT:07}.pt"
     for origin, policy in product(ORIGINS, POLICIES):
         settings = ProbeSettings(
-            step_sizes=[*STEP_SIZES, -0.2, -0.05, 0.05, 0.2],
+            step_sizes=[-1, -0.5, -0.2, -0.1, -0.05, -0.01, 0, 0.01, 0.05, 0.1, 0.2, 0.5, 1],
             origin=origin,
             batch_norm=dict.fromkeys(KINDS, policy),
             other_batches=4,

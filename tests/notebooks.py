@@ -35,6 +35,10 @@ def test_the_notebook_runs(path, tmp_path):
     nbformat.write(notebook, tmp_path / path.name)
     kinds = [shown(cell) for cell in code(notebook)]
     assert not any("stderr" in kind for kind in kinds)
+    # No figure is kept back.
+    for cell in code(notebook):
+        drawn = "plt.subplots(" in cell.source or ".plot_" in cell.source
+        assert ("image/png" in shown(cell)) == drawn
     # What is committed was executed, in order, and shows what this code shows.
     assert [cell.execution_count for cell in code(committed)] == [*range(1, len(kinds) + 1)]
     assert [shown(cell) for cell in code(committed)] == kinds

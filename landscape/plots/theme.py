@@ -88,7 +88,12 @@ def theme() -> Iterator[None]:
     if style:  # whose typeface need not have every sign
         settings["font.family"] = [*settings["font.family"], TYPEFACE]
     with mpl.rc_context(settings):
-        yield
+        try:
+            yield
+        finally:
+            interactive = mpl.is_interactive()
+    # A notebook's backend is loaded with the first figure and turns this on, for good.
+    mpl.interactive(interactive)
 
 
 def themed(function: Callable[P, R]) -> Callable[P, R]:
@@ -121,7 +126,8 @@ def styled(
     for figures that make their own axes. What is None stays as it is outside.
 
     Raises :class:`InvalidValueError` for an unknown style or width, a file that is no style, a
-    style with a dark ground, and one of sizes alone; :class:`MissingFileError` for a .mplstyle
+    style with a dark ground, and one of sizes alone or of nothing;
+    :class:`MissingFileError` for a .mplstyle
     file that is not there.
     """
     chosen = _chosen.get()
@@ -162,7 +168,8 @@ def _read(style: str | os.PathLike[str]) -> dict[str, Any]:
     # A backend is no look, and leaving the theme would not undo it.
     settings: dict[str, Any] = {n: v for n, v in read.items() if n != "backend"}
     if not settings:
-        raise InvalidValueError(f"the style {str(style)!r} sets nothing but sizes; give another")
+        only = " but sizes" if str(style) in matplotlib.style.library else ""
+        raise InvalidValueError(f"the style {str(style)!r} sets nothing{only}; give another")
     for ground in ("figure.facecolor", "axes.facecolor"):
         red, green, blue, alpha = to_rgba(settings.get(ground, "white"))
         if alpha and np.dot([0.299, 0.587, 0.114], [red, green, blue]) < 0.5:

@@ -74,6 +74,17 @@ def test_what_means_something_stays(dataset, loud, tmp_path):
     assert b"/Type3" not in pdf
 
 
+def test_what_a_backend_turns_on_stays_on():
+    """A notebook's backend is loaded by the first figure, within the theme, and turns this on."""
+    with mpl.rc_context():
+        with theme.theme():
+            mpl.interactive(True)
+        assert mpl.is_interactive()
+        with theme.theme():
+            pass
+        assert mpl.is_interactive()
+
+
 def test_styles_by_name(dataset):
     with styled("ggplot"):
         ax = plot_batches(dataset)
