@@ -68,14 +68,34 @@ def print_numbers(variants):
     )
     for name, dataset in variants.items():
         zero = dataset.isel(checkpoint=0).sel(step_size=[0.0])
-        bias = statistics.batch_bias(zero, "accuracy", against="other_batch")["bias"]
         validation = dataset.isel(checkpoint=0).sel(evaluation_set="validation").mean("draw")
         accuracy, loss = validation["accuracy"], validation["loss"]
         print(
-            f"{name:26}{points(bias)}{points(statistics.gap(zero))}"
+            f"{name:26}{points(bias_at_0(dataset))}{points(statistics.gap(zero))}"
             f"   {accuracy.sel(step_size=0):.3f}, {accuracy.max():.3f};"
             f" {loss.sel(step_size=0):.2f}, {loss.sel(step_size=1):.2f}"
         )
+
+    for policy in POLICIES:
+        before, after = (bias_at_0(variants[f"{origin}-{policy}"]) for origin in ORIGINS)
+        print(f"{policy:12} the step adds to the bias at 0: {points(after - before)}")
+    peaks = [
+        statistics.peak_widths(variants[f"before-step-{policy}"], relative=True)["width"]
+        .isel(checkpoint=0)
+        .sel(evaluation_set="validation")
+        for policy in ("running", "recalibrated")
+    ]
+    print(
+        "validation peak width, running and recalibrated:",
+        [round(p.mean().item(), 3) for p in peaks],
+    )
+    low, high = statistics.interval(statistics.resample_draws(peaks[1] - peaks[0], 2000)).values
+    print(f"wider with recalibrated: {(peaks[1] - peaks[0]).mean():.3f} [{low:.3f}, {high:.3f}]")
+
+
+def bias_at_0(dataset):
+    zero = dataset.isel(checkpoint=0).sel(step_size=[0.0])
+    return statistics.batch_bias(zero, "accuracy", against="other_batch")["bias"]
 
 
 def points(values):
