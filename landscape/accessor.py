@@ -22,11 +22,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@wraps(store.open_)
 def open_(path: str | Path) -> xr.Dataset:
-    """:func:`landscape.store.open_`, which remembers the path."""
+    """The finished rows of a store, or of the slices in a run's folder, in order of iteration.
+
+    As :func:`landscape.store.open_` gives them, and raising what it raises; the Dataset remembers
+    its store.
+    """
+    path = Path(path)
+    if (path / "run.json").is_file():
+        path /= "landscape.zarr"
     dataset = store.open_(path)
-    dataset.encoding["source"] = str(Path(path).absolute())
+    dataset.encoding["source"] = str(path.absolute())
     return dataset
 
 
@@ -52,16 +58,17 @@ class Landscape:
         return tables.slice_statistics(self._dataset, **options)
 
     def samples(self, evaluation_set: str, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
-        """Per-sample values of all checkpoints in the store that ``landscape.open`` read.
+        """Per-sample values of these slices, from the store that ``landscape.open`` read.
 
-        As :func:`landscape.open_samples` gives them, and raising what it raises. Where the
-        Dataset does not come from a store, or no longer knows it: :class:`InvalidValueError`.
+        As :func:`landscape.open_samples` gives them, and raising what it raises, of the
+        checkpoints, draws and step sizes that the Dataset holds. Where it does not come from a
+        store, no longer knows it, or holds what is not that store's: :class:`InvalidValueError`.
         """
         if not (path := self._dataset.encoding.get("source")):
             raise InvalidValueError(
                 "this Dataset does not know its store; give the path to landscape.open_samples"
             )
-        return store.open_samples(path, evaluation_set, chunks)
+        return _selected(store.open_samples(path, evaluation_set, chunks), self._dataset, path)
 
     def __repr__(self) -> str:
         rows = list(self._rows())
@@ -81,7 +88,7 @@ class Landscape:
         if not {"checkpoint", "draw", "evaluation_set", "step_size"} <= set(dataset.dims):
             yield "no slices", f"dimensions {', '.join(map(str, dataset.dims)) or 'none'}"
             return
-        attributes, steps = dataset.attrs, dataset["step_size"].values
+        attributes = dataset.attrs
         yield from ((n, str(attributes[n])) for n in ("task", "optimizer") if attributes.get(n))
         yield "checkpoints", _checkpoints(dataset)
         for i, one in enumerate(dataset["evaluation_set"]):
@@ -92,7 +99,9 @@ class Landscape:
                 said.append(f"batch norm {one['batch_norm'].item()}")
             yield "" if i else "evaluation sets", ", ".join(said)
         along = " along the " + str(attributes.get("direction", "direction")).replace("-", " ")
-        yield "step sizes", f"{len(steps)} from {steps[0]:g} to {steps[-1]:g}{along}"
+        steps = dataset["step_size"].values
+        ends = f" from {steps[0]:g} to {steps[-1]:g}" if steps.size else ""
+        yield "step sizes", f"{steps.size}{ends}{along}"
         yield "draws", str(dataset.sizes["draw"])
         metrics = sorted(statistics.metrics(dataset))
         yield "metrics", ", ".join(_metric(dataset[name]) for name in metrics)
@@ -106,6 +115,8 @@ class Plots:
         self._dataset = dataset
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):  # of a half-made copy, which has no Dataset yet
+            raise AttributeError(name)
         figure = _figures(self._dataset).get(name)
         if figure is None:
             raise AttributeError(
@@ -138,6 +149,7 @@ def _bound(figure: Figure, dataset: xr.Dataset) -> Callable[..., Any]:
 
     @wraps(function)
     def plot(**options: Any) -> Any:
+        statistics.require_slices(dataset)
         return function(dataset, **options)
 
     signature = inspect.signature(function)
@@ -146,12 +158,41 @@ def _bound(figure: Figure, dataset: xr.Dataset) -> Callable[..., Any]:
     return plot
 
 
+def _selected(samples: xr.Dataset, dataset: xr.Dataset, path: str) -> xr.Dataset:
+    """Those ``samples`` that belong to the slices in ``dataset``, which need to be of one store."""
+    places = {}
+    for along, name in (("checkpoint", "iteration"), ("draw", "draw"), ("step_size", "step_size")):
+        if name not in dataset.coords or name not in samples.coords:
+            continue
+        there, wanted = samples[name].values.tolist(), np.ravel(dataset[name].values).tolist()
+        if len(set(wanted)) < len(wanted) or not set(wanted) <= set(there):
+            raise InvalidValueError(
+                f"some {along.replace('_', ' ')} of this Dataset is not of {path}, which it came "
+                "from; give the path to landscape.open_samples"
+            )
+        if wanted != there:
+            places[along] = [there.index(each) for each in wanted]
+    found = samples.isel(places)
+    if (
+        "gradient_norm" in dataset.coords and "gradient_norm" in found.coords
+    ):  # which no two checkpoints share
+        norms, own = (np.ravel(each["gradient_norm"].values) for each in (found, dataset))
+        if not np.array_equal(norms, own, equal_nan=True):
+            raise InvalidValueError(
+                f"the gradient norms of this Dataset are not those of {path}, which it came from; "
+                "give the path to landscape.open_samples"
+            )
+    return found
+
+
 def _checkpoints(dataset: xr.Dataset) -> str:
-    iterations = [str(each) for each in dataset["iteration"].values]
-    if len(iterations) > 12:
-        iterations = [*iterations[:5], "…", *iterations[-5:]]
-    said = f"{dataset.sizes['checkpoint']} at iteration {', '.join(iterations)}"
-    epochs = dataset["epoch"].values
+    said = str(dataset.sizes["checkpoint"])
+    if "iteration" in dataset.coords:
+        iterations = [str(each) for each in np.ravel(dataset["iteration"].values)]
+        if len(iterations) > 12:
+            iterations = [*iterations[:5], "…", *iterations[-5:]]
+        said += f" at iteration {', '.join(iterations)}" * bool(iterations)
+    epochs = np.ravel(dataset["epoch"].values) if "epoch" in dataset.coords else np.array([])
     if epochs.size and np.isfinite(epochs).all():
         said += f" (epoch {epochs[0]:.4g} to {epochs[-1]:.4g})"
     return said

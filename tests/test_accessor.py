@@ -1,4 +1,6 @@
+import copy
 import inspect
+import pickle
 import re
 import subprocess
 import sys
@@ -16,7 +18,7 @@ from slice_cases import slices
 import landscape
 from landscape import plots, store, tables
 from landscape.accessor import Landscape
-from landscape.errors import InvalidValueError, StoreError
+from landscape.errors import InvalidValueError, MissingFileError, StoreError
 from landscape.plots.registry import FIGURES
 
 STORE = Path(__file__).parents[1] / "figures" / "mnist-mlp.zarr.zip"
@@ -84,6 +86,13 @@ def test_other_names_are_no_figures(dataset):
     assert not hasattr(dataset.landscape.plot, "_repr_html_")
 
 
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+)
+def test_the_figures_can_be_copied(dataset, copied):
+    assert dir(copied(dataset.landscape.plot)) == dir(dataset.landscape.plot)
+
+
 def test_statistics_are_the_tables(dataset):
     pd.testing.assert_frame_equal(
         dataset.landscape.statistics(metric="loss"),
@@ -108,6 +117,67 @@ def test_samples_come_from_the_store_that_was_opened(tmp_path, monkeypatch):
     assert found["loss"].values.tolist() == [[0, 1, 2]]
     with pytest.raises(InvalidValueError, match="unknown evaluation set 'valid'"):
         opened.landscape.samples("valid")
+
+
+@pytest.fixture
+def sampled(tmp_path):
+    """Stores of two draws, whose gradient norms and samples differ."""
+
+    def make(name, norm):
+        whole = slices(draws=2)
+        whole["gradient_norm"] = whole["gradient_norm"] + norm * np.arange(4).reshape(2, 2)
+        dims = ("checkpoint", "draw", "step_size", "sample")
+        loss = norm + np.arange(2 * 2 * 7 * 3.0).reshape(2, 2, 7, 3)
+        rows = [
+            xr.DataTree.from_dict(
+                {
+                    "/": whole.isel(checkpoint=[i]),
+                    "/per_sample/validation": xr.Dataset({"loss": (dims, loss[[i]])}),
+                }
+            )
+            for i in range(2)
+        ]
+        writer = store.create(tmp_path / name, rows[0], rows=2, attributes={})
+        for row in rows:
+            writer.write(row)
+        return landscape.open(tmp_path / name)
+
+    return make
+
+
+def test_samples_are_those_of_the_slices_that_are_left(sampled):
+    opened = sampled("a.zarr", 1)
+    whole = opened.landscape.samples("validation")
+    assert dict(whole.sizes) == {"checkpoint": 2, "draw": 2, "step_size": 7, "sample": 3}
+    part = opened.isel(checkpoint=1, draw=[1, 0]).sel(step_size=[0.5, -1])
+    found = part.landscape.samples("validation")
+    xr.testing.assert_identical(found, whole.isel(checkpoint=[1], draw=[1, 0], step_size=[5, 0]))
+    assert opened.drop_vars("iteration").landscape.samples("validation").equals(whole)
+
+
+def test_samples_of_another_store_are_refused(sampled):
+    one, other = sampled("a.zarr", 1), sampled("b.zarr", 2)
+    for mixed, what in (
+        (xr.concat([one, other], "checkpoint"), "some checkpoint"),
+        (one.assign_coords(step_size=one["step_size"] + 1), "some step size"),
+        (one.assign_coords(draw=[0, 2]), "some draw"),
+        (xr.concat([one[{"checkpoint": [0]}], other[{"checkpoint": [1]}]], "checkpoint"), "norms"),
+    ):
+        assert mixed.encoding["source"].endswith("a.zarr")
+        with pytest.raises(InvalidValueError, match=rf"{what}.* a\.zarr|{what}.*/a\.zarr"):
+            mixed.landscape.samples("validation")
+
+
+def test_a_runs_folder_stands_for_the_slices_in_it(sampled, tmp_path):
+    sampled("landscape.zarr", 1)
+    (tmp_path / "run.json").write_text("{}")
+    opened = landscape.open(tmp_path)
+    assert opened.encoding["source"] == str(tmp_path / "landscape.zarr")
+    assert opened.landscape.samples("validation").sizes["sample"] == 3
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "run.json").write_text("{}")
+    with pytest.raises(MissingFileError, match=r"no store at .*empty/landscape\.zarr"):
+        landscape.open(tmp_path / "empty")
 
 
 def test_samples_that_are_not_there(dataset):
@@ -138,6 +208,20 @@ def test_many_checkpoints_are_a_few_words():
     assert "30 at iteration 0, 1, 2, 3, 4, …, 25, 26, 27, 28, 29 (" in repr(one.landscape)
 
 
+@pytest.mark.parametrize(
+    ("part", "line"),
+    [
+        (lambda whole: whole.isel(step_size=slice(0)), "step sizes       0 along the gradient"),
+        (lambda whole: whole.drop_vars("epoch"), "checkpoints      2 at iteration 10, 200"),
+        (lambda whole: whole.drop_vars("iteration"), "checkpoints      2 (epoch 0.5 to 10)"),
+        (lambda whole: whole.isel(checkpoint=slice(0)), "checkpoints      0"),
+        (lambda whole: whole.isel(draw=slice(0)), "draws            0"),
+    ],
+)
+def test_parts_of_slices_are_told_as_well(part, line):
+    assert line in repr(part(slices()).landscape).splitlines()
+
+
 def test_it_says_so_in_a_notebook_and_escapes_it():
     html = slices().assign_attrs(task="<script>&").landscape._repr_html_()
     assert "<script" not in html
@@ -151,3 +235,6 @@ def test_other_datasets_are_told_to_be_none():
     assert "dimensions none" in xr.Dataset().landscape._repr_html_()
     with pytest.raises(InvalidValueError, match="no slices"):
         xr.Dataset().landscape.statistics()
+    for other in (xr.Dataset({"accuracy": ("epoch", [1])}), slices().isel(checkpoint=1)):
+        with pytest.raises(InvalidValueError, match=r"no slices: .* lack checkpoint"):
+            other.landscape.plot.widening()

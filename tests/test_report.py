@@ -99,8 +99,9 @@ def test_the_statistics_of_every_metric_and_slope_factor(light):
     assert list(found) == ["accuracy 0", "loss 0", *(f"smooth_accuracy {i}" for i in range(3))]
     header, *rows = found["accuracy 0"]
     assert header[:4] == ["iteration", "evaluation set", "peak width", "plateau"]
-    assert rows[1] == ["10", "other batch 1", "0.5", "0", "0", "0", "0.1", "0.1", "–"]
+    assert rows[1] == ["10", "other batch 1", "0.4", "0", "0", "0", "0.1", "0.1", "–"]
     assert len(rows) == 8
+    assert "within 10 % of the best" in report.page(slices())
     wanted = tables.slice_statistics(slices(), metric="smooth_accuracy", slope_factor=10)
     assert found["smooth_accuracy 2"][1:] == table_formats.cells(wanted)[1]
     assert found["smooth_accuracy 2"] != found["smooth_accuracy 0"]

@@ -84,14 +84,14 @@ def test_statistics_are_those_known_by_heart():
     frame = tables.slice_statistics(slices())
     assert frame.index.tolist() == [(i, name) for i in (10, 200) for name in WORDS]
     first = row(frame, 10, "other batch 1")
-    assert first["peak width"] == pytest.approx(0.5)
+    assert first["peak width"] == pytest.approx(0.4)  # the accuracy falls by 0.4 |s| from 0.8
     assert first["plateau"] == 0
     assert first["best step size"] == 0
     assert first["improvement"] == 0
     assert first["bias at 0"] == pytest.approx(0.1)
     assert first["bias at lr"] == pytest.approx(0.1)
     assert first["gap at 0"] is None
-    assert row(frame, 200, "same batch")["peak width"] == pytest.approx(1)
+    assert row(frame, 200, "same batch")["peak width"] == pytest.approx(0.9)
     last = row(frame, 200, "validation")
     assert last["bias at 0"] == pytest.approx(0.3)
     assert last["bias at lr"] is None  # 5 was not sampled
@@ -100,11 +100,33 @@ def test_statistics_are_those_known_by_heart():
     assert "≥" not in frame.attrs["note"]
     assert "Gap" in frame.attrs["note"]
     cells = table_formats.cells(frame)[1]
-    assert cells[1] == ["10", "other batch 1", "0.5", "0", "0", "0", "0.1", "0.1", "–"]
+    assert cells[1] == ["10", "other batch 1", "0.4", "0", "0", "0", "0.1", "0.1", "–"]
+
+
+def test_the_tolerance_is_relative_or_absolute():
+    frame = tables.slice_statistics(slices())
+    assert "whose values lie within 10 % of the best" in frame.attrs["note"]
+    frame = tables.slice_statistics(slices(), relative=False)
+    assert row(frame, 10, "other batch 1")["peak width"] == pytest.approx(0.5)
+    assert row(frame, 200, "same batch")["peak width"] == pytest.approx(1)
+    assert "whose values lie within 0.1 of the best" in frame.attrs["note"]
+
+
+def test_after_the_step_there_is_no_bias_at_the_learning_rate():
+    frame = tables.slice_statistics(slices().assign_attrs(origin="after-step"))
+    assert [name for name in frame if "bias" in name] == ["bias at 0"]
+    assert "lr:" not in frame.attrs["note"]
+
+
+def test_sets_may_be_an_array():
+    frame = tables.slice_statistics(slices(), evaluation_set=np.array(SETS[:2]))
+    assert frame.index.levels[1].tolist() == sorted(WORDS[:2])
 
 
 def test_of_a_loss_lower_is_better_and_columns_have_its_units():
-    frame = tables.slice_statistics(slices(), metric="loss", checkpoint=10, tolerance=0.25)
+    frame = tables.slice_statistics(
+        slices(), metric="loss", checkpoint=10, tolerance=0.25, relative=False
+    )
     found = row(frame, 10, "validation")
     assert found["best step size"] == 0.5
     assert found["improvement (nat)"] == pytest.approx(0.25)
@@ -114,7 +136,7 @@ def test_of_a_loss_lower_is_better_and_columns_have_its_units():
 
 
 def test_widths_may_be_distances():
-    frame = tables.slice_statistics(slices(), against="distance")
+    frame = tables.slice_statistics(slices(), against="distance", relative=False)
     assert row(frame, 10, "same batch")["peak width"] == pytest.approx(0.5 * 2)
     assert row(frame, 200, "same batch")["peak width"] == pytest.approx(1 * 0.5)
     assert "distances" in frame.attrs["note"]
@@ -151,7 +173,9 @@ def test_open_ends_are_told_and_what_is_no_number_is_nan():
 def test_draws_are_mean_and_sd_and_the_share_of_open_ones():
     dataset = slices(draws=4)
     dataset["accuracy"][0, 0] = 0.5
-    frame = tables.slice_statistics(dataset, checkpoint=10, evaluation_set="same_batch")
+    frame = tables.slice_statistics(
+        dataset, checkpoint=10, evaluation_set="same_batch", relative=False
+    )
     (found,) = frame.to_dict("records")
     widths = [2, 0.5, 0.5, 0.5]
     assert found["mean peak width"] == pytest.approx(np.mean(widths))

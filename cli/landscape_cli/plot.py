@@ -116,7 +116,7 @@ IN_RUN = {"slices": "landscape.zarr", "stores": "landscape.zarr", "searches": "m
 
 def _read(source: str, given: Any) -> Any:
     """The Dataset, or the list of them, that a figure draws."""
-    from landscape import histories, store
+    from landscape import histories, statistics, store
 
     if source == "runs":
         return histories.collect(given)
@@ -125,6 +125,8 @@ def _read(source: str, given: Any) -> Any:
         store.open_(path / IN_RUN[source] if (path / "run.json").is_file() else path)
         for path in paths
     ]
+    for each in read:
+        statistics.require_slices(each)
     return read if source == "stores" else read[0]
 
 

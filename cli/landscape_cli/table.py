@@ -105,8 +105,14 @@ def statistics(
         ),
     ] = "step-size",
     tolerance: Annotated[
-        float, typer.Option(help="Of a peak: how far its values lie from the best.")
+        float, typer.Option(help="Of a peak: how far its values lie from the best at most.")
     ] = 0.1,
+    relative: Annotated[
+        bool,
+        typer.Option(
+            "--relative/--absolute", help="Whether the tolerance is a share of the best value."
+        ),
+    ] = True,
     output: Output = None,
     format_: Format = None,
 ) -> None:
@@ -121,6 +127,7 @@ def statistics(
         slope_factor=slope_factor,
         against=against,
         tolerance=tolerance,
+        relative=relative,
     )
     _show(frame, output, format_)
 

@@ -19,6 +19,7 @@ from landscape.plots.choice import Checkpoints, choose_checkpoint, choose_metric
 # Kind of the evaluation sets that the same batch is compared to -> their name in the legend.
 OTHERS = {"other_batch": "same minus other batches", "big_batch": "same minus big batch"}
 RESAMPLES = 2000
+FEWEST = 10  # draws; of fewer, a bootstrap interval covers far less often than it says
 
 
 @style.themed
@@ -35,10 +36,12 @@ def plot_batch_bias(
     """Plot the batch bias of ``metric`` along the step size (left) and over training (right).
 
     It is the value on the same batch minus the mean of the other batches, and minus the big
-    batch, where there are such sets: means over draws, with their 95 % bootstrap intervals. Left
+    batch, where there are such sets: means over draws, with their 95 % bootstrap intervals (of
+    fewer than ten draws, which are too few for one, the band is the lowest to the highest). Left
     it is that at ``checkpoint`` (an iteration, by default the second checkpoint's), right at one
-    sampled ``step_size``, by default the nearest to the checkpoint's learning rate, or to 0.1
-    where that is not known, and dotted at the one nearest to 0. Returns the two axes, which do
+    sampled ``step_size``, by default the nearest to that of an update by the checkpoint's
+    learning rate (along the normalised gradient the median over draws), or to 0.1 where that is
+    not known, and dotted at the one nearest to 0. Returns the two axes, which do
     not share their scale: along the slice the bias grows far beyond that at the learning rate.
 
     Raises :class:`InvalidValueError` without a same batch, or one to compare it to.
@@ -47,7 +50,8 @@ def plot_batch_bias(
     position = choose_checkpoint(dataset, checkpoint)
     one = values.isel(checkpoint=position)
     steps, zero = values["step_size"].values, statistics.center(values["step_size"])
-    at = choose_step_size(steps, step_size, one["learning_rate"].item())
+    taken = np.median(statistics.learning_step(dataset.isel(checkpoint=position)).values)
+    at = choose_step_size(steps, step_size, float(taken))
     biases = _biases(values.to_dataset(name=metric), metric)
     looks = _looks(dataset)
 
@@ -83,8 +87,10 @@ def plot_batch_bias(
         panel.set_ylabel(fill(style.value_label(next(iter(biases.values()))), 30))
     draws = dataset.sizes["draw"]
     note = "a single draw, so without an interval"
-    if draws > 1:
+    if draws >= FEWEST:
         note = f"line: mean of {draws} draws, band: its 95 % bootstrap interval"
+    elif draws > 1:
+        note = f"line: mean of {draws} draws, too few for an interval; band: min to max"
     title = style.source_label(dataset)
     style.title_and_legend(panels, handles, new=ax is None, title=title, note=note)
     return np.array(panels, dtype=object)
@@ -118,7 +124,7 @@ def _estimate(
     """The mean over draws of ``values`` (draw, …) along ``places``, and its interval."""
     with np.errstate(invalid="ignore"):  # ∞ − ∞
         line = values.mean("draw", skipna=False).values
-    if values.sizes["draw"] == 1:
-        return curves.Curve(places, line[None], label, look, line=line)
+    if values.sizes["draw"] < FEWEST:
+        return curves.Curve(places, values.transpose("draw", ...).values, label, look, line=line)
     ends = statistics.interval(statistics.resample_draws(values, RESAMPLES))
     return curves.Curve(places, ends.transpose("bound", ...).values, label, look, line=line)

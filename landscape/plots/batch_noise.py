@@ -44,8 +44,8 @@ def plot_batch_noise(
     first = shown[0]
     positions = choose_checkpoints(first, checkpoint, most=4)
     steps = first["step_size"].values
-    learning_rate = first["learning_rate"].values[positions[0]]
-    at, zero = choose_step_size(steps, step_size, learning_rate), statistics.center(steps)
+    taken = np.median(statistics.learning_step(first.isel(checkpoint=positions[0])).values)
+    at, zero = choose_step_size(steps, step_size, float(taken)), statistics.center(steps)
     noise = [_noise(each, metric, slope_factor) for each in shown]
     left, right = panels = style.axes(ax, 2, columns=2, height=2.8, width=style.PAGE_WIDTH)
     looks = style.sequential_styles(len(positions))

@@ -49,7 +49,11 @@ def plot_best_steps(
         sharey=True,
         title=style.source_label(dataset),
     )
+    sizes = np.abs(dataset["step_size"].values)
+    smallest = sizes[sizes > 0].min(initial=np.inf)
+    # Decades are labelled among what is drawn.
+    drawn = np.array([smallest, *(end for each in panels for end in each.dataLim.intervaly)])
     for panel in panels:
-        symlog(panel, "y", dataset["step_size"].values)
+        symlog(panel, "y", drawn)
         panel.axhline(0, color="0.75", linewidth=0.6, zorder=0.5, gid="origin")
     return np.array(panels, dtype=object)

@@ -29,8 +29,13 @@ def save(drawn: Figure | Axes | NDArray[np.object_], path: str | os.PathLike[str
 
     The suffix, .png, .pdf or .svg, says the format. Text stays text. The file is written
     under another name beside ``path`` and renamed, so ``path`` never holds half a figure.
+
+    Raises :class:`InvalidValueError` for another suffix and for a folder,
+    :class:`MissingFileError` where there is no folder to write to.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InvalidValueError(f"{path} is a folder; give the name of a file")
     suffix = path.suffix.lower()
     if suffix not in METADATA:
         raise unknown("suffix of a figure", path.suffix, METADATA)

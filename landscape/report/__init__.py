@@ -21,8 +21,7 @@ from landscape.plots import style
 from landscape.plots.choice import choose_checkpoint
 from landscape.report import account
 from landscape.report.charts import charts
-from landscape.statistics import metrics
-from landscape.tables.slices import require_slices
+from landscape.statistics import metrics, require_slices
 
 __all__ = ["page", "save"]
 

@@ -4,8 +4,8 @@
   ``odd_even``, ``armijo_slack`` and the parabolas.
 * Of a Dataset with named dimensions, as ``landscape.probe`` and ``landscape.open`` give it:
   ``peak_widths``, ``plateaus``, ``best_steps``, ``batch_bias``, ``gap``, ``armijo``,
-  ``parabolas``, ``distance``. They keep every dimension but step_size, so that they work as well
-  on the Datasets below. ``batch_noise`` is over other batches and draws.
+  ``parabolas``, ``distance``, ``learning_step``. They keep every dimension but step_size, so that
+  they work as well on the Datasets below. ``batch_noise`` is over other batches and draws.
 * From per-sample values, as ``landscape.open_samples`` gives them: ``rederive`` (another metric)
   and ``resample_samples``; from several draws ``resample_draws``; then ``interval``.
 
@@ -30,7 +30,14 @@ from landscape.statistics.noise import batch_noise
 from landscape.statistics.peaks import NOWHERE, SIGNS, Interval, center, peak_width, plateau
 from landscape.statistics.per_sample import rederive, resample_samples
 from landscape.statistics.points import armijo, best_steps, gradient_slope, parabolas
-from landscape.statistics.selection import distance, metric_values, metrics, set_name
+from landscape.statistics.selection import (
+    distance,
+    learning_step,
+    metric_values,
+    metrics,
+    require_slices,
+    set_name,
+)
 from landscape.statistics.widths import AGAINST, peak_widths, plateaus
 
 __all__ = [
@@ -53,6 +60,7 @@ __all__ = [
     "gap",
     "gradient_slope",
     "interval",
+    "learning_step",
     "metric_values",
     "metrics",
     "mutschler_parabola",
@@ -63,6 +71,7 @@ __all__ = [
     "plateau",
     "plateaus",
     "rederive",
+    "require_slices",
     "resample_draws",
     "resample_samples",
     "set_name",

@@ -10,6 +10,16 @@ from landscape.errors import InvalidValueError, unknown
 from landscape.metrics import METRICS
 
 
+def require_slices(dataset: xr.Dataset) -> None:
+    """Refuse a Dataset of something else, as a history of epochs."""
+    needed = ("checkpoint", "draw", "evaluation_set", "step_size")
+    if missing := [name for name in needed if name not in dataset.dims]:
+        raise InvalidValueError(
+            f"these are no slices: the dimensions {', '.join(map(str, dataset.dims)) or 'none'} "
+            f"lack {', '.join(missing)}; give what landscape probe made"
+        )
+
+
 def metrics(dataset: xr.Dataset) -> list[str]:
     """The names of the variables measured along the slice."""
     return [str(name) for name, array in dataset.items() if "step_size" in array.dims]
@@ -51,6 +61,17 @@ def norm(dataset: xr.Dataset) -> xr.DataArray:
     if direction == "normalised-gradient":
         return xr.ones_like(length)
     raise unknown("direction", direction, ["gradient", "normalised-gradient"])
+
+
+def learning_step(dataset: xr.Dataset) -> xr.DataArray:
+    """The step size of an update by learning rate times gradient, over checkpoint and draw.
+
+    lr · ‖∇L‖ / ‖d‖: the learning rate itself along the gradient, and times the gradient norm
+    along the normalised one.
+    """
+    rate = xr.ones_like(dataset["gradient_norm"]) * dataset["learning_rate"]
+    normalised = dataset.attrs.get("direction") == "normalised-gradient"
+    return rate * dataset["gradient_norm"] if normalised else rate
 
 
 def better_of(metric: str, better: str | None) -> str:

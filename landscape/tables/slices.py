@@ -23,7 +23,14 @@ from landscape.plots.choice import (
     choose_metric,
     draw_note,
 )
-from landscape.plots.labels import checkpoint_label, metric_label, name_label, source_label
+from landscape.plots.labels import (
+    checkpoint_label,
+    metric_label,
+    name_label,
+    number,
+    source_label,
+)
+from landscape.statistics import require_slices
 
 Names = str | Sequence[str] | None
 
@@ -81,14 +88,18 @@ def slice_statistics(
     slope_factor: float | None = None,
     against: str = "step-size",
     tolerance: float = 0.1,
+    relative: bool = True,
 ) -> pd.DataFrame:
     """What :mod:`landscape.statistics` reads off every slice; a row a checkpoint and set.
 
     Peak width and plateau (in step sizes, or with ``against="distance"`` in distances), best step
-    size and improvement, batch bias (same batch minus the set) at 0 and at the step size that is
-    the learning rate, gap (big batch minus validation) at 0. Bias and gap are linear between
-    samples. The columns "open …" are the shares of draws where the true value may be larger than
-    the one of the column before. Of several draws there are mean and sd (the population's).
+    size and improvement, batch bias (same batch minus the set) at 0 and at the step size of an
+    update by the learning rate, gap (big batch minus validation) at 0. The peak is within
+    ``tolerance`` of the best value: times its size if ``relative``, else in the units of the
+    metric. Where the slices start after the step, the bias at 0 is that of the update, and there
+    is none at the learning rate. Bias and gap are linear between samples. The columns "open …"
+    are the shares of draws where the true value may be larger than the one of the column before.
+    Of several draws there are mean and sd (the population's).
     """
     require_slices(dataset)
     values = choose_metric(dataset, metric, slope_factor)
@@ -97,25 +108,15 @@ def slice_statistics(
     every = [str(name) for name in dataset["evaluation_set"].values]
     columns: dict[str, Any] = {}
     formats: dict[str, str] = {}
-    for column in _columns(slices, metric, against, tolerance):
+    for column in _columns(slices, metric, against, tolerance, relative):
         found = column.cells(positions, [every.index(name) for name in sets])
         columns |= found
         formats |= dict.fromkeys(found, ".3g")
     rows = [(int(dataset["iteration"][at]), name_label(name)) for at in positions for name in sets]
     index = pd.MultiIndex.from_tuples(rows, names=["iteration", "evaluation set"])
     head = ", ".join(filter(None, [source_label(dataset), metric_label(values)]))
-    told = f"{head}. {_meaning(columns, against, tolerance)}"
+    told = f"{head}. {_meaning(columns, against, tolerance, relative)}"
     return _with_note(pd.DataFrame(columns, index), formats, told + _draws_note(dataset))
-
-
-def require_slices(dataset: xr.Dataset) -> None:
-    """Refuse a Dataset of something else, as a history of epochs."""
-    needed = ("checkpoint", "draw", "evaluation_set", "step_size")
-    if missing := [name for name in needed if name not in dataset.dims]:
-        raise InvalidValueError(
-            f"these are no slices: the dimensions {', '.join(map(str, dataset.dims)) or 'none'} "
-            f"lack {', '.join(missing)}; give what landscape probe made"
-        )
 
 
 @dataclass(frozen=True)
@@ -151,14 +152,16 @@ class _Column:
         return {name: known(cells) for name, cells in found.items()}
 
 
-def _columns(slices: xr.Dataset, metric: str, against: str, tolerance: float) -> list[_Column]:
+def _columns(
+    slices: xr.Dataset, metric: str, against: str, tolerance: float, relative: bool
+) -> list[_Column]:
     steps, sets = slices["step_size"], [str(each) for each in slices["evaluation_set"].values]
     everywhere = xr.ones_like(slices["evaluation_set"], dtype=bool)
     units = slices[metric].attrs.get("units", "1")
     of = "" if units == "1" else f" ({units})"
     columns = []
     for name, ranges in (
-        ("peak width", statistics.peak_widths(slices, metric, against, tolerance)),
+        ("peak width", statistics.peak_widths(slices, metric, against, tolerance, relative)),
         ("plateau", statistics.plateaus(slices, metric, against)),
     ):
         open_ = ranges["lower_open"] | ranges["upper_open"]
@@ -172,7 +175,10 @@ def _columns(slices: xr.Dataset, metric: str, against: str, tolerance: float) ->
     if "same_batch" in sets:
         bias = statistics.batch_bias(slices, metric)["bias"]
         others = slices["evaluation_set"] != "same_batch"
-        for name, where in (("0", xr.zeros_like(slices["gradient_norm"])), ("lr", _taken(slices))):
+        places = {"0": xr.zeros_like(slices["gradient_norm"])}
+        if slices.attrs.get("origin") != "after-step":  # where 0 is one step on already
+            places["lr"] = statistics.learning_step(slices)
+        for name, where in places.items():
             found, within = _at(bias, steps, where)
             columns.append(_Column(f"bias at {name}{of}", found, others & within))
     if {"big_batch", "validation"} <= set(sets):
@@ -183,29 +189,23 @@ def _columns(slices: xr.Dataset, metric: str, against: str, tolerance: float) ->
     return columns
 
 
-def _meaning(columns: Mapping[str, Any], against: str, tolerance: float) -> str:
+def _meaning(columns: Mapping[str, Any], against: str, tolerance: float, relative: bool) -> str:
     """What the columns of the statistics are, of those there are."""
+    within = f"{number(100 * tolerance)} %" if relative else number(tolerance)
     what = "step sizes" if against == "step-size" else "distances"
     said = [
         f"Peak width and plateau: how long the range of {what} is whose values lie within "
-        f"{tolerance:g} of the best, or equal that at 0."
+        f"{within} of the best, or equal that at 0."
     ]
     if any(any(column) for name, column in columns.items() if name.startswith("open ")):
         said.append("≥: the true value may lie beyond the sampled range.")
     if any("bias" in name for name in columns):
         said.append("Bias: same batch minus the set.")
     if any("bias at lr" in name for name in columns):
-        said.append("lr: at the step size that is the learning rate.")
+        said.append("lr: at the step size of an update by the learning rate.")
     if any("gap" in name for name in columns):
         said.append("Gap: big batch minus validation.")
     return " ".join(said)
-
-
-def _taken(slices: xr.Dataset) -> xr.DataArray:
-    """The step size of an update by learning rate times gradient: lr · ‖∇L‖ / ‖d‖."""
-    rate = xr.ones_like(slices["gradient_norm"]) * slices["learning_rate"]
-    normalised = slices.attrs.get("direction") == "normalised-gradient"
-    return rate * slices["gradient_norm"] if normalised else rate
 
 
 def _at(
@@ -238,7 +238,7 @@ def _sets(dataset: xr.Dataset, wanted: Names) -> list[str]:
 
 
 def _names(what: str, names: str | Sequence[str]) -> list[str]:
-    if not names:
+    if len(names) == 0:  # of an array, too
         raise InvalidValueError(f"{what} {names!r} names none; give at least one")
     return [names] if isinstance(names, str) else list(names)
 

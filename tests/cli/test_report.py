@@ -66,6 +66,9 @@ def test_tables_in_the_terminal():
     assert "best step size" in lines[0]
     assert sum("validation" in line and "16875" in line for line in lines) == 1
     assert "≥ 2" in "\n".join(lines)
+    assert "within 10 % of the best" in " ".join(" ".join(lines).split())
+    absolute = run("table", "statistics", STORE, "--absolute", "--tolerance", "0.05")
+    assert "within 0.05 of the best" in " ".join(absolute.stdout.split())
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ from landscape.table_formats import FORMATS, text
 from landscape.tables import benchmark, passes
 from landscape_cli.app import app
 
+SLICES = Path(__file__).parents[2] / "figures" / "mnist-mlp.zarr.zip"
+BENCHMARK = SLICES.with_name("mnist-mlp-benchmark.zarr.zip")
+
 
 def run(*arguments, status=0):
     result = CliRunner().invoke(app, [str(a) for a in arguments])
@@ -86,6 +89,10 @@ def test_a_packed_collection_is_as_good_as_the_folders(folder):
         (["table", "passes", "RUNS", "-o", "no/a.csv"], "no folder 'no'"),
         (["table", "benchmark", "TWICE"], "have the same task, settings and seed 0"),
         (["plot", "training", "nowhere"], "no run at"),
+        (["plot", "training", SLICES], "is no run's history"),
+        (["plot", "stepwise", BENCHMARK], "no slices: the dimensions run, epoch lack checkpoint"),
+        (["plot", "compare", SLICES, BENCHMARK], "no slices"),
+        (["plot", "line-search", BENCHMARK], "no slices"),
         (["plot", "training", "RUNS", "--accuracy-from", "2"], "from 0 to below 1, or auto"),
         (["plot", "slope-search", "SGD"], "which have no slope factor"),
     ],

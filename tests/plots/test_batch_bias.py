@@ -23,7 +23,7 @@ def legend(panels):
 
 
 def test_left_is_the_bias_along_the_slice_with_its_interval(make):
-    dataset = make(checkpoints=4, draws=6)
+    dataset = make(checkpoints=4, draws=12)
     left, _ = plot_batch_bias(dataset, checkpoint=3906)
     assert len(curves(left)) == len(bands(left)) == 2
     for kind, line, band in zip(KINDS, curves(left), bands(left), strict=True):
@@ -68,6 +68,15 @@ def test_the_step_size_is_the_one_nearest_to_the_learning_rate(dataset, learning
     dataset["learning_rate"][1] = learning_rate
     _, right = plot_batch_bias(dataset)
     assert right.get_title() == f"at step size {shown}"
+
+
+def test_along_the_normalised_gradient_it_is_that_of_the_update(make):
+    dataset = make(draws=3, direction="normalised-gradient")
+    dataset["gradient_norm"][1] = [4, 5, 900]
+    _, right = plot_batch_bias(dataset)
+    assert right.get_title() == "at step size 0.5"  # 0.1 · 5
+    _, right = plot_batch_bias(dataset.assign_attrs(direction="gradient"))
+    assert right.get_title() == "at step size 0.1"
 
 
 def test_a_step_size_has_to_be_sampled(dataset):
@@ -131,3 +140,15 @@ def test_slope_factor_and_given_axes(make):
     assert list(panels) == list(axes)
     assert axes[0].get_ylabel() == "batch bias of the smooth\naccuracy (s = 10)"
     assert axes[1].get_legend() is not None
+
+
+def test_a_few_draws_have_a_range_and_no_interval(make):
+    dataset = make(checkpoints=2, draws=3)
+    left, right = plot_batch_bias(dataset)
+    bias = statistics.batch_bias(dataset, "loss", "other_batch")["bias"].isel(checkpoint=1)
+    around = bands(left)[0].get_paths()[0].vertices
+    for i, step in enumerate(dataset["step_size"].values):
+        reached = around[around[:, 0] == step, 1].tolist()
+        assert {bias[:, i].min().item(), bias[:, i].max().item()} <= {*reached}
+    (note,) = {legend.get_title().get_text() for legend in left.get_figure().legends}
+    assert note == "line: mean of 3 draws, too few for an interval; band: min to max"

@@ -54,6 +54,19 @@ def test_the_axis_is_linear_up_to_the_smallest_step_size(dataset):
         assert origin.get_ydata() == [0, 0]
 
 
+def test_decades_are_labelled_among_the_values_drawn(dataset):
+    def labelled(chosen):
+        (panel,) = plot_best_steps(chosen, metric="accuracy")
+        assert panel.yaxis.get_transform().linthresh == 0.0001
+        return panel.get_yticks().tolist()
+
+    dataset = dataset.isel(checkpoint=[0, 1], evaluation_set=[0])
+    for step, marks in ((0.5, [1e-3, 1e-1]), (1, [1e-4, 1e-2, 1]), (0.001, [1e-4, 1e-3])):
+        peak(dataset, 0, checkpoint=0)
+        peak(dataset, step, checkpoint=1)
+        np.testing.assert_allclose([tick for tick in labelled(dataset) if tick > 0], marks)
+
+
 def test_one_metric_is_one_column(dataset):
     (panel,) = plot_best_steps(dataset, metric="smooth_accuracy", slope_factor=10)
     assert panel.get_title() == "smooth accuracy (s = 10)"

@@ -3,7 +3,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from landscape.errors import InvalidValueError
-from landscape.plots import plot_compare
+from landscape.plots import plot_compare, styled
 
 
 def probed(make, origin="before-step", policy=None, draws=2, **settings):
@@ -11,6 +11,17 @@ def probed(make, origin="before-step", policy=None, draws=2, **settings):
     if policy:
         dataset["batch_norm"][:] = policy
     return dataset.assign_attrs(settings={"origin": origin, **settings})
+
+
+def trained(make, digest="d1d1d1d1", probe=None, **run):
+    """A probe of the run of these settings."""
+    run = {"optimizer": "sgd", "learning_rate": 0.1, "options": {}, "seed": 0, **run}
+    attributes = {"optimizer": "sgd", "run": run, "digests": {"1953": digest}}
+    return probed(make, **(probe or {})).assign_attrs(attributes)
+
+
+def names(stores, **options):
+    return [title[0] for title in titles(plot_compare(stores, **options))]
 
 
 def titles(panels):
@@ -66,6 +77,113 @@ def test_bias_and_gap_are_written_into_the_panel(make):
 def test_one_policy_that_differs_is_named_with_its_set(make):
     panels = plot_compare([probed(make), probed(make, policy="batch")])
     assert titles(panels)[0][0] == "batch norm validation running"
+
+
+def test_runs_are_told_apart_by_their_settings(make):
+    stores = [
+        trained(make),
+        trained(make, learning_rate=0.5, seed=1, digest="d2d2d2d2"),
+        trained(make, options={"momentum": 0.9}, digest="d3d3d3d3"),
+    ]
+    assert names(stores) == [
+        "learning rate 0.1",
+        "learning rate 0.5",
+        "learning rate 0.1, momentum 0.9",
+    ]
+    assert plot_compare(stores)[0].get_figure().get_suptitle().startswith("synthetic, sgd, iter")
+
+
+def test_seeds_of_run_and_probe_tell_apart_what_nothing_else_does(make):
+    stores = [
+        trained(make, probe={"seed": 0}),
+        trained(make, probe={"seed": 5}),
+        trained(make, probe={"seed": 5}, seed=3, digest="d2d2d2d2"),
+        trained(make, probe={"seed": 7}, epochs=9),
+    ]
+    assert names(stores) == [
+        "run seed 0, probe seed 0",
+        "run seed 0, probe seed 5",
+        "run seed 3",
+        "epochs 9",
+    ]
+
+
+def test_checkpoints_of_which_no_more_is_known_are_told_apart_by_digest(make):
+    stores = [trained(make), trained(make, digest="e5e5e5e5"), trained(make, origin="after-step")]
+    assert names(stores[:2]) == ["checkpoint d1d1d1", "checkpoint e5e5e5"]
+    unknown = [each.assign_attrs(run={}) for each in stores[:2]]
+    assert names([stores[1], unknown[1]])[0].startswith("at 0")
+    other = unknown[1].assign_attrs(settings={"origin": "after-step"})
+    assert names([unknown[0], other]) == [
+        "checkpoint d1d1d1, origin before-step",
+        "checkpoint e5e5e5, origin after-step",
+    ]
+
+
+def test_a_batch_size_is_named_once_unless_that_of_the_training_is_another(make):
+    stores = [
+        trained(make, probe={"batch_size": probe}, batch_size=run)
+        for run, probe in [(8, 8), (4, 4)]
+    ]
+    assert names(stores) == ["batch size 8", "batch size 4"]
+    stores.append(trained(make, probe={"batch_size": 8}, batch_size=4))
+    assert names(stores)[1:] == [
+        "training batch size 4, batch size 4",
+        "training batch size 4, batch size 8",
+    ]
+
+
+def test_what_axes_and_legend_show_is_not_named(make):
+    every = ["same_batch", "other_batch", "big_batch", "validation"]
+    policies = dict.fromkeys(every, "batch") | {"validation": "running"}
+    settings = {"step_sizes": [-1, 0, 1], "sets": every, "batch_norm": policies}
+    first = probed(make, **settings)
+    second = probed(make, **settings | {"step_sizes": [0, 1], "sets": every[:3]})
+    second = second.isel(evaluation_set=slice(4), step_size=slice(3, None))
+    assert [name[:10] for name in names([first, second])] == ["at 0: bias"] * 2
+
+
+def test_tasks_and_checkpoints_that_differ_are_in_the_names_not_the_head(make):
+    other = trained(make).isel(checkpoint=slice(2, None)).assign_attrs(task="digits")
+    panels = plot_compare([trained(make), other])
+    assert [title[0] for title in titles(panels)] == [
+        "synthetic, iteration 1953",
+        "digits, iteration 3906",
+    ]
+    assert panels[0].get_figure().get_suptitle() == "sgd"
+
+
+def test_long_names_are_wrapped_and_neither_overlap_nor_are_cut(make):
+    more = {"momentum": 0.9, "weight_decay": 0.0005, "nesterov": True}
+    runs = [{"options": more}, {"learning_rate": 0.25}, {"options": {"nesterov": True}}]
+    stores = [trained(make, origin=o, **run) for run in runs for o in ("after-step", "before-step")]
+    for width in ("page", "column"):
+        with styled(width=width):
+            panels = plot_compare(stores)
+        figure = panels[0].get_figure()
+        figure.canvas.draw()
+        boxes = [panel.title.get_window_extent() for panel in panels]
+        assert max(panel.get_title().count("\n") for panel in panels) == (
+            3 if width == "page" else 2
+        )
+        for i, box in enumerate(boxes):
+            assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
+            assert not any(box.overlaps(other) for other in boxes[:i])
+        with styled(width=width):
+            short = plot_compare([trained(make, epochs=i) for i in range(6)])[0]
+        short.figure.canvas.draw()
+        assert panels[0].bbox.height == pytest.approx(short.bbox.height, rel=0.04)
+
+
+def test_the_note_is_of_all_stores(make):
+    for counts, note in (
+        ((1, 1), ""),
+        ((3, 3), "line: mean of 3 draws, band: min to max"),
+        ((1, 3), "line: mean over draws, band: min to max"),
+    ):
+        panels = plot_compare([probed(make, draws=draws) for draws in counts])
+        (legend,) = panels[0].get_figure().legends
+        assert legend.get_title().get_text() == note
 
 
 def test_given_axes_are_used(make):

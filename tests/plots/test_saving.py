@@ -56,6 +56,10 @@ def test_bad_paths_are_named(figure, tmp_path):
         save(figure, tmp_path / "a.jpg")
     with pytest.raises(MissingFileError, match="nowhere"):
         save(figure, tmp_path / "nowhere" / "a.png")
+    (tmp_path / "b.png").mkdir()
+    for folder in (tmp_path, tmp_path / "b.png"):
+        with pytest.raises(InvalidValueError, match="is a folder; give the name of a file"):
+            save(figure, folder)
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(figure, tmp_path, monkeypatch):

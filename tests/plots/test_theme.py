@@ -164,7 +164,7 @@ def test_unknown_styles(chosen, error, message):
         ("axes.labelsize: 9pt\n", "reading the style .* fails: ValueError: .*axes.labelsize"),
         ("axes.labelsise: 9\n", r"Bad key axes\.labelsise"),
         ("import os\n", "Missing colon"),
-        ("", "nothing but sizes"),
+        ("", "sets nothing; give another"),
         ("axes.facecolor: 222222\n", "dark ground"),
         ("\x00\udcff", "reading the style"),
     ],
