@@ -39,7 +39,7 @@ def test_left_is_the_bias_along_the_slice_with_its_interval(make):
     assert left.get_xlabel() == "step size along −∇L"
     assert left.get_ylabel() == "batch bias of the loss (nat)"
     assert legend([left]) == (
-        "line: mean of 6 draws, band: its 95 % bootstrap interval",
+        "line: mean of 12 draws, band: its 95 % bootstrap interval",
         ["same minus other batches", "same minus big batch", "at step size 0"],
     )
 
@@ -144,7 +144,7 @@ def test_slope_factor_and_given_axes(make):
 
 def test_a_few_draws_have_a_range_and_no_interval(make):
     dataset = make(checkpoints=2, draws=3)
-    left, right = plot_batch_bias(dataset)
+    left, _ = plot_batch_bias(dataset)
     bias = statistics.batch_bias(dataset, "loss", "other_batch")["bias"].isel(checkpoint=1)
     around = bands(left)[0].get_paths()[0].vertices
     for i, step in enumerate(dataset["step_size"].values):
