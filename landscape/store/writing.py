@@ -104,6 +104,7 @@ def create(
     for leftover in path.parent.glob(f".{path.name}.*.tmp"):
         if not _alive(leftover.suffixes[-2][1:]):
             shutil.rmtree(leftover, ignore_errors=True)
+    shutil.rmtree(temporary, ignore_errors=True)  # of a process that had the same number
     try:
         with writing(path):
             for node in row.subtree:
