@@ -6,7 +6,6 @@ Files are read as plain data: no code in them is run, and one that would need to
 import hashlib
 import io
 import math
-import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import CheckpointError, MissingFileError
+from landscape.whole_files import written_whole
 
 FORMAT, VERSION = "landscape checkpoint", 1
 SUFFIXES = (".pt", ".pth", ".ckpt", ".tar", ".bin")
@@ -71,15 +71,11 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     """Write ``checkpoint`` to ``path``, in one step: a crash leaves the old file or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        # By way of memory, since torch's own writer hides what the disk says.
-        buffer = io.BytesIO()
-        torch.save({"format": FORMAT, "version": VERSION, **content}, buffer)
-        temporary.write_bytes(buffer.getbuffer())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # By way of memory, since torch's own writer hides what the disk says.
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "version": VERSION, **content}, buffer)
+    with written_whole(path) as partial:
+        partial.write_bytes(buffer.getbuffer())
 
 
 def read(path: Path) -> Checkpoint:

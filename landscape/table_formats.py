@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from landscape.errors import InvalidValueError, MissingFileError, unknown
+from landscape.errors import unknown
+from landscape.whole_files import require_place, written_whole
 
 NONE, NAN = "–", "NaN"
 SUFFIXES = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
@@ -122,16 +123,9 @@ def save(frame: pd.DataFrame, path: str | os.PathLike[str], format_: str | None 
             raise unknown("suffix of a table", path.suffix, SUFFIXES)
         format_ = SUFFIXES[path.suffix.lower()]
     written = text(frame, format_)
-    if not path.parent.is_dir():
-        raise MissingFileError(f"there is no folder {str(path.parent)!r} to write {path.name!r} to")
-    if path.is_dir():
-        raise InvalidValueError(f"{path} is a folder; give the name of a file")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    require_place(path)
+    with written_whole(path) as partial:
         partial.write_text(written, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

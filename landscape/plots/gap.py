@@ -63,18 +63,10 @@ def plot_gap(
         center = gaps.isel(checkpoint=position, step_size=statistics.center(gaps["step_size"]))
         at, value = (style.number(each.item()) for each in (center["step_size"], center))
         panel.set_title(f"{style.checkpoint_label(center)}\ngap at {at}: {value}", fontsize=6.5)
-    for panel in panels[-columns:]:
-        panel.set_xlabel(style.step_label(dataset["step_size"], dataset))
-        panel.tick_params(labelbottom=True)
-    for panel in panels[::columns]:
-        panel.set_ylabel(style.value_label(values))
-    handles.append(shade)
-    figure = panels[0].get_figure(root=True)
-    if ax is None and figure is not None:
-        figure.suptitle(style.source_label(dataset))
-        style.legend_below(figure, handles, columns=3, title=band_note(dataset))
-    else:
-        style.legend_below(panels[-1], handles, columns=3, title=band_note(dataset))
+    along, value = style.step_label(dataset["step_size"], dataset), style.value_label(values)
+    style.outer_labels(panels, columns, [along] * len(panels), [value] * len(panels))
+    title, note = style.source_label(dataset), band_note(dataset)
+    style.title_and_legend(panels, [*handles, shade], new=ax is None, title=title, note=note)
     return np.array(panels, dtype=object)
 
 

@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from landscape.errors import InvalidValueError, MissingFileError, unknown
+from landscape.errors import InvalidValueError, unknown
 from landscape.plots.registry import FIGURES
 from landscape.plots.theme import theme
+from landscape.whole_files import require_place, written_whole
 
 # Without its date a file is the same whenever it is written.
 METADATA: dict[str, dict[str, Any]] = {
@@ -34,27 +35,19 @@ def save(drawn: Figure | Axes | NDArray[np.object_], path: str | os.PathLike[str
     :class:`MissingFileError` where there is no folder to write to.
     """
     path = Path(path)
-    if path.is_dir():
-        raise InvalidValueError(f"{path} is a folder; give the name of a file")
+    require_place(path)
     suffix = path.suffix.lower()
     if suffix not in METADATA:
         raise unknown("suffix of a figure", path.suffix, METADATA)
-    if not path.parent.is_dir():
-        raise MissingFileError(f"there is no folder {str(path.parent)!r} to write {path.name!r} to")
     figure = (
         drawn if isinstance(drawn, Figure) else np.ravel(np.asarray(drawn))[0].get_figure(root=True)
     )
     # A figure that lays itself out keeps its size; another is cut to what was drawn.
     cut = "tight" if figure.get_layout_engine() is None else None
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with theme():
-            figure.savefig(
-                partial, format=suffix[1:], dpi=DPI, bbox_inches=cut, metadata=METADATA[suffix]
-            )
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with theme(), written_whole(path) as partial:
+        figure.savefig(
+            partial, format=suffix[1:], dpi=DPI, bbox_inches=cut, metadata=METADATA[suffix]
+        )
     return path
 
 

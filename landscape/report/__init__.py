@@ -16,12 +16,13 @@ from string import Template
 
 import xarray as xr
 
-from landscape.errors import InvalidValueError, MissingFileError, unknown
+from landscape.errors import InvalidValueError, unknown
 from landscape.plots import style
 from landscape.plots.choice import choose_checkpoint
 from landscape.report import account
 from landscape.report.charts import charts
 from landscape.statistics import metrics, require_slices
+from landscape.whole_files import require_place, written_whole
 
 __all__ = ["page", "save"]
 
@@ -33,17 +34,10 @@ def save(dataset: xr.Dataset, path: str | os.PathLike[str], title: str | None = 
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise unknown("suffix of a report", path.suffix, SUFFIXES)
-    if not path.parent.is_dir():
-        raise MissingFileError(f"there is no folder {str(path.parent)!r} to write {path.name!r} to")
-    if path.is_dir():
-        raise InvalidValueError(f"{path} is a folder; give the name of a file")
+    require_place(path)
     text = page(dataset, title)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with written_whole(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

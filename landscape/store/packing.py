@@ -1,11 +1,11 @@
 """A store as one small file, to keep beside the figures drawn from it."""
 
-import os
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from landscape.errors import StoreError
 from landscape.store.layout import PER_SAMPLE, check, writing
+from landscape.whole_files import written_whole
 
 
 def pack(path: str | Path, out: str | Path) -> Path:
@@ -22,15 +22,9 @@ def pack(path: str | Path, out: str | Path) -> Path:
     if not path.is_dir():
         raise StoreError(f"{path} is packed already; give a store's folder")
     files = sorted(file for file in path.rglob("*") if file.is_file())
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    try:
-        with writing(out):
-            with ZipFile(partial, "w") as archive:
-                for file in files:
-                    name = file.relative_to(path)
-                    if name.parts[0] != PER_SAMPLE:
-                        archive.writestr(ZipInfo(name.as_posix()), file.read_bytes(), ZIP_DEFLATED)
-            partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    with writing(out), written_whole(out) as partial, ZipFile(partial, "w") as archive:
+        for file in files:
+            name = file.relative_to(path)
+            if name.parts[0] != PER_SAMPLE:
+                archive.writestr(ZipInfo(name.as_posix()), file.read_bytes(), ZIP_DEFLATED)
     return out
