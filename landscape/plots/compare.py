@@ -1,9 +1,8 @@
 """A checkpoint probed in several ways, or several runs: a panel each, on shared axes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,18 +12,16 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
-from landscape import labels, statistics
+from landscape import statistics
 from landscape.errors import InvalidValueError
 from landscape.plots import style
 from landscape.plots.choice import Checkpoints, choose_checkpoint, choose_metric
 from landscape.plots.curves import band_note, curves_of_sets, draw
+from landscape.plots.store_names import name_shared, names_apart
 
 TITLE = 6.5  # points
 LINE = 1.3 * TITLE / 72  # inches
 LABELS = 0.6  # inches that labels take beside the panels of a row
-# Settings of a probe that no name needs: axes and legend show them, or they change no value.
-SHOWN = ("step_sizes", "sets", "metrics", "slope_factors", "samples", "chunk")
-UNKNOWN = {None, ""}
 TIE = "\N{NO-BREAK SPACE}"
 
 
@@ -67,7 +64,7 @@ def plot_compare(
     )
     among = [*chain.from_iterable(drawn)]
     handles: dict[str, Artist] = {}
-    names = _names(datasets, shown)
+    names = names_apart(datasets, shown)
     for panel, curves, values, name in zip(panels, drawn, shown, names, strict=True):
         artists = draw(panel, curves, scale=scale, value_scale=value_scale, among=among)
         handles |= {str(artist.get_label()): artist for artist in artists}
@@ -78,7 +75,7 @@ def plot_compare(
         panel.set_title("\n".join(filter(None, lines)), fontsize=TITLE)
     along = [style.step_label(each["step_size"], each) for each in datasets]
     style.outer_labels(panels, columns, along, [style.value_label(each) for each in shown])
-    title = _head(datasets, shown)
+    title = name_shared(datasets, shown)
     if ax is None and (figure := panels[0].get_figure(root=True)) is not None:
         title = _wrapped(title, style.room(figure), 7.5)
         figure.set_figheight(figure.get_figheight() + _lines_above_two(panels, columns) * LINE)
@@ -90,115 +87,6 @@ def plot_compare(
         note=_note(datasets),
     )
     return np.array(panels, dtype=object)
-
-
-def _names(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -> list[str]:
-    """What sets each apart: its training, the checkpoint, and how that was probed.
-
-    Where no setting tells two trainings apart, or two probes, their seeds do; a training without
-    such a difference has the first digits of the checkpoint's digest.
-    """
-    attributes = [each.attrs for each in datasets]
-    names = _join(_told(attributes, "task"), _trainings(datasets))
-    names = _told_apart(names, "run seed", [each.get("run", {}).get("seed") for each in attributes])
-    iterations = [each["iteration"].item() for each in shown]
-    if len(set(iterations)) > 1:
-        names = _join(names, [f"iteration {each}" for each in iterations])
-    digests = [
-        each.get("digests", {}).get(str(iteration), "")[:6]
-        for each, iteration in zip(attributes, iterations, strict=True)
-    ]
-    names = _told_apart(names, "checkpoint", digests)
-    probes = [
-        {
-            **{n: v for n, v in _probe(each).items() if n not in SHOWN},
-            "task": "",
-            "optimizer": "",
-            "batch_norm": policies,
-        }
-        for each, policies in zip(datasets, _policies(datasets), strict=True)
-    ]
-    names = _join(names, [name.removeprefix(", ") for name in labels.labels(probes)])
-    seeds = [_probe(each).get("seed", each.attrs.get("seed")) for each in datasets]
-    names = _told_apart(names, "probe seed", seeds)
-    if not any(names):
-        return names
-    return [name or each.get("optimizer", "") for name, each in zip(names, attributes, strict=True)]
-
-
-def _trainings(datasets: Sequence[xr.Dataset]) -> list[str]:
-    """The optimizer, if there are several, and the settings of the training that differ."""
-    runs = [each.attrs.get("run", {}) for each in datasets]
-    if not all(runs):  # what is unknown is no difference
-        runs = [{}] * len(datasets)
-    pairs = [*zip(runs, map(_probe, datasets), strict=True)]
-    both = {name for run, probe in pairs for name in run if name in probe}
-    # A probe takes its batch size and the like from the training.
-    taken = {name for name in both if all(run.get(name) == probe.get(name) for run, probe in pairs)}
-    records = [
-        {
-            **{
-                f"training_{name}" if name in both else name: value
-                for name, value in run.items()
-                if name not in labels.NO_SETTING | taken
-            },
-            **{name: each.attrs.get(name, "") for name in ("task", "optimizer")},
-        }
-        for each, (run, _) in zip(datasets, pairs, strict=True)
-    ]
-    names = labels.labels(records)
-    if len({record["optimizer"] for record in records}) > 1:
-        return names
-    return [name.partition(", ")[2] for name in names]
-
-
-def _policies(datasets: Sequence[xr.Dataset]) -> list[Any]:
-    """The batch-norm policy of each, or where one has several, kind -> policy of each."""
-    found = []
-    for each in datasets:
-        kinds, policies = (each[name].values.tolist() for name in ("kind", "batch_norm"))
-        found.append(dict(zip(kinds, policies, strict=True)))
-    if all(len(set(each.values())) == 1 for each in found):
-        return [next(iter(each.values())) for each in found]
-    # Of a set that is not there, as it would have been.
-    return [_probe(d).get("batch_norm", {}) | own for d, own in zip(datasets, found, strict=True)]
-
-
-def _probe(dataset: xr.Dataset) -> dict[str, Any]:
-    return dict(dataset.attrs.get("settings", {}))
-
-
-def _join(first: Sequence[str], second: Sequence[str]) -> list[str]:
-    return [", ".join(filter(None, pair)) for pair in zip(first, second, strict=True)]
-
-
-def _told(attributes: Sequence[Mapping[str, Any]], name: str) -> list[str]:
-    """The attribute of each, where they differ, else nothing."""
-    values = [str(each.get(name, "")) for each in attributes]
-    return values if len(set(values)) > 1 else [""] * len(values)
-
-
-def _told_apart(names: Sequence[str], what: str, values: Sequence[Any]) -> list[str]:
-    """``names`` with ``what`` added where the same name stands for several ``values``."""
-    several: dict[str, set[Any]] = {}
-    for name, value in zip(names, values, strict=True):
-        several.setdefault(name, set()).update({value} - UNKNOWN)
-    added = [
-        f"{what} {value}" if len(several[name]) > 1 and value not in UNKNOWN else ""
-        for name, value in zip(names, values, strict=True)
-    ]
-    return _join(names, added)
-
-
-def _head(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -> str:
-    """Task, optimizer and checkpoint, as far as all have the same."""
-    heads = [
-        (each.attrs.get("task"), each.attrs.get("optimizer"), style.checkpoint_label(values))
-        for each, values in zip(datasets, shown, strict=True)
-    ]
-    return ", ".join(
-        parts[0] for parts in zip(*heads, strict=True) if len({*parts}) == 1 and parts[0]
-    )
 
 
 def _note(datasets: Sequence[xr.Dataset]) -> str:
