@@ -1,19 +1,28 @@
 """How many samples are evaluated at once."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from landscape.forward import Forward
 
-DEFAULT = 1000
-LARGEST = 8192  # with more, no device gets faster
+MOST = 1000  # with more, no CPU gets faster
+MOST_ON_GPU = 8192
+# Of the largest tensor in a forward pass on a CPU. Twice that leaves the caches, and four times
+# that is memory which the system gives and takes anew for every layer: three times as slow.
+CACHED = 8 * 2**20
 TRIED = 64
+TRIED_ON_CPU = 13  # no layer is as wide, so that a batch is known by its length
 
 
 class Chunk:
-    """As many samples as were asked for, or as fit into the device's memory; fewer once too many.
+    """As many samples as were asked for, or as are fastest; fewer once they are too many.
 
-    What was found is kept, for as long as this object is.
+    On a GPU the fastest are as many as fit into its memory, on a CPU as many as stay in its
+    caches. What was found is kept, for as long as this object is.
     """
 
     def __init__(self, size: int | None = None) -> None:
@@ -22,33 +31,82 @@ class Chunk:
     def size(self, forward: Forward, inputs: Tensor) -> int:
         """Samples at once for ``inputs`` (N, …); a size that is open is chosen at the first call.
 
-        Measuring it resets the device's peak of memory.
+        It is the same for the same model on a CPU. Measuring it on a GPU resets the device's peak
+        of memory.
         """
         if self._size is None:
-            on_gpu = inputs.device.type == "cuda"
-            self._size = _measured(forward, inputs) if on_gpu else DEFAULT
+            kind = inputs.device.type
+            if kind == "cuda":
+                self._size = _by_memory(forward, inputs)
+            else:
+                self._size = _by_cache(forward, inputs) if kind == "cpu" else MOST
         return self._size
 
-    def halve(self, tried: int) -> None:
-        """So many samples, at least two, were too many."""
-        self._size = tried // 2
+    def over(self, samples: int, run: Callable[[slice], None], *, halving: bool = True) -> None:
+        """``run`` on slices that cover ``samples``; the size must be known.
+
+        A slice that does not fit into the memory is halved and tried again, unless ``halving`` is
+        off; one that still does not raises torch's OutOfMemoryError.
+        """
+        assert self._size is not None
+        start = 0
+        while start < samples:
+            size = min(self._size, samples - start)
+            try:
+                run(slice(start, start + size))
+            except torch.OutOfMemoryError:
+                if size == 1 or not halving:
+                    raise
+                self._size = size // 2
+            else:
+                start += size
 
 
-def fitting(free: float, each: float) -> int:
-    """The largest power of two whose samples take half of ``free`` at most, of ``each`` bytes."""
-    size = LARGEST
-    while size > 1 and size * each > free / 2:
+def fitting(room: float, each: float, most: int) -> int:
+    """The largest power of two, up to ``most``, whose samples of ``each`` bytes fit ``room``."""
+    size = 1 << (most.bit_length() - 1)
+    while size > 1 and size * each > room:
         size //= 2
     return size
 
 
-def _measured(forward: Forward, inputs: Tensor) -> int:
-    """The fitting size, by the peak of a small forward pass."""
+def _by_memory(forward: Forward, inputs: Tensor) -> int:
+    """Those that take half of a GPU's free memory, by the peak of a small forward pass."""
     few = inputs[:TRIED]
     device = inputs.device
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
-    forward.plain(few)
+    try:
+        forward.plain(few)
+    except torch.OutOfMemoryError:
+        return max(1, len(few) // 2)
     each = (torch.cuda.max_memory_allocated(device) - before) / len(few)
     unused = torch.cuda.memory_reserved(device) - before
-    return fitting(torch.cuda.mem_get_info(device)[0] + unused, each)
+    return fitting((torch.cuda.mem_get_info(device)[0] + unused) / 2, each, MOST_ON_GPU)
+
+
+def _by_cache(forward: Forward, inputs: Tensor) -> int:
+    """Those whose largest tensor stays in a CPU's caches, by a small forward pass."""
+    few = inputs[torch.arange(TRIED_ON_CPU) % len(inputs)]
+    with _Largest(len(few)) as largest:
+        forward.plain(few)
+    each = max(largest.bytes, few.nbytes) / len(few)
+    return MOST if MOST * each <= CACHED else fitting(CACHED, each, MOST)
+
+
+class _Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The largest tensor that is computed inside and has a row, or rows, for each sample."""
+
+    def __init__(self, samples: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.samples = samples
+        self.bytes = 0
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        results = operation(*args, **(kwargs or {}))
+        for result in results if isinstance(results, (tuple, list)) else (results,):
+            if isinstance(result, Tensor) and result.ndim and len(result) % self.samples == 0:
+                self.bytes = max(self.bytes, result.nbytes)
+        return results

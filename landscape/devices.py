@@ -12,17 +12,17 @@ def choose(name: str = "auto") -> torch.device:
     Raises :class:`InvalidValueError` for a device that is not there.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     there = ["auto", "cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
     there += ["mps"] if torch.backends.mps.is_available() else []
     try:
-        device = torch.device(name)
-        torch.empty(1, device=device).cpu()
+        one = torch.empty(1, device=torch.device(name))
+        one.cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise InvalidValueError(
             f"device {name!r} is not there; choose from {', '.join(there)}"
         ) from error
-    return device
+    return one.device  # with its number: to torch, cuda is another device than cuda:0
 
 
 def versions(device: torch.device) -> dict[str, str]:

@@ -1,12 +1,13 @@
 """What is known of a run after an epoch."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from landscape.chunks import Chunk
 from landscape.data import Data
+from landscape.forward import Forward
 from landscape.metrics import SampleLoss, correct, margin
 
 
@@ -43,19 +44,28 @@ def validate(
     model: nn.Module,
     data: Data,
     loss: SampleLoss,
-    chunk: int = 2000,
-    forward: Callable[[Tensor], Tensor] | None = None,
+    chunk: Chunk | None = None,
+    forward: Forward | None = None,
 ) -> tuple[float, float]:
     """Mean loss and accuracy of ``model`` on all of ``data``, in eval mode (and left in it).
 
-    ``forward`` is how the model is run, the model itself unless given.
+    ``forward`` is how the model is run, plainly unless given, and ``chunk`` how many samples go
+    through it at once.
     """
     model.eval()
+    chunk = chunk or Chunk()
+    forward = forward or Forward(model)
     total_loss, total_correct = 0.0, 0.0
+
+    def add(part: slice) -> None:
+        nonlocal total_loss, total_correct
+        inputs, targets = data.take(torch.arange(part.start, part.stop))
+        logits = forward(inputs)
+        losses = loss(logits, targets).sum().item()
+        total_correct += correct(margin(logits, targets)).sum().item()
+        total_loss += losses
+
     with torch.no_grad():
-        for start in range(0, len(data), chunk):
-            inputs, targets = data.take(torch.arange(start, min(start + chunk, len(data))))
-            logits = (forward or model)(inputs)
-            total_loss += loss(logits, targets).sum().item()
-            total_correct += correct(margin(logits, targets)).sum().item()
+        chunk.size(forward, data.take(torch.arange(1))[0])
+        chunk.over(len(data), add)
     return total_loss / len(data), total_correct / len(data)

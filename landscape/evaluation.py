@@ -1,7 +1,7 @@
 """Evaluate a model, as it stands, on evaluation sets: one forward pass gives every value."""
 
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -88,12 +88,12 @@ class Evaluator:
     def direction(self, function: DirectionFunction, batch: EvaluationSet) -> Direction:
         """The direction at the present position, with batch statistics, as training has it."""
         self._prepare("batch")
-        with users_code("the gradient of the loss"):
-            try:
-                run = self._run.plain
-                return function(self._model, batch.inputs, batch.targets, self._loss, run)
-            except torch.OutOfMemoryError as error:
-                raise _too_large(batch, len(batch), "the gradient needs them") from error
+        run = self._run.plain
+        with (
+            users_code("the gradient of the loss"),
+            _too_large(batch, len(batch), "the gradient needs them"),
+        ):
+            return function(self._model, batch.inputs, batch.targets, self._loss, run)
 
     def check(self, batch: EvaluationSet, sets: Iterable[EvaluationSet]) -> None:
         """Refuse what no slice can be made of.
@@ -131,25 +131,21 @@ class Evaluator:
         self._seed_mask()
 
     def _forward(self, chosen: EvaluationSet, values: Values) -> None:
-        whole = self._batch_norm.mixes_samples(chosen.batch_norm)
-        start = 0
-        while start < len(chosen):
-            with users_code(f"the model or its loss on {chosen.name.replace('_', ' ')}"):
-                size = len(chosen)
-                if not whole:
-                    size = min(size - start, self._chunk.size(self._run, chosen.inputs))
-                try:
-                    self._part(chosen, values, slice(start, start + size))
-                except torch.OutOfMemoryError as error:
-                    if whole:
-                        raise _too_large(chosen, size, "batch statistics need them") from error
-                    if self._mask_seed is not None:
-                        raise _too_large(chosen, size, "the dropout mask goes over them") from error
-                    if size == 1:
-                        raise
-                    self._chunk.halve(size)
-                else:
-                    start += size
+        def run(part: slice) -> None:
+            self._part(chosen, values, part)
+
+        samples = len(chosen)
+        with users_code(f"the model or its loss on {chosen.name.replace('_', ' ')}"):
+            if self._batch_norm.mixes_samples(chosen.batch_norm):
+                with _too_large(chosen, samples, "batch statistics need them"):
+                    run(slice(None))
+                return
+            size = min(samples, self._chunk.size(self._run, chosen.inputs))
+            if self._mask_seed is None:
+                self._chunk.over(samples, run)
+            else:
+                with _too_large(chosen, size, "the dropout mask goes over them"):
+                    self._chunk.over(samples, run, halving=False)
 
     def _part(self, chosen: EvaluationSet, values: Values, part: slice) -> None:
         targets = chosen.targets[part]
@@ -163,8 +159,14 @@ class Evaluator:
             seed_torch(self._mask_seed)
 
 
-def _too_large(chosen: EvaluationSet, samples: int, why: str) -> TooLargeError:
-    return TooLargeError(
-        f"{samples} samples of {chosen.name.replace('_', ' ')} do not fit into the memory of "
-        f"{chosen.inputs.device}, and {why} at once; choose a smaller batch, big batch or chunk"
-    )
+@contextmanager
+def _too_large(chosen: EvaluationSet, samples: int, why: str) -> Iterator[None]:
+    """Say, in an error, that all samples were needed at once."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TooLargeError(
+            f"{samples} samples of {chosen.name.replace('_', ' ')} do not fit into the memory "
+            f"of {chosen.inputs.device}, and {why} at once; choose a smaller batch, big batch or "
+            "chunk"
+        ) from error

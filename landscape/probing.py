@@ -91,6 +91,7 @@ class Prober:
         self._validation = validation
         self._loss = loss
         self._device = None if device is None else torch.device(device)
+        self._placed: torch.device | None = None
         self._validation_set: EvaluationSet | None = None
         self._forward: Forward | None = None
         self._chunk = Chunk(settings.chunk)
@@ -247,17 +248,17 @@ class Prober:
 
     def _place(self, device: torch.device) -> None:
         """Put the data where the model is; validation samples are read here, once."""
+        if device == self._placed:
+            return
         self._train = self._train.to(device)
-        current = self._validation_set
-        if "validation" in self.settings.sets and (
-            current is None or current.inputs.device != device
-        ):
+        if "validation" in self.settings.sets:
             assert self._validation is not None
             self._validation_set = evaluation_sets.validation(
                 self._validation.to(device),
                 self.settings.validation_samples,
                 self.settings.batch_norm["validation"],
             )
+        self._placed = device
 
     def _chosen(self, drawn: TrainingSets) -> list[EvaluationSet]:
         everything = [drawn.same_batch, *drawn.others]

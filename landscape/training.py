@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from landscape import checks, randomness
 from landscape.batches import INITIALISATION, MODEL, Batches
 from landscape.checkpoints import Checkpoint, load_into
+from landscape.chunks import Chunk
 from landscape.data import TensorData
 from landscape.epochs import EpochRecord, validate
 from landscape.errors import CheckpointError, users_code
@@ -97,6 +98,8 @@ class Training:
         self.iteration = 0
         self._loss = task.loss
         self._validation = task.validation.to(self.device)
+        # Not by a GPU's free memory, which is another when the run goes on elsewhere.
+        self._chunk = Chunk(2000 if self.device.type == "cuda" else None)
         self._yielded = 0  # the iteration of the latest checkpoint that run() gave
         self._cut_off = False
         self._before = dict.fromkeys(COUNTS, 0)  # what was counted before the epoch in progress
@@ -257,7 +260,7 @@ class Training:
     def _finish_epoch(self) -> EpochRecord:
         with users_code("validation"), self._own_turn():
             validation_loss, validation_accuracy = validate(
-                self.model, self._validation, self._loss, forward=self._forward
+                self.model, self._validation, self._loss, self._chunk, self._forward
             )
         counts = self._update.counts
         counted = {

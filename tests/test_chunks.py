@@ -6,7 +6,7 @@ import torch
 import xarray as xr
 from torch import nn
 
-from landscape import chunks
+from landscape import chunks, models
 from landscape.chunks import Chunk, fitting
 from landscape.data import as_data
 from landscape.errors import InvalidValueError, TooLargeError
@@ -97,33 +97,63 @@ def test_one_sample_cannot_be_halved():
 
 
 def full(inputs):
-    if len(inputs) != 32:
+    if len(inputs) not in (32, chunks.TRIED_ON_CPU):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
 
-def test_open_on_the_cpu_is_a_thousand():
-    inputs = torch.zeros(3, 4)
-    assert Chunk().size(Forward(nn.Linear(4, 2)), inputs) == 1000
-    assert Chunk(7).size(Forward(nn.Linear(4, 2)), inputs) == 7
+@pytest.mark.parametrize(
+    ("model", "inputs", "size"),
+    [
+        (nn.Linear(4, 2), torch.zeros(3, 4), 1000),
+        (nn.Linear(4, 1000), torch.zeros(1, 4), 1000),  # 4 kB a sample; its weights do not count
+        (nn.Linear(4, 5000), torch.zeros(3, 4), 256),  # 20 kB
+        (nn.Flatten(), torch.zeros(1, 3, 224, 224), 8),  # the images themselves are 600 kB
+        (models.resnet20(), torch.zeros(2, 3, 32, 32), 128),
+        (models.resnet34(), torch.zeros(2, 3, 32, 32), 32),
+        (models.densenet121(), torch.zeros(2, 3, 32, 32), 8),  # of a concatenation
+    ],
+)
+def test_open_on_the_cpu_is_what_stays_in_the_caches(model, inputs, size):
+    model.eval()
+    before = cases.state(model)
+    with torch.no_grad():
+        assert Chunk().size(Forward(model), inputs) == size
+        assert Chunk(7).size(Forward(model), inputs) == 7
+    cases.assert_same_state(before, cases.state(model))
+
+
+def test_a_compiled_network_is_measured_too():
+    network, inputs = nn.Sequential(nn.Linear(4, 5000), nn.ReLU()), torch.zeros(3, 4)
+    with torch.no_grad():
+        assert Chunk().size(Forward(torch.compile(network, backend="eager")), inputs) == 256
+
+
+def test_every_slice_is_run_once():
+    chunk, seen = Chunk(4), []
+    chunk.over(10, lambda part: seen.extend(range(part.start, part.stop)))
+    assert seen == list(range(10))
+
+
+def test_open_is_recorded_as_open():
     assert ProbeSettings().chunk is None
     assert ProbeSettings(dropout=True).chunk == 1000  # the masks depend on it
 
 
 @pytest.mark.parametrize(
-    ("free", "each", "expected"),
+    ("room", "each", "expected"),
     [
-        (80e9, 2e6, 8192),  # no more than is of use
-        (8e9, 2e6, 1024),
-        (8.192e9, 2e6, 2048),
+        (40e9, 2e6, 8192),  # no more than is of use
+        (4e9, 2e6, 1024),
+        (4.096e9, 2e6, 2048),
         (1e6, 1e9, 1),
         (1e9, 0, 8192),
     ],
 )
-def test_the_fitting_size(free, each, expected):
-    found = fitting(free, each)
+def test_the_fitting_size(room, each, expected):
+    found = fitting(room, each, 8192)
     assert found == expected
     assert math.log2(found).is_integer()
-    assert found == 1 or found * each <= free / 2
+    assert found == 1 or found * each <= room
 
 
 def test_the_fitting_size_is_measured(monkeypatch):
@@ -140,4 +170,6 @@ def test_the_fitting_size_is_measured(monkeypatch):
     }
     for name, function in fake.items():
         monkeypatch.setattr(torch.cuda, name, function)
-    assert chunks._measured(Forward(model), torch.rand(1000, 4)) == 128  # ≤ 3 MB / 2 / 10 kB
+    assert chunks._by_memory(Forward(model), torch.rand(1000, 4)) == 128  # ≤ 3 MB / 2 / 10 kB
+    small([model], 40)  # even the small pass is too large
+    assert chunks._by_memory(Forward(model), torch.rand(1000, 4)) == 32

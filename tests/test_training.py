@@ -10,6 +10,7 @@ from training_cases import dropout, every, same, weights
 from landscape import randomness
 from landscape.batches import AUGMENTATION, INITIALISATION, ORDER
 from landscape.checkpoints import Checkpoint
+from landscape.chunks import Chunk
 from landscape.errors import InvalidValueError
 from landscape.optimizers import named
 from landscape.optimizers.line_search import SmoothAccuracySLS
@@ -244,9 +245,26 @@ def test_validation_in_chunks_equals_the_whole():
     task = load_task("digits-cnn")
     model = task.model()
     whole = validate(model, task.validation, task.loss)
-    chunked = validate(model, task.validation, task.loss, chunk=7)
+    chunked = validate(model, task.validation, task.loss, Chunk(7))
     assert chunked == pytest.approx(whole, rel=1e-6)
     assert not model.training
+
+
+def test_validation_that_does_not_fit_is_halved():
+    task = load_task("digits-cnn")
+    model = task.model()
+    whole = validate(model, task.validation, task.loss)
+    sizes = []
+
+    def refuse(_, args):
+        sizes.append(len(args[0]))
+        if len(args[0]) > 100:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    model.register_forward_pre_hook(refuse)
+    halved = validate(model, task.validation, task.loss, Chunk(300))
+    assert halved == pytest.approx(whole, rel=1e-6)
+    assert [size for size in sizes if size > 100] == [300, 150]
 
 
 @pytest.mark.skipif(not (ROOT / "MNIST" / "raw").is_dir(), reason=f"no MNIST in {ROOT}")

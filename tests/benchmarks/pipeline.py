@@ -4,10 +4,11 @@
 
 First, images a second of CIFAR-10's shape (cropped, flipped, normalised, in batches of 128): a
 data set in memory as bytes, against torchvision's usual transforms in a DataLoader, with so many
-worker processes. Each line is the median over the repeats; the ratio is that of the same repeat.
-Wall-clock time, on one thread a process, and on the GPU too if there is one. Then ResNet20: a
-probe of 13 points, loss alone and with everything, against the least loop that could do its work
-(see probe_cost.py). Without ``--data``, the pixels are random.
+worker processes (``--workers`` without a number leaves this out). Each line is the median over
+the repeats; the ratio is that of the same repeat. Wall-clock time, on one thread a process, and
+on the GPU too if there is one. Then ResNet20: a probe of 13 points, loss alone and with
+everything, in CPU time, against the least loop that could do its work (see probe_cost.py) with as
+many images at once; and that loop with 1000 at once. Without ``--data``, the pixels are random.
 """
 
 import argparse
@@ -19,10 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from probe_cost import measure, prober
+from probe_cost import measure, minimal, prober
 from torch.utils.data import DataLoader, Dataset
 
 from landscape import store
+from landscape.chunks import Chunk
+from landscape.forward import Forward
 from landscape.models import resnet20
 from landscape.randomness import generator
 from landscape.tasks import arrays
@@ -113,21 +116,25 @@ def probe(data, samples, repeats):
     model = resnet20()
     inputs, targets = data.take(torch.arange(samples))
     part = type(data)(inputs, targets)
-    loss_only, full = prober(False, part), prober(True, part)
+    with torch.no_grad():
+        chunk = Chunk().size(Forward(model.eval()), inputs)
+    loss_only, full = prober(False, part, chunk), prober(True, part, chunk)
     with tempfile.TemporaryDirectory() as folder:
         row = full(model)
         writer = store.create(Path(folder) / "s.zarr", row, rows=1, attributes={})
         measure(
-            f"ResNet20, 13 points on {samples:,} images",
+            f"ResNet20, 13 points on {samples:,} images, {chunk} at once",
             model,
             inputs,
             targets,
             {
                 "probe, loss only": lambda _: loss_only(model),
                 "probe, everything, into a store": lambda _: writer.write(full(model)),
+                "minimal loop, 1000 at once": lambda _: minimal(model, inputs, targets, 1000),
             },
             repeats,
             peers=False,
+            chunk=chunk,
         )
 
 
@@ -135,7 +142,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--workers", type=int, nargs="+", default=[0, 2, 4])
+    parser.add_argument("--workers", type=int, nargs="*", default=[0, 2, 4])
     parser.add_argument("--probe-samples", type=int, default=2000)
     arguments = parser.parse_args()
     # More workers than cores are compared on purpose.
@@ -143,7 +150,8 @@ def main():
     torch.set_num_threads(1)
     torch.manual_seed(0)
     data = images(arguments.data)
-    throughput(data, arguments.repeats, arguments.workers)
+    if arguments.workers:
+        throughput(data, arguments.repeats, arguments.workers)
     probe(data, arguments.probe_samples, arguments.repeats)
 
 

@@ -52,7 +52,7 @@ def data():
     return TensorData(inputs, torch.randint(10, (SAMPLES,), generator=generator))
 
 
-def minimal(model, images, labels):
+def minimal(model, images, labels, chunk=CHUNK):
     """Parameters moved in place, tensors cached, no autograd; the loss and nothing else."""
     model.eval()
     parameters = list(model.parameters())
@@ -65,17 +65,17 @@ def minimal(model, images, labels):
             torch._foreach_copy_(parameters, start)
             torch._foreach_add_(parameters, direction, alpha=step_size)
             total = 0.0
-            for i in range(0, len(labels), CHUNK):
-                part = slice(i, i + CHUNK)
+            for i in range(0, len(labels), chunk):
+                part = slice(i, i + chunk)
                 total += F.cross_entropy(model(images[part]), labels[part], reduction="sum").item()
             losses.append(total / len(labels))
         torch._foreach_copy_(parameters, start)
     return losses
 
 
-def prober(everything, samples):
+def prober(everything, samples, chunk=CHUNK):
     names = ["loss", "accuracy", "smooth_accuracy"] if everything else ["loss"]
-    settings = ProbeSettings(sets=["validation"], metrics=names, samples=everything, chunk=CHUNK)
+    settings = ProbeSettings(sets=["validation"], metrics=names, samples=everything, chunk=chunk)
     return Prober(samples, samples, settings)
 
 
@@ -105,19 +105,19 @@ def compare(name, model, repeats, peers):
         measure(name, model, images, labels, candidates, repeats, peers)
 
 
-def measure(name, model, images, labels, candidates, repeats, peers):
+def measure(name, model, images, labels, candidates, repeats, peers, chunk=CHUNK):
     if peers:
         candidates |= peer_candidates(model, images, labels)
     ratios = {candidate: [] for candidate in candidates}
-    minimal(model, images, labels)
+    minimal(model, images, labels, chunk)
     seconds = []
     for _ in range(repeats):
         for candidate, run in candidates.items():
             # Before and after, so that a drift of the machine's speed falls out.
             with tempfile.TemporaryDirectory() as folder:
-                before = cost(minimal, model, images, labels)
+                before = cost(minimal, model, images, labels, chunk)
                 own = cost(run, Path(folder))
-                after = cost(minimal, model, images, labels)
+                after = cost(minimal, model, images, labels, chunk)
             seconds.append(before)
             ratios[candidate].append(own / ((before + after) / 2))
     print(f"{name}: minimal loop {statistics.median(seconds):.2f} s CPU")
