@@ -4,8 +4,10 @@ Both kinds have a length and ``take(indices, generator)``, which returns ``(inpu
 on one device; with a generator, the samples are augmented (if the data augments at all).
 """
 
+import hashlib
 from collections.abc import Callable, Sized
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -69,6 +71,16 @@ class TensorData:
             raise InvalidValueError(
                 f"inputs and targets differ in length: {len(self.inputs)} and {len(self.targets)}"
             )
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hexadecimal digits that depend on the dtypes, shapes and bytes of the samples."""
+        digest = hashlib.blake2b(digest_size=8)
+        for tensor in (self.inputs, self.targets):
+            digest.update(f"{tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            values = tensor.detach().cpu().contiguous().reshape(-1)
+            digest.update(values.view(torch.uint8).numpy().data)
+        return digest.hexdigest()
 
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.inputs.shape[1:])) or "scalars"
@@ -176,6 +188,12 @@ def as_data(source: Any, what: str = "data") -> Data:
         f"{what} is a {type(source).__name__}; give a pair (inputs, targets), "
         "a Dataset or a DataLoader"
     )
+
+
+def digest(*parts: Data) -> str | None:
+    """The digests of data in memory in one string; None where other data is among them."""
+    tensors = [part for part in parts if isinstance(part, TensorData)]
+    return "-".join(part.digest for part in tensors) if len(tensors) == len(parts) else None
 
 
 def first(data: Data, samples: int) -> Data:

@@ -10,6 +10,7 @@ from typing import Any
 NO_SETTING = frozenset(
     (
         *("task", "optimizer", "seed", "checkpoints", "probe", "folder", "data", "dataset"),
+        "data_digest",
         *("device_name", "torch", "landscape", "schema", "along"),
     )
 )

@@ -18,13 +18,17 @@ from torch import Tensor
 
 from landscape import checkpoints, store
 from landscape.checkpoints import Checkpoint
+from landscape.data import digest
 from landscape.devices import versions
 from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
+from landscape.histories import PLACES
 from landscape.interrupts import interrupts_held
+from landscape.locks import alone
 from landscape.progress import Progress, silent
 from landscape.recording import Recorder
 from landscape.tasks import Task
 from landscape.training import Around, EpochRecord, Training, TrainingSettings
+from landscape.whole_files import written_whole
 
 HISTORY_NAMES = {
     "iteration": ("iteration", "1"),
@@ -49,7 +53,12 @@ def record_of(
     task: Task, settings: TrainingSettings, source: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """What a run is asked to do, as its folder keeps it."""
-    return {"task": task.name, **(source or {}), **asdict(settings)}
+    return {
+        "task": task.name,
+        **(source or {}),
+        "data_digest": digest(task.train, task.validation),
+        **asdict(settings),
+    }
 
 
 @dataclass(frozen=True)
@@ -99,13 +108,23 @@ class Run:
             raise CheckpointError(f"{self.record} is damaged: it holds no JSON object")
         return record
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything was trained here."""
+        return any(p.exists() for p in (self.latest, self.history, self.checkpoints))
+
     def require(self, record: Mapping[str, Any]) -> None:
-        """Refuse, with :class:`InvalidValueError`, a folder that holds another run than this."""
-        for name, value in self.read().items():
-            if json.loads(json.dumps(record.get(name))) != value:
+        """Refuse, with :class:`InvalidValueError`, a folder that holds another run than this.
+
+        Where the data lie may change; what they are may not.
+        """
+        # A setting that was not recorded yet has its default.
+        before = {"train_samples": None, **asdict(TrainingSettings()), **self.read()}
+        for name, value in before.items():
+            if name not in PLACES and json.loads(json.dumps(record.get(name))) != value:
                 raise InvalidValueError(
                     f"{self.folder} holds a run with {name.replace('_', ' ')} {value!r}, and now "
-                    f"it is {record.get(name)!r}; use the same settings, or another folder"
+                    f"it is {record.get(name)!r}; use the same settings and data, or another folder"
                 )
 
 
@@ -135,11 +154,21 @@ def train(
     record = record_of(task, settings, source)
     training.check()
     around = _recording(run, task, training, record, probe)
-    finished = _open_run(run, record, training)
+    _open_run(run, record)
+    with alone(run.folder):
+        _go_on(run, task, training, around, progress)
+    return training
+
+
+def _go_on(run: Run, task: Task, training: Training, around: Around, progress: Progress) -> None:
+    """Put ``training`` where the run in the folder stopped, and train it to the end."""
+    if run.latest.exists():
+        training.resume(checkpoints.read(run.latest))
+    record = run.read()  # of old, so that all of a run's files say the same
     writer: store.Writer | None = None
     if run.history.exists():
         writer = store.resume(run.history)
-        writer.forget(finished)
+        writer.forget(training.iteration // training.steps_per_epoch)
     with progress(f"training {task.name}", training.steps) as advance:
         for _ in range(training.iteration):
             advance()
@@ -153,8 +182,8 @@ def train(
                         name = f"iteration-{event.iteration:07d}.pt"
                         checkpoints.write(run.checkpoints / name, replace(event, run=record))
                     else:
-                        writer = writer or _history(run, event, settings, record, training)
-                        writer.write(_history_row(event))
+                        writer = writer or _history(run, event, record, training)
+                        writer.write(_history_row(event), event.epoch - 1)
                         checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
                     written = True
                 if interrupts:
@@ -163,7 +192,6 @@ def train(
             if written and training.whole:
                 checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
             raise
-    return training
 
 
 def _recording(
@@ -202,33 +230,27 @@ def _recording(
     return step
 
 
-def _open_run(run: Run, record: Mapping[str, Any], training: Training) -> int:
-    """Put ``training`` where the run in the folder stopped; returns its finished epochs."""
-    temporary = run.record.with_suffix(".tmp")
-    if not run.folder.exists() or not set(run.folder.iterdir()) - {temporary}:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
-        temporary.replace(run.record)
-        return 0
-    run.require(record)
-    if run.latest.exists():
-        training.resume(checkpoints.read(run.latest))
-    return training.iteration // training.steps_per_epoch
+def _open_run(run: Run, record: Mapping[str, Any]) -> None:
+    """Make the folder the run's own, or see that it is; one where nothing was trained is free."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    unfinished = set(run.folder.glob(f".{run.record.name}.*.tmp"))
+    if run.begun or set(run.folder.iterdir()) - unfinished - {run.record}:
+        run.require(record)
+        return
+    with written_whole(run.record) as partial:
+        partial.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _history(
-    run: Run,
-    event: EpochRecord,
-    settings: TrainingSettings,
-    record: Mapping[str, Any],
-    training: Training,
+    run: Run, event: EpochRecord, record: Mapping[str, Any], training: Training
 ) -> store.Writer:
+    epochs = training.settings.epochs
     return store.create(
         run.history,
         _history_row(event),
-        rows=settings.epochs,
+        rows=epochs,
         along="epoch",
-        chunk=settings.epochs,
+        chunk=epochs,
         attributes={**record, **versions(training.device)},
     )
 

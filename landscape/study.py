@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -14,14 +15,14 @@ from landscape import checkpoints, randomness, statistics, store
 from landscape.checkpoints import Checkpoint
 from landscape.devices import versions
 from landscape.errors import InvalidValueError
-from landscape.forward import check_precision
+from landscape.locks import alone
 from landscape.metrics import SampleLoss
 from landscape.optimizers import named
 from landscape.probing import Prober
 from landscape.progress import Progress, silent
 from landscape.runs import Run, train
 from landscape.settings import STEP_SIZES, ProbeSettings, comparable, spaced
-from landscape.tasks import Task, load_task
+from landscape.tasks import Task, load_task, source
 from landscape.training import TrainingSettings
 
 
@@ -57,51 +58,53 @@ def probe(
     }
     if settings.origin == "after-step" and not np.isnan(learning_rate):
         wanted["learning_rate"] = learning_rate
-    writer: store.Writer | None = None
-    digests: dict[str, str] = {}
-    if out.exists():
-        writer = store.resume(out)
-        store.require_same(writer, wanted, comparable)
-        if run and writer.attributes.get("run"):
-            store.require_same(writer, {"run": run})
-        digests = _digests_there(writer)
-        for iteration, (path, digest) in found.items():
-            if digests.get(str(iteration), digest) != digest:
-                raise InvalidValueError(
-                    f"{path} differs from the checkpoint at iteration {iteration} that {out} was "
-                    "made from; use another store"
+    about = {
+        "optimizer": run.get("optimizer", "unknown"),
+        "run": run,
+        **versions(torch.device(device)),
+    }
+    with ExitStack() as held:
+        digests: dict[str, str] = {}
+        writer: store.Writer | None = None
+        if out.exists():
+            held.enter_context(alone(out))
+            writer = _there(out, wanted, run)
+            digests = _digests(writer, found)
+        todo = [iteration for iteration in found if str(iteration) not in digests]
+        if writer is not None:
+            writer.reserve(len(digests) + len(todo))
+        with progress(f"probing {task.name}", prober.points * len(todo)) as advance:
+            for iteration in todo:
+                path, digest = found[iteration]
+                checkpoint = checkpoints.read(path)
+                checkpoints.load_into(model, checkpoint, path)
+                slice_ = prober(
+                    model,
+                    iteration=iteration,
+                    epoch=checkpoint.epoch,
+                    learning_rate=checkpoint.learning_rate,
+                    optimizer=_optimizer(
+                        model, task.loss, checkpoint, settings, learning_rate, path
+                    ),
+                    advance=advance,
                 )
-    todo = [iteration for iteration in found if str(iteration) not in digests]
-    if writer is not None:
-        writer.reserve(len(digests) + len(todo))
-    with progress(f"probing {task.name}", prober.points * len(todo)) as advance:
-        for iteration in todo:
-            path, digest = found[iteration]
-            checkpoint = checkpoints.read(path)
-            checkpoints.load_into(model, checkpoint, path)
-            slice_ = prober(
-                model,
-                iteration=iteration,
-                epoch=checkpoint.epoch,
-                learning_rate=checkpoint.learning_rate,
-                optimizer=_optimizer(model, task.loss, checkpoint, settings, learning_rate, path),
-                advance=advance,
-            )
-            if writer is None:
-                writer = store.create(
-                    out,
-                    slice_,
-                    rows=len(todo),
-                    attributes={
-                        **wanted,
-                        "optimizer": run.get("optimizer", "unknown"),
-                        "run": run,
-                        **versions(torch.device(device)),
-                    },
-                )
-            digests[str(iteration)] = digest
-            writer.write(slice_, digests=digests)
+                if writer is None:
+                    writer = store.create(
+                        out, slice_, rows=len(todo), attributes={**wanted, **about}
+                    )
+                    held.enter_context(alone(out))
+                digests[str(iteration)] = digest
+                writer.write(slice_, digests=digests)
     return len(todo)
+
+
+def _there(out: Path, wanted: Mapping[str, Any], run: Mapping[str, Any]) -> store.Writer:
+    """A writer on the store that is there, if it was made as is ``wanted``."""
+    writer = store.resume(out)
+    store.require_same(writer, wanted, comparable)
+    if run and writer.attributes.get("run"):
+        store.require_same(writer, {"run": run})
+    return writer
 
 
 def _survey(
@@ -128,10 +131,20 @@ def _survey(
     return dict(sorted(found.items())), run
 
 
-def _digests_there(writer: store.Writer) -> dict[str, str]:
-    """Digests of the finished checkpoints (a crash may leave one more in the attributes)."""
-    digests = writer.attributes.get("digests", {})
-    return {str(i): digests[str(i)] for i in writer.column("iteration")}
+def _digests(writer: store.Writer, found: Mapping[int, tuple[Path, str]]) -> dict[str, str]:
+    """Digests of the finished checkpoints (a crash may leave one more in the attributes).
+
+    Refuses another checkpoint than was ``found`` at the same iteration.
+    """
+    recorded = writer.attributes.get("digests", {})
+    digests = {str(i): recorded[str(i)] for i in writer.column("iteration")}
+    for iteration, (path, digest) in found.items():
+        if digests.get(str(iteration), digest) != digest:
+            raise InvalidValueError(
+                f"{path} differs from the checkpoint at iteration {iteration} that {writer.path} "
+                "was made from; use another store"
+            )
+    return digests
 
 
 def _optimizer(
@@ -188,7 +201,7 @@ def task_of(
     if data is None and run.get("data"):
         data = Path(run["data"])
     kept: dict[str, Any] = {}
-    if spec is None:
+    if spec is None or source(spec)["task"] == run.get("task"):
         kept = {n: run[n] for n in ("dataset", "train_samples") if n in run}
         if data is not None and data.suffix == ".npz":
             kept.pop("dataset", None)
@@ -218,7 +231,8 @@ def pre_study(
     Goes on where it stopped; what is finished takes no time. Returns the store. Raises what
     :func:`landscape.runs.train` and :func:`probe` raise.
     """
-    check_precision(settings.precision, torch.device(device))  # not after hours of training
+    # What it refuses, it refuses here and not after hours of training.
+    Prober(task.train, task.validation, settings, loss=task.loss, device=device)
     run, slices = out / "run", out / "landscape.zarr"
     train(task, training, run, source=source, device=device, progress=progress)
     probe(task, [run], slices, settings, device=device, progress=progress)

@@ -1,6 +1,8 @@
 """Files that are written whole or not at all."""
 
+import glob
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,15 +18,37 @@ def require_place(path: Path) -> None:
         raise MissingFileError(f"there is no folder {str(path.parent)!r} to write {path.name!r} to")
 
 
+def beside(path: Path) -> Path:
+    """Where this process builds what ``path`` will be; what ended ones left there is removed."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        if not _alive(leftover.suffixes[-2][1:]):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Where to write what ``path`` will hold: a file beside it, which takes its place at the end.
 
     After an exception ``path`` is as it was, and the file beside it is gone.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    partial = beside(path)
     try:
         yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _alive(process: str) -> bool:
+    """Whether the process of that number still runs, and may still use what it is building."""
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

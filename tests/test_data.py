@@ -14,7 +14,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from landscape.data import DatasetData, TensorData, as_data, first
+from landscape.data import DatasetData, TensorData, as_data, digest, first
 from landscape.errors import InvalidValueError
 from landscape.randomness import generator
 
@@ -199,6 +199,22 @@ def test_data_of_another_make_has_no_first_samples():
 
     with pytest.raises(InvalidValueError, match="a Own has no first samples"):
         first(Own(), 2)
+
+
+def test_the_digest_depends_on_every_sample():
+    one, two = TensorData(INPUTS, TARGETS), TensorData(INPUTS.clone(), TARGETS.clone())
+    assert digest(one, one.first(7)) == digest(two, two.first(7))
+    changed = INPUTS.clone()
+    changed[-1, -1] += 1
+    others = [
+        TensorData(changed, TARGETS),
+        TensorData(INPUTS, TARGETS.flip(0)),
+        TensorData(INPUTS.reshape(-1, 8, 8), TARGETS),
+        TensorData(INPUTS.double(), TARGETS),
+        one.first(1796),
+    ]
+    assert len({digest(each) for each in (one, *others)}) == 6
+    assert digest(one, DatasetData(TensorDataset(INPUTS, TARGETS))) is None
 
 
 def test_data_is_shown_in_a_line():

@@ -221,7 +221,7 @@ def test_two_learning_rates_or_runs_do_not_mix_in_a_store(tmp_path):
 
 
 def test_a_folder_with_only_the_start_of_a_record_is_a_new_one(tmp_path):
-    (tmp_path / "run.tmp").write_text("{")
+    (tmp_path / ".run.json.99999999.tmp").write_text("{")
     task = load_task("digits-mlp")
     runs.train(task, TrainingSettings.of(task, epochs=1), tmp_path, source={"task": task.name})
     assert runs.Run(tmp_path).read()["task"] == "digits-mlp"

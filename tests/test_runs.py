@@ -1,4 +1,9 @@
+import json
+import shutil
 import signal
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -6,7 +11,8 @@ import torch
 
 import landscape
 from landscape import checkpoints, runs, store
-from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
+from landscape.errors import CheckpointError, InvalidValueError, MissingFileError, StoreError
+from landscape.locks import alone
 from landscape.runs import Run, train
 from landscape.tasks import load_task
 from landscape.training import TrainingSettings
@@ -76,8 +82,6 @@ def test_killed_at_any_file_it_resumes_to_the_same_bits(tmp_path, whole, monkeyp
 
 
 def test_ctrl_c_keeps_the_updates_made_and_the_same_command_goes_on(tmp_path, whole):
-    from contextlib import contextmanager
-
     @contextmanager
     def interrupting(what, total):
         made = [0]
@@ -107,6 +111,76 @@ def test_a_finished_run_is_left_as_it_is(whole):
 def test_other_settings_are_refused_by_name(whole):
     with pytest.raises(InvalidValueError, match=r"learning rate 0.1, and now it is 0.2"):
         train(TASK, settings(learning_rate=0.2), whole, source={"task": TASK.name})
+
+
+def test_other_data_is_refused_also_under_the_same_name(tmp_path, whole):
+    """Of a finished run too, whose result would be taken for that of the data now given."""
+    fewer = load_task("digits-cnn", train_samples=1400)
+    with pytest.raises(InvalidValueError, match="train samples None, and now it is 1400"):
+        train(fewer, settings(), whole, source={"task": TASK.name, "train_samples": 1400})
+    changed = replace(TASK, validation=replace(TASK.validation, inputs=TASK.validation.inputs + 1))
+    with pytest.raises(InvalidValueError, match=r"data digest '.*', and now it is"):
+        train(changed, settings(), whole, source={"task": TASK.name})
+
+
+def test_a_run_goes_on_where_its_data_lie_elsewhere(tmp_path):
+    folder = tmp_path / "run"
+    there = {"task": TASK.name, "data": "/there"}
+    train(TASK, settings(epochs=1, checkpoints=2), folder, source=there)
+    Run(folder).latest.unlink()  # as if it had been stopped
+    train(TASK, settings(epochs=1, checkpoints=2), folder, source=there | {"data": "/here"})
+    records = {Run(folder).read()["data"], *(c.run["data"] for c in files(folder))}
+    assert records == {"/there"}  # one run's files all say the same
+
+
+def files(folder):
+    return [checkpoints.read(path) for path in sorted(folder.rglob("*.pt"))]
+
+
+def test_settings_that_were_not_recorded_yet_have_their_defaults(tmp_path, whole):
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    record = Run(folder).read()
+    for name in ("data_digest", "search_batch", "channels_last"):
+        del record[name]
+    Run(folder).record.write_text(json.dumps(record))
+    train(TASK, settings(), folder, source={"task": TASK.name})
+    with pytest.raises(InvalidValueError, match="channels last None, and now it is True"):
+        train(TASK, settings(channels_last=True), folder, source={"task": TASK.name})
+
+
+def test_a_command_that_trained_nothing_does_not_bind_the_folder(tmp_path, monkeypatch):
+    def stop(*_):
+        raise Stop
+
+    monkeypatch.setattr(runs, "_go_on", stop)
+    with pytest.raises(Stop):
+        train(TASK, settings(learning_rate=0.5), tmp_path / "run", source={"task": TASK.name})
+    monkeypatch.undo()
+    assert Run(tmp_path / "run").read()["learning_rate"] == 0.5
+    train(TASK, settings(epochs=1), tmp_path / "run", source={"task": TASK.name})
+    assert Run(tmp_path / "run").read()["learning_rate"] == 0.1
+
+
+def test_another_process_in_the_folder_is_refused(tmp_path, whole):
+    with alone(whole), pytest.raises(StoreError, match="another process is writing into"):
+        train(TASK, settings(), whole, source={"task": TASK.name})
+
+
+def test_a_row_that_is_written_twice_is_one_row(tmp_path, monkeypatch):
+    """Where no lock holds: two processes train the same, and write the same."""
+    monkeypatch.setattr(runs, "alone", lambda _: nullcontext())
+    again = partial(train, TASK, settings(epochs=2), tmp_path, source={"task": TASK.name})
+    again()
+
+    @contextmanager
+    def meanwhile(what, total):
+        again()
+        yield lambda: None
+
+    Run(tmp_path).latest.unlink()
+    again(progress=meanwhile)
+    assert store.open_(Run(tmp_path).history).epoch.values.tolist() == [1, 2]
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):

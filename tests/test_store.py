@@ -1,6 +1,7 @@
 import errno
 import json
 import warnings
+from zipfile import ZipFile
 
 import cases
 import numpy as np
@@ -243,6 +244,27 @@ def test_a_packed_store_has_all_but_the_samples(tmp_path, rows):
     before = packed.read_bytes()
     assert store.pack(tmp_path / "s.zarr", packed).read_bytes() == before
     assert {p.name for p in tmp_path.iterdir()} == {"s.zarr", "kept.zarr.zip"}
+
+
+def test_what_a_killed_process_left_of_a_chunk_is_not_packed_and_removed(tmp_path, rows):
+    path = tmp_path / "s.zarr"
+    store.create(path, rows[0], rows=1, attributes={}).write(rows[0])
+    left = path / "loss" / "c" / "0.123abc.partial"
+    left.write_bytes(b"half")
+    with ZipFile(store.pack(path, tmp_path / "s.zip")) as archive:
+        assert not [name for name in archive.namelist() if "partial" in name]
+    store.resume(path)
+    assert not left.exists()
+
+
+def test_a_row_can_be_written_at_its_place(tmp_path, rows):
+    path = tmp_path / "s.zarr"
+    writer = store.create(path, rows[0], rows=1, attributes={})
+    for index in (1, 1, 0, 2):
+        writer.write(rows[index], index)
+    assert store.open_(path).iteration.values.tolist() == sorted(
+        r.to_dataset().iteration.item() for r in rows[:3]
+    )
 
 
 def test_what_cannot_be_packed(tmp_path, rows):

@@ -12,6 +12,7 @@ import landscape
 from landscape import checkpoints, study
 from landscape.checkpoints import Checkpoint
 from landscape.errors import CheckpointError, InvalidValueError, StoreError
+from landscape.locks import alone
 from landscape.runs import Run, train
 from landscape.settings import ProbeSettings
 from landscape.tasks import load_task
@@ -134,6 +135,29 @@ def test_the_task_of_checkpoints(tmp_path, run):
     checkpoints.write(tmp_path / "bare.pt", Checkpoint(3, TASK.model().state_dict()))
     with pytest.raises(InvalidValueError, match="does not say which task"):
         study.task_of([tmp_path / "bare.pt"], None)
+
+
+def test_the_runs_training_samples_hold_where_the_task_is_its_own(tmp_path):
+    few = load_task("digits-mlp", train_samples=300)
+    train(few, TrainingSettings.of(few, epochs=1, checkpoints=1), tmp_path / "run",
+          source={"task": few.name, "train_samples": 300})  # fmt: skip
+    for spec in (None, "digits-mlp"):
+        assert len(study.task_of([tmp_path / "run"], spec)[0].train) == 300
+    assert len(study.task_of([tmp_path / "run"], "digits-cnn")[0].train) == 1437
+
+
+def test_a_probe_that_cannot_be_is_refused_before_the_training(tmp_path):
+    settings = TrainingSettings.of(TASK, epochs=1)
+    with pytest.raises(InvalidValueError, match="a big batch of 5000 is larger than"):
+        study.pre_study(TASK, tmp_path / "out", settings, ProbeSettings(big_batch=5000))
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_process_in_the_store_is_refused(tmp_path, run):
+    out = tmp_path / "s.zarr"
+    study.probe(TASK, [run], out, SETTINGS)
+    with alone(out), pytest.raises(StoreError, match="another process is writing into"):
+        study.probe(TASK, [run], out, SETTINGS)
 
 
 def test_where_slices_go(tmp_path, run):

@@ -13,6 +13,7 @@ from landscape.errors import LandscapeError, MissingFileError, StoreError
 SCHEMA = 1
 FINISHED = "finished"
 PER_SAMPLE = "per_sample"
+PARTIAL = ".partial"  # how zarr's own names end while it writes a file
 
 
 def check(path: Path) -> Mapping[str, Any]:

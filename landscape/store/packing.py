@@ -4,7 +4,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from landscape.errors import StoreError
-from landscape.store.layout import PER_SAMPLE, check, writing
+from landscape.store.layout import PARTIAL, PER_SAMPLE, check, writing
 from landscape.whole_files import written_whole
 
 
@@ -21,7 +21,7 @@ def pack(path: str | Path, out: str | Path) -> Path:
     check(path)
     if not path.is_dir():
         raise StoreError(f"{path} is packed already; give a store's folder")
-    files = sorted(file for file in path.rglob("*") if file.is_file())
+    files = sorted(f for f in path.rglob("*") if f.is_file() and f.suffix != PARTIAL)
     with writing(out), written_whole(out) as partial, ZipFile(partial, "w") as archive:
         for file in files:
             name = file.relative_to(path)

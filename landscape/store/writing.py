@@ -1,6 +1,5 @@
 """Stores that grow by rows."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,8 @@ import zarr
 from zarr.storage import LocalStore
 
 from landscape.errors import StoreError
-from landscape.store.layout import FINISHED, SCHEMA, array, check, group, writing
+from landscape.store.layout import FINISHED, PARTIAL, SCHEMA, array, check, group, writing
+from landscape.whole_files import beside
 
 
 class Writer:
@@ -50,15 +50,17 @@ class Writer:
                 _resize(each, rows)
             _resize(array(self._root, FINISHED), rows)
 
-    def write(self, row: xr.DataTree, **attributes: Any) -> None:
-        """Write ``row`` as the first unfinished one and then mark it; ``attributes`` are updated.
+    def write(self, row: xr.DataTree, index: int | None = None, **attributes: Any) -> None:
+        """Write ``row`` as the one at ``index`` and then mark it; ``attributes`` are updated.
 
-        Raises :class:`StoreError` where the disk refuses; what was finished stays.
+        Without an index it is the first unfinished one. Raises :class:`StoreError` where the disk
+        refuses; what was finished stays.
         """
         finished = self.finished
-        if finished.all():
-            self.reserve(len(finished) + 1)
-        index = int(np.argmin(np.append(finished, False)))
+        if index is None:
+            index = int(np.argmin(np.append(finished, False)))
+        if index >= len(finished):
+            self.reserve(index + 1)
         with writing(self.path):
             for node in row.subtree:
                 place = group(self._root, node.path)
@@ -100,10 +102,7 @@ def create(
     """
     if path.exists():
         raise StoreError(f"{path} exists already")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
-        if not _alive(leftover.suffixes[-2][1:]):
-            shutil.rmtree(leftover, ignore_errors=True)
+    temporary = beside(path)
     shutil.rmtree(temporary, ignore_errors=True)  # of a process that had the same number
     try:
         with writing(path):
@@ -133,20 +132,11 @@ def create(
     return Writer(path)
 
 
-def _alive(process: str) -> bool:
-    """Whether the process of that number still runs, and may still use what it is building."""
-    try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def resume(path: Path) -> Writer:
     """A writer on an existing store, whose room is consistent again after an interruption."""
     check(path)
+    for partial in path.rglob(f"*{PARTIAL}"):
+        partial.unlink(missing_ok=True)
     writer = Writer(path)
     writer.reserve(0)
     return writer
