@@ -19,9 +19,8 @@ from landscape.devices import versions
 from landscape.errors import InvalidValueError
 from landscape.forward import check_precision
 from landscape.metrics import SampleLoss, cross_entropy
-from landscape.optimizers.line_search import SmoothAccuracySLS
 from landscape.probing import Prober
-from landscape.searches import Watch, search_settings
+from landscape.searches import Watch, search_settings, with_search
 from landscape.settings import ProbeSettings, comparable
 from landscape.tasks import sample_loss
 
@@ -59,8 +58,9 @@ class Recorder:
         run: anything else that the store should keep about the training.
         settings: the fields of :class:`ProbeSettings`. ``batch_size`` is that of the first batch
             unless given. With ``origin="after-step"`` the slice goes along the gradient from
-            before the update and through the point after it. ``slope_factors`` include the
-            optimizer's own. ``draws`` is 1.
+            before the update and through the point after it. ``draws`` is 1. What a line search
+            searched is always kept, so that it can be drawn: its metric is added to ``metrics``,
+            "same_batch" to ``sets``, and its slope factor, if any, to ``slope_factors``.
 
     What a search saw is kept along ``checkpoint``: ``search_value`` (h(0)), ``search_slope``,
     ``search_step_size`` (the one taken), ``search_outcome`` ("accepted", "exhausted" or
@@ -88,13 +88,11 @@ class Recorder:
         run: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
-        if settings.get("draws", 1) != 1:
+        chosen = ProbeSettings.of(settings)
+        if chosen.draws != 1:
             raise InvalidValueError(
-                f"draws is {settings['draws']}; a training step has one batch, so it is 1"
+                f"draws is {chosen.draws}; a training step has one batch, so it is 1"
             )
-        if isinstance(optimizer, SmoothAccuracySLS):
-            own = float(optimizer.param_groups[0]["slope_factor"])
-            settings = {"slope_factors": sorted({1.0, own}), **settings}
         self.iteration = 0
         self._at, self._every = _iterations(at, every)
         self.path = Path(path)
@@ -103,7 +101,7 @@ class Recorder:
         self._train = as_data(train, "training data")
         self._validation = None if validation is None else as_data(validation, "validation data")
         self._loss = sample_loss(loss)
-        self._settings = ProbeSettings.of(settings)
+        self._settings = with_search(chosen, optimizer)
         for first in islice(model.parameters(), 1):
             check_precision(self._settings.precision, first.device, first.dtype)
         self._sized = "batch_size" in settings

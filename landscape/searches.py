@@ -1,5 +1,6 @@
 """What a line search saw in one training step, as it is stored."""
 
+from dataclasses import replace
 from math import nan
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from landscape.errors import InvalidValueError
 from landscape.metrics import METRICS
 from landscape.optimizers.base import LineSearch
+from landscape.settings import ProbeSettings
 
 
 def search_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -29,6 +31,24 @@ def search_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         "better": optimizer.better,
         **plain,
     }
+
+
+def with_search(settings: ProbeSettings, optimizer: torch.optim.Optimizer) -> ProbeSettings:
+    """``settings``, and whatever else shows the slice that ``optimizer`` searches.
+
+    That is the searched metric, on the same batch, at the optimizer's own slope factor. Nothing
+    is added without a search, or for a metric of a user's own, which no store holds.
+    """
+    said = search_settings(optimizer)
+    if said.get("metric") not in METRICS:
+        return settings
+    factors, own = settings.slope_factors, said.get("slope_factor")
+    return replace(
+        settings,
+        metrics=(*settings.metrics, said["metric"]),
+        sets=(*settings.sets, "same_batch"),
+        slope_factors=factors if own is None or own in factors else sorted((*factors, own)),
+    )
 
 
 class Watch:

@@ -1,9 +1,10 @@
 """What a probe is asked to do: one frozen record, kept with the store it fills."""
 
 import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,19 @@ BATCH_NORM = {
     "big_batch": "batch",
     "validation": "running",
 }
+
+# The integers among the settings, each with its least value; the open ones may also be None.
+LEAST = {
+    "batch_size": 1,
+    "other_batches": 0,
+    "big_batch": 1,
+    "validation_samples": 1,
+    "recalibration_batches": 1,
+    "draws": 1,
+    "seed": 0,
+    "chunk": 1,
+}
+OPEN = ("big_batch", "validation_samples", "chunk")
 
 
 def spaced(
@@ -103,24 +117,20 @@ class ProbeSettings:
     """Memory format of images; by default for convolutions on a GPU."""
 
     def __post_init__(self) -> None:
-        steps = np.asarray(self.step_sizes, dtype=np.float64)
-        if steps.ndim != 1 or not steps.size:
-            raise InvalidValueError(f"the step sizes are {self.step_sizes}; give at least one")
-        if not np.isfinite(steps).all():
-            raise InvalidValueError(f"the step sizes are {steps.tolist()}; all must be finite")
-        if len(np.unique(steps)) < len(steps):
-            raise InvalidValueError(f"the step sizes are {steps.tolist()}; give each only once")
         set_ = object.__setattr__
-        set_(self, "step_sizes", tuple((np.sort(steps) + 0.0).tolist()))  # + 0: no −0
-        set_(self, "slope_factors", tuple(float(s) for s in self.slope_factors))
+        steps = _numbers("step sizes", self.step_sizes)
+        set_(self, "step_sizes", tuple(sorted(step + 0.0 for step in steps)))  # + 0: no −0
+        set_(self, "slope_factors", _numbers("slope factors", self.slope_factors))
         set_(self, "metrics", _chosen("metric", self.metrics, METRICS))
         set_(self, "sets", _chosen("evaluation set", self.sets, KINDS))
-        for kind, policy in self.batch_norm.items():
-            _one_of("evaluation set", kind, KINDS)
-            _one_of("batch-norm policy", policy, POLICIES)
-        set_(self, "batch_norm", {**BATCH_NORM, **self.batch_norm})
+        set_(self, "batch_norm", {**BATCH_NORM, **_policies(self.batch_norm)})
         _one_of("direction", self.direction, DIRECTIONS)
         _one_of("origin", self.origin, ORIGINS)
+        for name, least in LEAST.items():
+            if name not in OPEN or getattr(self, name) is not None:
+                set_(self, name, _integer(name, getattr(self, name), least))
+        for name in ("dropout", "samples"):
+            _true_or_false(name, getattr(self, name))
         check_forward(self.precision, self.compile, self.channels_last)
         if self.dropout and self.compile:
             raise InvalidValueError(
@@ -129,25 +139,6 @@ class ProbeSettings:
             )
         if self.dropout and self.chunk is None:
             set_(self, "chunk", 1000)  # the mask depends on it
-        for name, least in {
-            "batch_size": 1,
-            "other_batches": 0,
-            "big_batch": 1,
-            "validation_samples": 1,
-            "recalibration_batches": 1,
-            "draws": 1,
-            "seed": 0,
-            "chunk": 1,
-        }.items():
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, Integral) or value < least):
-                raise InvalidValueError(
-                    f"{name.replace('_', ' ')} is {value}; choose an integer of at least {least}"
-                )
-        if not self.slope_factors or not all(map(math.isfinite, self.slope_factors)):
-            raise InvalidValueError(
-                f"the slope factors are {list(self.slope_factors)}; give at least one, all finite"
-            )
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "ProbeSettings":
@@ -180,9 +171,9 @@ class ProbeSettings:
 def check_forward(precision: str, compile: object, channels_last: object) -> None:  # noqa: A002
     """Refuse what says nothing about how a forward pass is run."""
     _one_of("precision", precision, PRECISIONS)
-    for name, value in {"compile": compile, "channels_last": channels_last}.items():
-        if not isinstance(value, bool) and not (value is None and name == "channels_last"):
-            raise InvalidValueError(f"{name} is {value!r}; give true or false")
+    _true_or_false("compile", compile)
+    if channels_last is not None:
+        _true_or_false("channels_last", channels_last)
 
 
 def comparable(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,16 +187,76 @@ def comparable(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {**attributes, "settings": settings}
 
 
-def _one_of(what: str, name: str, allowed: Sequence[str]) -> None:
-    if name not in allowed:
-        raise unknown(what, name, allowed)
+# Checks of one value each, whatever its type; an array counts as the list of its values.
 
 
-def _chosen(what: str, names: Sequence[str], allowed: Any) -> tuple[str, ...]:
-    """``names``, checked and in the order of ``allowed``."""
-    names = [names] if isinstance(names, str) else names
+def _plain(value: Any) -> Any:
+    """An array, or a number of its kind, of numpy, torch or xarray, as Python's own."""
+    return np.asarray(value).tolist() if hasattr(value, "__array__") else value
+
+
+def _is_listed(values: Any) -> bool:
+    return isinstance(values, Iterable) and not isinstance(values, str | Mapping)
+
+
+def _one_of(what: str, name: Any, allowed: Sequence[str]) -> None:
+    if not isinstance(name, str) or name not in allowed:
+        raise unknown(what, _plain(name), allowed)
+
+
+def _chosen(what: str, names: Any, allowed: Iterable[str]) -> tuple[str, ...]:
+    """``names``, or the only one, checked and in the order of ``allowed``."""
+    names, allowed = _plain(names), tuple(allowed)
+    names = list(names) if _is_listed(names) else [names]
     for name in names:
-        _one_of(what, name, tuple(allowed))
+        _one_of(what, name, allowed)
     if not names:
         raise InvalidValueError(f"no {what} was chosen; choose from {', '.join(allowed)}")
     return tuple(name for name in allowed if name in names)
+
+
+def _policies(policies: Any) -> Mapping[str, str]:
+    if not isinstance(policies, Mapping):
+        raise InvalidValueError(
+            f"batch norm is {_plain(policies)!r}; give policies by kind of evaluation set, as in "
+            '{"validation": "recalibrated"}'
+        )
+    for kind, policy in policies.items():
+        _one_of("evaluation set", kind, KINDS)
+        _one_of("batch-norm policy", policy, POLICIES)
+    return policies
+
+
+def _numbers(what: str, numbers: Any) -> tuple[float, ...]:
+    """At least one finite number, each only once."""
+    given = _plain(numbers)
+    if _is_listed(given):
+        given = [_plain(number) for number in given]
+    if not isinstance(given, list) or not all(map(_is_real, given)):
+        raise InvalidValueError(f"the {what} are {given!r}; give a list of numbers, as in [0.5, 1]")
+    if not given:
+        raise InvalidValueError(f"the {what} are []; give at least one")
+    if not all(abs(number) <= sys.float_info.max for number in given):  # an int may be larger
+        raise InvalidValueError(f"the {what} are {given}; all must be finite")
+    floats = tuple(float(number) for number in given)
+    if len(set(floats)) < len(floats):
+        raise InvalidValueError(f"the {what} are {given}; give each only once")
+    return floats
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _integer(name: str, value: Any, least: int) -> int:
+    value = _plain(value)
+    if type(value) is bool or not isinstance(value, Integral) or value < least:
+        raise InvalidValueError(
+            f"{name.replace('_', ' ')} is {value!r}; choose an integer of at least {least}"
+        )
+    return int(value)
+
+
+def _true_or_false(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise InvalidValueError(f"{name} is {value!r}; give true or false")

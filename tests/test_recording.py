@@ -183,6 +183,43 @@ def test_what_is_said_of_the_search(tmp_path):
     assert (row.attrs["task"], row.attrs["optimizer"]) == ("Sequential", "SmoothAccuracySLS")
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "searched", "factors"),
+    [
+        (LossSLS, {"loss"}, None),
+        (AccuracySLS, {"accuracy"}, None),
+        (lambda p: SmoothAccuracySLS(p, slope_factor=3), {"smooth_accuracy"}, [2, 3, 10]),
+        (lambda p: SmoothAccuracySLS(p, slope_factor=2), {"smooth_accuracy"}, [10, 2]),
+        (OPTIMIZERS["adam"], set(), None),
+    ],
+)
+def test_what_was_searched_is_kept_whatever_else_is_chosen(tmp_path, optimizer, searched, factors):
+    chosen = {"metrics": ["focal_loss"], "sets": ["validation"], "slope_factors": [10, 2]}
+    model, optimizer, recorder = made(tmp_path / "s.zarr", optimizer=optimizer, **chosen)
+    trained(model, optimizer, recorder, range(1))
+    row = landscape.open(tmp_path / "s.zarr")
+    assert set(row.data_vars) == {"focal_loss"} | searched
+    sets = ["same_batch", "validation"] if searched else ["validation"]
+    assert row.evaluation_set.values.tolist() == sets
+    assert (row.slope_factor.values.tolist() if "slope_factor" in row.dims else None) == factors
+    if searched:
+        plt.switch_backend("Agg")
+        get("line-search").load()(row)
+        plt.close("all")
+
+
+def test_a_search_on_a_metric_of_ones_own_adds_nothing(tmp_path):
+    model, optimizer, recorder = made(
+        tmp_path / "s.zarr",
+        optimizer=lambda p: LossSLS(p, metric=nn.functional.multi_margin_loss),
+        metrics=["accuracy"],
+        sets=["validation"],
+    )
+    trained(model, optimizer, recorder, range(1))
+    row = landscape.open(tmp_path / "s.zarr")
+    assert (list(row.data_vars), row.evaluation_set.values) == (["accuracy"], ["validation"])
+
+
 def test_a_loaded_optimizer_says_the_same_of_its_search():
     kept, fresh = (SmoothAccuracySLS(cases.fresh("mlp").parameters(), c=c) for c in (0.3, 0.1))
     assert search_settings(kept) != search_settings(fresh)
@@ -393,6 +430,7 @@ def test_a_block_makes_one_step(tmp_path, steps):
         ({"every": 1.5}, "every is 1.5; give an integer"),
         ({"at": [2, -1], "every": None}, "at has -1 in it; give iterations"),
         ({"draws": 4}, "draws is 4; a training step has one batch, so it is 1"),
+        ({"draws": None}, "draws is None; choose an integer"),
         ({"origin": "between"}, "unknown origin 'between'"),
         ({"metrics": ["los"]}, "did you mean 'loss'"),
     ],

@@ -1,7 +1,11 @@
+import json
 import math
+import re
 
 import numpy as np
 import pytest
+import torch
+import xarray as xr
 
 from landscape.errors import InvalidValueError
 from landscape.settings import STEP_SIZES, ProbeSettings, comparable, spaced
@@ -53,6 +57,84 @@ def test_kinds_left_out_keep_their_policy():
 def test_what_is_not_allowed_is_refused(changes, message):
     with pytest.raises(InvalidValueError, match=message):
         ProbeSettings(**changes)
+
+
+LIST = "give a list of numbers, as in [0.5, 1]"
+POLICIES = 'give policies by kind of evaluation set, as in {"validation": "recalibrated"}'
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"step_sizes": "abc"}, f"the step sizes are 'abc'; {LIST}"),
+        ({"step_sizes": None}, f"the step sizes are None; {LIST}"),
+        ({"step_sizes": 0.1}, f"the step sizes are 0.1; {LIST}"),
+        ({"step_sizes": np.array(0.1)}, f"the step sizes are 0.1; {LIST}"),
+        ({"step_sizes": [[0, 1], [2]]}, f"the step sizes are [[0, 1], [2]]; {LIST}"),
+        ({"step_sizes": np.zeros((1, 2))}, f"the step sizes are [[0.0, 0.0]]; {LIST}"),
+        ({"step_sizes": [True, False]}, f"the step sizes are [True, False]; {LIST}"),
+        ({"step_sizes": ["0.1"]}, f"the step sizes are ['0.1']; {LIST}"),
+        ({"step_sizes": [10**400]}, "all must be finite"),
+        ({"slope_factors": 5}, f"the slope factors are 5; {LIST}"),
+        ({"slope_factors": "12"}, f"the slope factors are '12'; {LIST}"),
+        ({"slope_factors": ["a"]}, f"the slope factors are ['a']; {LIST}"),
+        ({"slope_factors": {1: 2}}, f"the slope factors are {{1: 2}}; {LIST}"),
+        ({"slope_factors": [1, 1.0]}, "the slope factors are [1, 1.0]; give each only once"),
+        ({"metrics": 5}, "unknown metric 5; choose from loss, accuracy"),
+        ({"metrics": None}, "unknown metric None; choose from loss"),
+        ({"metrics": [["loss"]]}, "unknown metric ['loss']"),
+        ({"sets": 5}, "unknown evaluation set 5; choose from same_batch"),
+        ({"sets": {"validation": "batch"}}, "unknown evaluation set {'validation': 'batch'}"),
+        ({"batch_norm": "running"}, f"batch norm is 'running'; {POLICIES}"),
+        ({"batch_norm": None}, f"batch norm is None; {POLICIES}"),
+        ({"batch_norm": {"validation": ["batch"]}}, "unknown batch-norm policy ['batch']"),
+        ({"batch_size": None}, "batch size is None; choose an integer of at least 1"),
+        ({"other_batches": "2"}, "other batches is '2'; choose an integer of at least 0"),
+        ({"recalibration_batches": None}, "recalibration batches is None; choose an integer"),
+        ({"draws": None}, "draws is None; choose an integer of at least 1"),
+        ({"draws": True}, "draws is True; choose an integer of at least 1"),
+        ({"seed": None}, "seed is None; choose an integer of at least 0"),
+        ({"seed": np.array([1, 2])}, "seed is [1, 2]; choose an integer"),
+        ({"chunk": "many"}, "chunk is 'many'; choose an integer of at least 1"),
+        ({"big_batch": False}, "big batch is False; choose an integer of at least 1"),
+        ({"dropout": "yes"}, "dropout is 'yes'; give true or false"),
+        ({"dropout": 1}, "dropout is 1; give true or false"),
+        ({"samples": None}, "samples is None; give true or false"),
+        ({"direction": 5}, "unknown direction 5; choose from gradient"),
+        ({"origin": np.array(["a", "b"])}, "unknown origin ['a', 'b']; choose from before-step"),
+        ({"precision": ["float32"]}, "unknown precision ['float32'] (did you mean 'float32'?)"),
+    ],
+)
+def test_values_of_another_type_are_refused(changes, message):
+    with pytest.raises(InvalidValueError, match=re.escape(message)) as refusal:
+        ProbeSettings(**changes)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor, xr.DataArray, iter, set])
+def test_numbers_in_any_kind_of_list(kind):
+    settings = ProbeSettings(step_sizes=kind([0.5, -0.25]), slope_factors=kind([2]))
+    assert settings.step_sizes == (-0.25, 0.5)
+    assert settings.slope_factors == (2.0,)
+    assert {*map(type, settings.step_sizes + settings.slope_factors)} == {float}
+
+
+@pytest.mark.parametrize("kind", [list, np.array, iter, set])
+def test_names_in_any_kind_of_list(kind):
+    settings = ProbeSettings(sets=kind(["validation", "same_batch"]), metrics="loss")
+    assert settings.sets == ("same_batch", "validation")
+    assert settings.metrics == ("loss",)
+
+
+def test_slope_factors_keep_their_order_and_may_be_any_finite_number():
+    assert ProbeSettings(slope_factors=[10, -1, 0]).slope_factors == (10, -1, 0)
+
+
+def test_numpys_numbers_are_recorded_as_pythons():
+    numbers = {"batch_size": np.int32(7), "seed": np.uint8(3), "step_sizes": [np.float32(0.5), 0]}
+    recorded = ProbeSettings(**numbers).as_dict()
+    assert json.loads(json.dumps(recorded)) == recorded
+    assert (recorded["batch_size"], recorded["seed"], recorded["step_sizes"]) == (7, 3, [0, 0.5])
 
 
 @pytest.mark.parametrize("spacing", ["linear", "symlog"])
