@@ -141,9 +141,10 @@ def check_sizes(samples: int, batch_size: int, other_batches: int, big_batch: in
         )
     rest = samples - batch_size
     if big_batch > rest:
+        allowed = f"choose at most {rest}" if rest else "choose a smaller batch, or no big batch"
         raise InvalidValueError(
             f"a big batch of {big_batch} is larger than the {rest} training samples outside the "
-            f"gradient's batch; choose at most {rest}"
+            f"gradient's batch; {allowed}"
         )
     if other_batches * batch_size > rest:
         raise InvalidValueError(

@@ -6,7 +6,7 @@ Figures and tables that compare runs are made from such a collection. Reading ne
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from landscape import store
-from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
+from landscape import history, store
+from landscape.errors import InvalidValueError, MissingFileError
 from landscape.labels import head, labels, natural
-
-HISTORY = "history.zarr"
-# Where files lay on the machine that trained is nothing to compare by, or to pass on.
-PLACES = ("folder", "data", "dataset")
-# Of the store that a history came from.
-STORE = ("schema", "along")
-
-
-@dataclass(frozen=True)
-class _History:
-    """One run: where it is, what it was asked to do, and its finished epochs (epoch,)."""
-
-    path: Path
-    record: Mapping[str, Any]
-    epochs: xr.Dataset
 
 
 def collect(paths: str | Path | Iterable[str | Path]) -> xr.Dataset:
@@ -53,18 +38,18 @@ def collect(paths: str | Path | Iterable[str | Path]) -> xr.Dataset:
     cannot be read, :class:`InvalidValueError` for one that holds something else.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    found = {h.path: h for path in given for h in _read(Path(path).resolve())}
+    found = {h.path: h for path in given for h in history.read(Path(path).resolve())}
     if not found:
         raise MissingFileError("no run was given")
-    histories = list(found.values())
-    names = _tails([history.path for history in histories])
-    tasks = [str(history.record.get("task", "unknown")) for history in histories]
+    every = list(found.values())
+    names = _tails([each.path for each in every])
+    tasks = [str(each.record.get("task", "unknown")) for each in every]
     short = dict(zip(set(tasks), _tails([Path(t) for t in set(tasks)]), strict=True))
     records = [
-        {**history.record, "task": short[task], "optimizer": history.record["optimizer"].lower()}
-        for history, task in zip(histories, tasks, strict=True)
+        {**each.record, "task": short[task], "optimizer": each.record["optimizer"].lower()}
+        for each, task in zip(every, tasks, strict=True)
     ]
-    return _dataset(names, records, [history.epochs for history in histories])
+    return _dataset(names, records, [each.epochs for each in every])
 
 
 def pack(dataset: xr.Dataset, path: str | Path) -> Path:
@@ -186,61 +171,6 @@ def _require(dataset: xr.Dataset) -> None:
             f"the dataset is over {', '.join(map(str, dataset.dims)) or 'nothing'}; give a "
             "collection of runs, as landscape.histories.collect makes it"
         )
-
-
-# Finding and reading
-
-
-def _read(path: Path) -> list[_History]:
-    if not path.exists():
-        raise MissingFileError(f"there is no run at {path}")
-    found = [history for place in _find(path) for history in _open(place)]
-    if not found:
-        raise MissingFileError(f"there is no run in {path}")
-    return found
-
-
-def _find(path: Path) -> Iterator[Path]:
-    """Runs' folders and stores; nothing below one of them is looked at."""
-    if path.is_file() or _is_run(path) or (path / "zarr.json").is_file():
-        yield path
-        return
-    for child in sorted(path.iterdir()):
-        if child.is_dir() and not child.name.startswith(".") and not child.is_symlink():
-            other = (child / "zarr.json").is_file() and child.name != HISTORY
-            yield from () if other else _find(child)
-
-
-def _is_run(path: Path) -> bool:
-    return (path / "run.json").is_file()
-
-
-def _open(path: Path) -> Iterator[_History]:
-    if _is_run(path):
-        if not (path / HISTORY).exists():  # its first epoch is not finished
-            yield _History(path, _record(path / "run.json"), xr.Dataset())
-            return
-        path = path / HISTORY
-    dataset = store.open_(path)
-    if dataset.attrs["along"] == "run":
-        for i, run in enumerate(dataset.attrs["runs"]):
-            epochs = dataset.isel(run=i, epoch=slice(run["epochs_done"]))
-            yield _History(path / run["name"], run["record"], epochs)
-    elif dataset.attrs["along"] == "epoch" and "optimizer" in dataset.attrs:
-        record = {k: v for k, v in dataset.attrs.items() if k not in (*PLACES, *STORE)}
-        yield _History(path.parent if path.name == HISTORY else path, record, dataset)
-    else:
-        raise InvalidValueError(f"{path} is no run's history; give a run's folder or its {HISTORY}")
-
-
-def _record(path: Path) -> Mapping[str, Any]:
-    try:
-        record = dict(json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
-    if "optimizer" not in record:
-        raise CheckpointError(f"{path} is damaged: it names no optimizer")
-    return {name: value for name, value in record.items() if name not in PLACES}
 
 
 def _tails(paths: Sequence[Path]) -> list[str]:

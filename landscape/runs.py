@@ -21,7 +21,7 @@ from landscape.checkpoints import Checkpoint
 from landscape.data import digest
 from landscape.devices import versions
 from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
-from landscape.histories import PLACES
+from landscape.history import PLACES
 from landscape.interrupts import interrupts_held
 from landscape.locks import alone
 from landscape.progress import Progress, silent
@@ -163,7 +163,7 @@ def train(
 def _go_on(run: Run, task: Task, training: Training, around: Around, progress: Progress) -> None:
     """Put ``training`` where the run in the folder stopped, and train it to the end."""
     if run.latest.exists():
-        training.resume(checkpoints.read(run.latest))
+        training.resume(_latest(run))
     record = run.read()  # of old, so that all of a run's files say the same
     writer: store.Writer | None = None
     if run.history.exists():
@@ -239,6 +239,16 @@ def _open_run(run: Run, record: Mapping[str, Any]) -> None:
         return
     with written_whole(run.record) as partial:
         partial.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _latest(run: Run) -> Checkpoint:
+    try:
+        return checkpoints.read(run.latest)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{error}; or put the last of {run.checkpoints} in its place, or delete it to begin "
+            "anew"
+        ) from error
 
 
 def _history(

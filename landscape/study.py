@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from landscape import checkpoints, randomness, statistics, store
+from landscape import checkpoints, history, randomness, statistics, store
 from landscape.checkpoints import Checkpoint
 from landscape.devices import versions
 from landscape.errors import InvalidValueError
@@ -274,7 +274,7 @@ def demo(
     dataset = store.open_(slices)
     peaks = statistics.peak_widths(dataset, tolerance=0.1, relative=True)
     peaks = peaks.sel(evaluation_set="same_batch")
-    accuracy = store.open_(Run(out / "run").history).validation_accuracy.values[-1]
+    accuracy = history.open_(Run(out / "run").history).validation_accuracy.values[-1]
     first, last = (
         f"{'at least ' if (peak.lower_open | peak.upper_open).any() else ''}"
         f"{peak.width.mean():.2f} wide at iteration {peak.iteration.item()}"

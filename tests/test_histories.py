@@ -185,6 +185,10 @@ def test_errors(own, tmp_path):
         (own / "adam-1" / "run.json").write_text(text)
         with pytest.raises(CheckpointError, match="damaged"):
             collect(own)
+    (own / "adam-1" / "run.json").unlink()
+    shutil.rmtree(own / "sgd" / "0" / "history.zarr" / "validation_accuracy")
+    with pytest.raises(StoreError, match=r"history.zarr is damaged: it has no validation_accuracy"):
+        collect(own)
 
 
 def test_pack_refuses_other_names_and_keeps_the_old_file(dataset, tmp_path, monkeypatch):

@@ -162,6 +162,18 @@ def test_a_command_that_trained_nothing_does_not_bind_the_folder(tmp_path, monke
     assert Run(tmp_path / "run").read()["learning_rate"] == 0.1
 
 
+def test_a_damaged_latest_checkpoint_says_what_to_do(tmp_path, whole):
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    Run(folder).latest.write_bytes(Run(folder).latest.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"latest.pt is damaged .*; or put the last of"):
+        train(TASK, settings(), folder, source={"task": TASK.name})
+    last = sorted(Run(folder).checkpoints.iterdir())[-1]
+    shutil.copy(last, Run(folder).latest)
+    train(TASK, settings(), folder, source={"task": TASK.name})
+    same(folder, whole)
+
+
 def test_another_process_in_the_folder_is_refused(tmp_path, whole):
     with alone(whole), pytest.raises(StoreError, match="another process is writing into"):
         train(TASK, settings(), whole, source={"task": TASK.name})

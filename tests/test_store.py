@@ -1,5 +1,6 @@
 import errno
 import json
+import shutil
 import warnings
 from zipfile import ZipFile
 
@@ -224,6 +225,19 @@ def test_what_is_no_store_of_ours(tmp_path, rows):
         store.resume(path)
 
 
+@pytest.mark.parametrize("lost", ["finished", "iteration"])
+def test_a_damaged_store_is_one_line(tmp_path, rows, lost):
+    path = tmp_path / "s.zarr"
+    filled(path, rows[:1])
+    shutil.rmtree(path / lost)
+    with pytest.raises(StoreError, match=f"'{lost}'") as error:
+        landscape.open(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(StoreError, match=f"'{lost}'"):
+        store.resume(path).column("iteration")
+
+
 def test_samples_that_are_not_there(tmp_path, rows):
     filled(tmp_path / "s.zarr", rows[:1])
     with pytest.raises(InvalidValueError, match="unknown evaluation set 'test'; choose from"):
@@ -279,8 +293,6 @@ def test_what_cannot_be_packed(tmp_path, rows):
 
 
 def test_a_zip_opens_like_a_folder(tmp_path, rows):
-    import shutil
-
     filled(tmp_path / "s.zarr", rows)
     packed = shutil.make_archive(str(tmp_path / "s.zarr"), "zip", tmp_path / "s.zarr")
     xr.testing.assert_identical(landscape.open(packed), landscape.open(tmp_path / "s.zarr"))

@@ -143,7 +143,8 @@ def load(
         "data": data,
         "train_samples": train_samples,
     }
-    if task is None and (model is None or dataset is None):
+    arrays = data is not None and data.suffix == ".npz"
+    if task is None and (model is None or not (dataset or arrays)):
         raise InvalidValueError(
             "no task was given; give one of `landscape tasks`, your own, or --model and --dataset"
         )

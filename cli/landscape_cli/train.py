@@ -66,7 +66,8 @@ def train(
 ) -> None:
     """Train a task, keeping ten checkpoints to probe. The same command resumes a stopped run."""
     from landscape import devices, runs
-    from landscape.store import open_
+    from landscape.history import open_
+    from landscape.optimizers.named import is_line_search
     from landscape.training import TrainingSettings
     from landscape_cli.bars import bars
 
@@ -102,7 +103,8 @@ def train(
     if probe and not runs.Run(out).recording.exists():
         typer.echo("nothing was probed: no update was made at an iteration that is kept")
     elif probe:
+        figure = "line-search" if is_line_search(optimizer) else "widening"
         typer.echo(f"slices: {runs.Run(out).recording}")
-        typer.echo(f"next: landscape plot line-search {runs.Run(out).recording}")
+        typer.echo(f"next: landscape plot {figure} {runs.Run(out).recording}")
     else:
         typer.echo(f"next: landscape probe --checkpoint {out}")

@@ -24,7 +24,8 @@ def check(path: Path) -> Mapping[str, Any]:
     if not path.exists():
         raise MissingFileError(f"there is no store at {path}")
     with reading(path):
-        attributes = dict(zarr.open_group(zarr_store(path), mode="r").attrs)
+        root = zarr.open_group(zarr_store(path), mode="r")
+        attributes = dict(root.attrs)
     schema = attributes.get("schema")
     if not isinstance(schema, int) or "along" not in attributes:
         raise StoreError(f"{path} is a zarr group, but not a store of landscape's")
@@ -32,6 +33,7 @@ def check(path: Path) -> Mapping[str, Any]:
         raise StoreError(
             f"{path} has schema {schema}; this landscape reads schemas up to {SCHEMA}; upgrade it"
         )
+    array(root, FINISHED)
     return attributes
 
 
@@ -49,6 +51,8 @@ def group(root: zarr.Group, path: str) -> zarr.Group:
 
 def array(parent: zarr.Group, name: str) -> zarr.Array[Any]:
     """The array called ``name`` in a group."""
+    if name not in parent:
+        raise StoreError(f"{parent.store_path} is damaged: it has no {name!r}; make it anew")
     found = parent[name]
     assert isinstance(found, zarr.Array)
     return found

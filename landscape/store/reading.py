@@ -23,8 +23,7 @@ def open_(path: str | Path) -> xr.Dataset:
     attributes = check(path)
     with reading(path):
         dataset: xr.Dataset = xr.open_zarr(zarr_store(path), consolidated=False, chunks=None)
-        dataset.load()
-    rows = _finished_rows(dataset, str(attributes["along"]))
+        rows = _finished_rows(dataset.load(), str(attributes["along"]))
     return dataset.drop_vars(FINISHED).isel({str(attributes["along"]): rows})
 
 

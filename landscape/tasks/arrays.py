@@ -46,6 +46,10 @@ def _load(path: Path) -> dict[str, NDArray[np.generic]]:
     if not path.is_file():
         raise MissingFileError(f"no file of arrays {str(path)!r}; looked at {path.resolve()}")
     if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            archive = file.read(2) == b"PK"
+        if archive:
+            raise InvalidValueError(f"{path} is cut off or damaged; copy it again")
         raise InvalidValueError(f"{path} is not a file of arrays; write one with numpy.savez")
     try:
         with np.load(path, allow_pickle=False) as file:

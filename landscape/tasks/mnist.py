@@ -7,6 +7,7 @@ that a data root can be read-only.
 import gzip
 import hashlib
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -53,14 +54,15 @@ def read(dataset: str, root: Path, download: bool = False) -> tuple[TensorData, 
             f"--download or name the folder that holds {dataset} with --data"
         )
     parts = {name: _read_idx(folder, name, md5) for name, md5 in MD5[dataset].items()}
-    train, validation = (
-        grey_images(
-            parts[f"{part}-images-idx3-ubyte"].unsqueeze(1),
-            parts[f"{part}-labels-idx1-ubyte"].long(),
-        )
-        for part in ("train", "t10k")
-    )
+    train, validation = (_part(folder, part, parts) for part in ("train", "t10k"))
     return train, validation
+
+
+def _part(folder: Path, part: str, parts: Mapping[str, Tensor]) -> TensorData:
+    images, labels = parts[f"{part}-images-idx3-ubyte"], parts[f"{part}-labels-idx1-ubyte"]
+    if len(images) != len(labels):
+        raise _damaged(folder, f"{len(labels)} labels for {len(images)} {part} images")
+    return grey_images(images.unsqueeze(1), labels.long())
 
 
 def _find(folder: Path, name: str) -> Path | None:

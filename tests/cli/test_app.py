@@ -103,6 +103,16 @@ def test_plot_options(store):
     assert "distance" in Path("b.svg").read_text()
 
 
+@pytest.mark.parametrize(("optimizer", "figure"), [("sgd", "widening"), ("sa-sls", "line-search")])
+def test_what_to_draw_after_probing_on_the_way(optimizer, figure):
+    arguments = ["--epochs", 1, "--checkpoints", 2, "--optimizer", optimizer, "--probe"]
+    result = run("train", "digits-mlp", "--out", "r", *arguments)
+    command = re.search(r"next: landscape (.*)", result.stdout)[1].split()
+    assert command[:2] == ["plot", figure]
+    run(*command)
+    assert Path(f"{figure}.png").exists()
+
+
 def test_info(store, trained):
     text = run("info", store).stdout
     for part in ["digits-mlp", "sgd", "step sizes: 5", "big batch", "schema 1", "per-sample"]:
@@ -232,6 +242,10 @@ def test_bad_checkpoints(kind, message, trained):
         (
             ["train", "digits-mlp", "--out", "r", "--device", "cpu", "--precision", "tf32"],
             "which device 'cpu' lacks",
+        ),
+        (
+            ["train", "digits-mlp", "--out", "r", "--probe", "--probe-set", "dropout=1"],
+            "dropout is 1; give true or false",
         ),
         (  # before the training
             [

@@ -83,6 +83,10 @@ LABELS, IMAGES = "t10k-labels-idx1-ubyte", "train-images-idx3-ubyte"
             lambda root: damage(root, IMAGES, idx((6, 28, 28))[:-1]),
             f"{IMAGES} is damaged .it holds 4703 values, not 6 x 28 x 28",
         ),
+        (
+            lambda root: damage(root, IMAGES, idx((5, 28, 28))),
+            "MNIST/raw is damaged .6 labels for 5 train images",
+        ),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(root, spoil, message):
