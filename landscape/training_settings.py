@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from landscape.errors import InvalidValueError
-from landscape.optimizers import named
+from landscape.errors import InvalidValueError, unknown
+from landscape.optimizers import named, schedules
 from landscape.optimizers.recipes import RECIPES
 from landscape.settings import check_forward
 from landscape.tasks.task import Task, require_positive
@@ -43,6 +43,7 @@ class TrainingSettings:
     channels_last: bool | None = None
 
     def __post_init__(self) -> None:
+        _check_kinds(vars(self))
         named.find(self.optimizer)
         set_ = object.__setattr__
         set_(self, "optimizer", self.optimizer.lower())
@@ -75,6 +76,19 @@ class TrainingSettings:
         if recipe is None or recipe.learning_rate is None:
             defaults["learning_rate"] = task.learning_rate
         return cls(**(defaults | changes))
+
+
+def _check_kinds(settings: Mapping[str, object]) -> None:
+    """Refuse what is no name, or no mapping, where one is needed."""
+    if not isinstance(settings["optimizer"], str):
+        raise unknown("optimizer", settings["optimizer"], named.names())
+    if not isinstance(settings["schedule"], str | None):
+        raise unknown("schedule", settings["schedule"], schedules.names())
+    for name in ("options", "schedule_options"):
+        if not isinstance(settings[name], Mapping):
+            raise InvalidValueError(
+                f"{name} is {settings[name]!r}; give a mapping of names to values"
+            )
 
 
 def checkpoint_iterations(samples: int, batch_size: int, epochs: int, count: int = 10) -> list[int]:

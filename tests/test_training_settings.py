@@ -64,6 +64,14 @@ def test_settings_of_a_task_are_its_defaults_but_for_changes():
         ({"learning_rate": -0.1}, "learning_rate is -0.1; give a positive number"),
         ({"seed": -1}, "seed is -1; give an integer, 0 or more"),
         ({"checkpoints": True}, "checkpoints is True"),
+        ({"epochs": True}, "epochs is True; give a positive integer"),
+        ({"learning_rate": "x"}, "learning_rate is 'x'; give a positive number"),
+        ({"optimizer": 5}, "unknown optimizer 5; choose from a-sls, .*, sgd,"),
+        ({"optimizer": None}, "unknown optimizer None; choose from"),
+        ({"schedule": 5}, "unknown schedule 5; choose from constant, .*, milestones,"),
+        ({"options": 5}, "options is 5; give a mapping of names to values"),
+        ({"options": None}, "options is None; give a mapping"),
+        ({"schedule_options": [0.5]}, r"schedule_options is \[0.5\]; give a mapping"),
     ],
 )
 def test_bad_settings(changes, message):

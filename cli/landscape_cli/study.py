@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from landscape.errors import LandscapeError
 from landscape_cli import options
 
 app = typer.Typer(no_args_is_help=True, help="Studies of many runs, resumable at every point.")
@@ -88,15 +89,22 @@ def benchmark(
     optimizer: Annotated[
         list[str],
         typer.Option(
-            help="Optimizers with commas between, each with settings if any: "
-            "sgd,sa-sls:slope_factor=10."
+            metavar="LIST",
+            help="Optimizers with commas between, each as NAME or NAME:SETTING=VALUE:... A setting "
+            "is an option of the optimizer, or learning_rate, schedule, schedule_options, "
+            "search_batch, epochs, batch_size, precision.",
         ),
     ],
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 4,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
     part: Annotated[
-        str, typer.Option(help="Share of the runs to do here: 1/2 and 2/2 on two machines.")
+        str,
+        typer.Option(
+            metavar="I/N",
+            help="Share of the runs to do here, all optimizers of some seeds: 1/2 and 2/2 on two "
+            "machines.",
+        ),
     ] = "1/1",
     status: Annotated[bool, typer.Option("--status", help="Only say what is finished.")] = False,
     model: options.Model = None,
@@ -109,18 +117,26 @@ def benchmark(
     channels_last: options.ChannelsLast = None,
     device: options.Device = "auto",
 ) -> None:
-    """Train optimizers x seeds on a task. The same command goes on with what is unfinished."""
+    """Train optimizers x seeds on a task, each into FOLDER/TASK/OPTIMIZER-SEED.
+
+    For instance: --optimizer sgd,sa-sls:slope_factor=10,adam:betas=[0.9,0.99]
+
+    All settings are tried out before anything is trained. A run that fails stops no other. The
+    same command goes on with what is unfinished.
+    """
     from landscape import benchmark as library
     from landscape import devices
     from landscape_cli.bars import bars
 
-    where = devices.choose(device)
+    # What is finished can be said without the device.
+    where = None if status else devices.choose(device)
     loaded, source = options.load(task, model, dataset, data, download, train_samples)
     pieces = library.pieces(
         loaded,
-        [each for text in optimizer for each in text.split(",")],
+        [each for text in optimizer for each in library.split(text)],
         range(seeds),
         out,
+        source=source,
         checkpoints=0,
         precision=precision,
         compile=compile,
@@ -128,15 +144,26 @@ def benchmark(
         **options.given(epochs=epochs, batch_size=batch_size),
     )
     todo = library.part(pieces, part)
-    library.check(loaded, pieces, source)
-    if not status:
-        for piece in library.benchmark(loaded, todo, source=source, device=where, progress=bars):
-            typer.echo(f"{piece.folder.name}: best validation accuracy {piece.state()[1]:.4f}")
+    failures: dict[Path, str] = {}
+    if where is not None:
+        for piece, failure in library.benchmark(todo, device=where, progress=bars):
+            if failure is not None:
+                failures[piece.folder] = failure
+            said = failure or f"best validation accuracy {piece.state()[1]:.4f}"
+            typer.echo(f"{piece.folder.name}: {said}")
     width = max(len(piece.folder.name) for piece in pieces)
     typer.echo(f"{'run':{width}}  epochs     best validation accuracy")
     for piece in pieces:
-        done, best = piece.state()
-        typer.echo(
-            f"{piece.folder.name:{width}}  {f'{done} of {piece.settings.epochs}':10} {best:.4f}"
-        )
+        try:
+            done, best = piece.state()
+            row = f"{f'{done} of {piece.settings.epochs}':10} {best:.4f}"
+        except LandscapeError as error:
+            failures.setdefault(piece.folder, str(error))
+            row = f"{'?':10} ?     "
+        mark = "  failed" if piece.folder in failures else ""
+        typer.echo(f"{piece.folder.name:{width}}  {row}{mark}")
     typer.echo(f"next: landscape table benchmark {out}")
+    for folder, failure in failures.items():
+        typer.echo(f"failed: {folder.name}: {failure}", err=True)
+    if failures:
+        raise LandscapeError(f"{len(failures)} of {len(pieces)} runs failed, for the reasons above")

@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from numbers import Real
 from typing import Any
 
 import torch
@@ -103,7 +104,7 @@ def _check(what: str, value: object, default: object) -> None:
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise InvalidValueError(f"{what} is {value!r}; give true or false")
-    elif isinstance(default, (int, float)) and (
-        isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value))
-    ):
-        raise InvalidValueError(f"{what} is {value!r}; give a finite number")
+    elif isinstance(default, (int, float)) and value is not None:
+        number = isinstance(value, (Real, torch.Tensor)) and not isinstance(value, bool)
+        if not number or (isinstance(value, float) and not math.isfinite(value)):
+            raise InvalidValueError(f"{what} is {value!r}; give a finite number")

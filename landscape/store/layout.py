@@ -52,7 +52,8 @@ def group(root: zarr.Group, path: str) -> zarr.Group:
 def array(parent: zarr.Group, name: str) -> zarr.Array[Any]:
     """The array called ``name`` in a group."""
     if name not in parent:
-        raise StoreError(f"{parent.store_path} is damaged: it has no {name!r}; make it anew")
+        path = str(parent.store_path).partition("://")[2]
+        raise StoreError(f"{path} is damaged: it has no {name!r}; make it anew")
     found = parent[name]
     assert isinstance(found, zarr.Array)
     return found

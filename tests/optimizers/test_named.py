@@ -49,7 +49,7 @@ def test_every_name_builds_and_steps():
         ("sgd", 0.1, {"lr": 0.9}, "unknown option of sgd 'lr'"),
         ("sgd", 0.1, {"params": []}, "unknown option of sgd 'params'"),
         ("sgd", 0.1, {"momentum": -1}, r"sgd does not take lr=0.1, momentum=-1: .*-1"),
-        ("sgd", 0.1, {"momentum": "high"}, "momentum='high'"),
+        ("sgd", 0.1, {"dampening": "high"}, "dampening of sgd is 'high'; give a finite number"),
         ("sgd", 0.1, {"momentum": math.nan}, "momentum of sgd is nan; give a finite number"),
         ("sgd", 0.1, {"nesterov": "yes"}, "nesterov of sgd is 'yes'; give true or false"),
         ("adamw", 0.1, {"betas": 0.9}, "betas=0.9"),
