@@ -25,7 +25,7 @@ class Forward:
 
     ``compile`` is torch.compile, which draws other dropout masks; with ``graphs`` on a GPU its
     CUDA graphs too, whose logits last until the next call. ``channels_last`` lays out 4-d inputs
-    so, and with them what follows; by default for convolutions on a GPU.
+    so, and with them what follows; by default for convolutions, which it makes faster.
 
     Raises :class:`InvalidValueError` where the model's device or type lacks the precision.
     """
@@ -43,7 +43,7 @@ class Forward:
         check_precision(precision, first.device, first.dtype)
         on_gpu = first.device.type == "cuda"
         if channels_last is None:
-            channels_last = on_gpu and any(isinstance(m, nn.Conv2d) for m in model.modules())
+            channels_last = any(isinstance(module, nn.Conv2d) for module in model.modules())
         self.model = model
         self.device = first.device
         self.channels_last = channels_last

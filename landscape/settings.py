@@ -107,14 +107,15 @@ class ProbeSettings:
     seed: int = 0
     chunk: int | None = None
     """Samples evaluated at once where a sample's output does not depend on its batch; by default
-    as many as fit into a GPU's memory, else (and with dropout) 1000. Too many are halved."""
+    as many as fit into a GPU's memory or stay in a CPU's caches, with dropout 1000. Too many are
+    halved."""
     precision: str = "float32"
     """Of matrix products and convolutions: ``float32`` (the model's own type), ``tf32`` or
     ``bfloat16`` (autocast), which round a slice; losses and metrics are in float32."""
     compile: bool = False
     """Whether torch.compile makes the forward pass, on a GPU with CUDA graphs."""
     channels_last: bool | None = None
-    """Memory format of images; by default for convolutions on a GPU."""
+    """Memory format of images; by default for convolutions."""
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__

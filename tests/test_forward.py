@@ -223,7 +223,7 @@ def test_compiled_and_channels_last_equal_plain_to_rounding():
     """And the model stays the very one, every parameter where it was."""
     model = cases.fresh("cnn")
     policies = {"batch_norm": {"validation": "recalibrated", "big_batch": "running"}}
-    settings = ProbeSettings(**SMALL, **policies, chunk=200)
+    settings = ProbeSettings(**SMALL, **policies, chunk=200, channels_last=False)
     plain = Prober(as_data(TRAIN), as_data(VALIDATION), settings)(model)
     prober = Prober(
         as_data(TRAIN), as_data(VALIDATION), replace(settings, compile=True, channels_last=True)
@@ -263,7 +263,7 @@ def test_training_compiled_equals_plain_to_rounding():
     task = as_task(
         {"model": nn.Sequential(*layers), "train": TRAIN, "validation": VALIDATION}, "digits"
     )
-    settings = training_cases.every(task, optimizer="sa-sls", epochs=2)
+    settings = training_cases.every(task, optimizer="sa-sls", epochs=2, channels_last=False)
     plain = Training(task, settings)
     fast = Training(task, replace(settings, compile=True, channels_last=True))
     assert fast.model[0].weight.is_contiguous(memory_format=torch.channels_last)
@@ -285,7 +285,8 @@ def test_channels_last_reaches_the_network_and_leaves_others_alone():
     images = torch.rand(5, 3, 8, 8)
     expected = model(images)
     torch.testing.assert_close(Forward(model, channels_last=True)(images), expected)
-    assert not Forward(model).channels_last  # by default on a GPU alone
+    assert Forward(model).channels_last  # by default
+    assert not Forward(nn.Linear(4, 2)).channels_last
     assert laid_out == [False, True]
     flat = nn.Linear(4, 2)
     assert Forward(flat, channels_last=True)(torch.rand(3, 4)).shape == (3, 2)

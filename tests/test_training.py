@@ -32,7 +32,7 @@ def test_a_batch_larger_than_the_data():
 
 def test_training_is_the_loop_that_one_would_write():
     task = load_task("digits-cnn")
-    settings = every(task, options={"momentum": 0.9}, seed=3)
+    settings = every(task, options={"momentum": 0.9}, seed=3, channels_last=False)
     training = Training(task, settings)
     records = [event for event in training.run() if isinstance(event, EpochRecord)]
 

@@ -70,7 +70,7 @@ ChannelsLast = Annotated[
     typer.Option(
         "--channels-last/--channels-first",
         help="Memory format of images.",
-        show_default="last for convolutions on a GPU",
+        show_default="last for convolutions",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is drawn at random.")]

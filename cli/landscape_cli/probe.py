@@ -106,7 +106,8 @@ def probe(
     chunk: Annotated[
         int | None,
         typer.Option(
-            help="Samples evaluated at once.", show_default="what fits a GPU's memory, else 1000"
+            help="Samples evaluated at once.",
+            show_default="what fits a GPU's memory, or a CPU's caches",
         ),
     ] = None,
     precision: options.Precision = "float32",
