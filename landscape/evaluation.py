@@ -117,6 +117,7 @@ class Evaluator:
             )
 
     def _classes(self, batch: EvaluationSet) -> int:
+        self._run.settle(batch.inputs)
         self._prepare(batch.batch_norm)
         given = f"{tuple(batch.inputs.shape)} and type {batch.inputs.dtype}"
         with users_code(f"the model on a batch of shape {given}"):

@@ -25,7 +25,8 @@ class Forward:
 
     ``compile`` is torch.compile, which draws other dropout masks; with ``graphs`` on a GPU its
     CUDA graphs too, whose logits last until the next call. ``channels_last`` lays out 4-d inputs
-    so, and with them what follows; by default for convolutions, which it makes faster.
+    so, and with them what follows, which makes convolutions faster; None is decided by
+    :meth:`settle`, and until then is not done.
 
     Raises :class:`InvalidValueError` where the model's device or type lacks the precision.
     """
@@ -42,8 +43,8 @@ class Forward:
         first = next(model.parameters(), torch.empty(0))
         check_precision(precision, first.device, first.dtype)
         on_gpu = first.device.type == "cuda"
-        if channels_last is None:
-            channels_last = any(isinstance(module, nn.Conv2d) for module in model.modules())
+        if channels_last is None and not any(isinstance(m, nn.Conv2d) for m in model.modules()):
+            channels_last = False
         self.model = model
         self.device = first.device
         self.channels_last = channels_last
@@ -64,6 +65,19 @@ class Forward:
     def plain(self, inputs: Tensor) -> Tensor:
         """The same, never compiled: for what is run once."""
         return self._run(self.model, inputs)
+
+    def settle(self, inputs: Tensor) -> None:
+        """Decide on the memory format, where it is open: last for convolutions that bear it.
+
+        A network that takes a ``view`` of what a convolution gives, for one, does not. Two of
+        ``inputs`` (N, …) go through it; what they change is the caller's to put back.
+        """
+        if self.channels_last is None:
+            self.channels_last = True
+            try:
+                self.plain(inputs[:2])
+            except Exception:  # what is wrong besides will be seen without it
+                self.channels_last = False
 
     @contextmanager
     def isolated(self) -> Iterator[None]:

@@ -78,7 +78,7 @@ class Training:
             compile=settings.compile,
             channels_last=settings.channels_last,
         )
-        if self._forward.channels_last:
+        if settings.channels_last:
             self.model.to(memory_format=torch.channels_last)
         assert settings.learning_rate is not None
         assert settings.schedule is not None
@@ -122,6 +122,7 @@ class Training:
         ``run()`` may be called again. ``advance`` is called once an update, which is made within
         ``around(inputs, targets, indices)`` of its batch.
         """
+        self._settle()
         while True:
             if len(self._losses) == self.steps_per_epoch:
                 yield self._finish_epoch()
@@ -229,6 +230,14 @@ class Training:
         self._before = dict(state["before"])
         self._seconds = state["seconds"]
         self._cut_off = False
+
+    def _settle(self) -> None:
+        """See :meth:`Forward.settle`; leaves the model and the generators as they are."""
+        if self._forward.channels_last is not None:
+            return
+        with torch.no_grad(), self._forward.isolated(), preserved(self.model):
+            self.model.eval()
+            self._forward.settle(self._batches.data.take(torch.arange(2))[0])
 
     def _advance(self, advance: Advance, around: Around) -> None:
         """Train to the end of the epoch, or to a checkpoint that is due before it."""

@@ -285,11 +285,63 @@ def test_channels_last_reaches_the_network_and_leaves_others_alone():
     images = torch.rand(5, 3, 8, 8)
     expected = model(images)
     torch.testing.assert_close(Forward(model, channels_last=True)(images), expected)
-    assert Forward(model).channels_last  # by default
-    assert not Forward(nn.Linear(4, 2)).channels_last
     assert laid_out == [False, True]
     flat = nn.Linear(4, 2)
     assert Forward(flat, channels_last=True)(torch.rand(3, 4)).shape == (3, 2)
+
+
+class Viewing(nn.Module):
+    """As in many a tutorial: a ``view`` that channels-last tensors do not have."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3)
+        self.linear = nn.Linear(4 * 6 * 6, 10)
+
+    def forward(self, inputs):
+        return self.linear(torch.relu(self.convolution(inputs)).view(len(inputs), -1))
+
+
+def test_the_format_is_channels_last_where_convolutions_bear_it():
+    images = torch.rand(5, 3, 8, 8)
+    for model, inputs, last in (
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten()), images, True),
+        (Viewing(), images, False),
+        (cases.fresh("mlp"), torch.rand(5, 64), False),
+        (nn.Sequential(nn.Conv1d(3, 4, 3), nn.Flatten()), torch.rand(5, 3, 8), False),
+    ):
+        forward = Forward(model)
+        with torch.no_grad():
+            forward.settle(inputs)
+        assert forward.channels_last is last
+        torch.testing.assert_close(forward(inputs), model(inputs))
+    asked = Forward(Viewing(), channels_last=True)
+    asked.settle(images)
+    with pytest.raises(RuntimeError, match="view"):
+        asked(images)
+
+
+def test_a_network_that_views_is_probed_and_trained():
+    train, validation = (
+        (x.reshape(-1, 1, 8, 8).expand(-1, 3, -1, -1), y) for x, y in (TRAIN, VALIDATION)
+    )
+    model = Viewing()
+    slice_ = Prober(as_data(train), as_data(validation), ProbeSettings(**SMALL))(model)
+    assert np.isfinite(slice_.loss).all()
+    task = as_task({"model": Viewing, "train": train, "validation": validation}, "viewing")
+    training = Training(task, training_cases.every(task, epochs=1))
+    before = training_cases.weights(training)
+    next(training.run())
+    assert not training_cases.same(before, training_cases.weights(training))
+
+
+def test_an_optimizer_that_views_the_gradients_trains():
+    """Torch's L-BFGS does: the weights keep their format."""
+    task = load_task("digits-cnn", train_samples=300)
+    training = Training(task, training_cases.every(task, optimizer="lbfgs", epochs=1))
+    next(training.run())
+    assert training._forward.channels_last
+    assert all(p.is_contiguous() for p in training.model.parameters())
 
 
 # Going on

@@ -337,7 +337,7 @@ def test_sets_with_batch_statistics_are_never_chunked():
     sizes = []
     model[0].register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
     tree_of(model, chunk=10)
-    assert set(sizes) == {32, 60, 10}
+    assert set(sizes) - {2} == {32, 60, 10}  # two choose the memory format
 
 
 def test_draws_are_fresh_gradient_batches_and_do_not_depend_on_each_other():

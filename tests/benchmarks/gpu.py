@@ -80,6 +80,9 @@ def rates(task, precision, device, arguments):
     probed = ProbeSettings(sets=["validation"], batch_size=batch, chunk=arguments.chunk, **how)
     prober = Prober(task.train, task.validation, probed, device=device)
     inputs, targets = task.validation.to(device).take(torch.arange(len(task.validation)))
+    model.eval()
+    with torch.no_grad(), forward.isolated():
+        forward.settle(inputs)
     chunk = arguments.chunk
     parts = [slice(i, i + chunk) for i in range(0, len(targets), chunk)]
     steps = 20
