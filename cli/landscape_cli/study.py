@@ -119,7 +119,7 @@ def benchmark(
 ) -> None:
     """Train optimizers x seeds on a task, each into FOLDER/TASK/OPTIMIZER-SEED.
 
-    For instance: --optimizer sgd,sa-sls:slope_factor=10,adam:betas=[0.9,0.99]
+    For instance: --optimizer 'sgd,sa-sls:slope_factor=10,adam:betas=[0.9,0.99]'
 
     All settings are tried out before anything is trained. A run that fails stops no other. The
     same command goes on with what is unfinished.

@@ -7,11 +7,15 @@ clock: the rate at which the device multiplies large matrices in each precision;
 the bare forward pass and of the bare training step (no data, no optimizer: forward and backward),
 on tensors that lie ready; and of the probe and the training as they are. What a network needs in
 floating-point operations is counted by torch.utils.flop_counter, with two for a multiplication and
-its addition. Each line is the median over the repeats.
+its addition. Each line is the median over the repeats. With ``--processes N``, N trainings run side
+by side as well, as N parts of a benchmark would: what all of them reach together (on a GPU; in CPU
+time that says nothing).
 """
 
 import argparse
 import statistics
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -109,14 +113,46 @@ def rates(task, precision, device, arguments):
     found["probe"] = (passes / probe_time, once)
     model.train()
     found["bare training step"] = (steps * batch / median(bare_step, device, repeats), twice)
-    # An epoch at a time, validation apart; the first compiles.
-    run = training.run()
-    taken = median(lambda: next(run), device, repeats)
-    taken -= median(
-        lambda: validate(model, task.validation, task.loss, forward=forward), device, repeats
-    )
-    found["training"] = (training.steps_per_epoch * batch / taken, twice)
+    found["training"] = (trained(task, training, repeats), twice)
+    if arguments.processes > 1:
+        name = f"training, {arguments.processes} at once"
+        found[name] = (side_by_side(precision, arguments), twice)
     return found
+
+
+def trained(task, training, repeats):
+    """Images a second of training: an epoch at a time, validation apart; the first compiles."""
+    run = training.run()
+    taken = median(lambda: next(run), training.device, repeats)
+    model, forward = training.model, training._forward
+    taken -= median(
+        lambda: validate(model, task.validation, task.loss, forward=forward),
+        training.device,
+        repeats,
+    )
+    return training.steps_per_epoch * training.settings.batch_size / taken
+
+
+def side_by_side(precision, arguments):
+    """Images a second of all processes together, each of which trains a run of its own."""
+    options = {
+        "--task": arguments.task,
+        "--data": arguments.data,
+        "--train-samples": arguments.train_samples,
+        "--device": arguments.device,
+        "--repeats": arguments.repeats,
+        "--precision": precision,
+    }
+    command = [sys.executable, __file__, "--training-alone"]
+    command += [str(part) for pair in options.items() if pair[1] is not None for part in pair]
+    command += ["--compile"] * arguments.compile
+    if arguments.channels_last is not None:
+        command += ["--channels-last" if arguments.channels_last else "--no-channels-last"]
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for _ in range(arguments.processes)
+    ]
+    return sum(float(process.communicate()[0]) for process in processes)
 
 
 def main():
@@ -130,11 +166,19 @@ def main():
     parser.add_argument("--channels-last", action=argparse.BooleanOptionalAction)
     parser.add_argument("--chunk", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--training-alone", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     device = devices.choose(arguments.device)
     task = load_task(arguments.task, data=arguments.data, train_samples=arguments.train_samples)
+    if arguments.training_alone:
+        how = {"precision": arguments.precision[0], "compile": arguments.compile}
+        how["channels_last"] = arguments.channels_last
+        settings = TrainingSettings.of(task, checkpoints=0, epochs=arguments.repeats + 1, **how)
+        print(trained(task, Training(task, settings, device), arguments.repeats))
+        return
     named = devices.versions(device)
     print(f"{task.name} on {named['device_name']}, torch {named['torch']}")
     for precision in arguments.precision:
