@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from landscape.errors import StoreError
@@ -35,4 +35,7 @@ def alone(folder: Path) -> Iterator[None]:
             pass
         yield
     finally:
+        # Before it is closed: a process that was forked meanwhile has it too.
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
