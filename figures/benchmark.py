@@ -1,9 +1,14 @@
-"""Eight optimizers, four seeds each, MNIST (Tables 2 and 6).
+"""Optimizers x seeds: eight on MNIST, three on a residual network (Tables 2 and 6).
 
-    python figures/benchmark.py [RUNS]
+    python figures/benchmark.py [MNIST_RUNS [CIFAR10_RUNS]]
 
-With the folder of the runs, they are packed into ``mnist-mlp-benchmark.zarr.zip`` here first.
-Prints both tables and draws step size and accuracy of all runs.
+With the folders of the runs, they are packed beside this script first: of
+``landscape study benchmark mnist-mlp`` with four seeds, and of
+
+    landscape study benchmark cifar10-resnet20 --dataset cifar10.npz --train-samples 10000
+        --epochs 15 --optimizer sa-sls,sgd,adam --seeds 2
+
+Prints both tables of each and draws step size and accuracy of all runs.
 """
 
 import sys
@@ -12,18 +17,19 @@ from pathlib import Path
 from landscape import histories, plots, table_formats, tables
 
 HERE = Path(__file__).parent
-RUNS = HERE / "mnist-mlp-benchmark.zarr.zip"
+RUNS = {name: HERE / f"{name}-benchmark.zarr.zip" for name in ("mnist-mlp", "cifar10-resnet20")}
 
 
 def main(out=HERE):
-    dataset = histories.collect(RUNS)
-    for table in (tables.benchmark, tables.passes):
-        print(table_formats.markdown(table(dataset)))
-    drawn = plots.plot_training(dataset, accuracy_from="auto")
-    plots.save(drawn, out / "benchmark.png")
+    for name, runs in RUNS.items():
+        dataset = histories.collect(runs)
+        for table in (tables.benchmark, tables.passes):
+            print(table_formats.markdown(table(dataset)))
+        drawn = plots.plot_training(dataset, accuracy_from="auto")
+        plots.save(drawn, out / f"benchmark_{name.replace('-', '_')}.png")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        histories.pack(histories.collect(sys.argv[1]), RUNS)
+    for folder, kept in zip(sys.argv[1:], RUNS.values(), strict=False):
+        histories.pack(histories.collect(folder), kept)
     main()

@@ -156,7 +156,7 @@ def benchmark(
                     device=device,
                     progress=progress,
                 )
-        except LandscapeError as error:
+        except (LandscapeError, OSError) as error:
             failure = str(error)
         yield piece, failure
 

@@ -15,7 +15,6 @@ MOST_ON_GPU = 8192
 # that is memory which the system gives and takes anew for every layer: three times as slow.
 CACHED = 8 * 2**20
 TRIED = 64
-TRIED_ON_CPU = 13  # no layer is as wide, so that a batch is known by its length
 
 
 class Chunk:
@@ -87,26 +86,32 @@ def _by_memory(forward: Forward, inputs: Tensor) -> int:
 
 def _by_cache(forward: Forward, inputs: Tensor) -> int:
     """Those whose largest tensor stays in a CPU's caches, by a small forward pass."""
-    few = inputs[torch.arange(TRIED_ON_CPU) % len(inputs)]
-    with _Largest(len(few)) as largest:
-        forward.plain(few)
-    each = max(largest.bytes, few.nbytes) / len(few)
+    sizes = []
+    for samples in (2, 4):
+        few = inputs[torch.arange(samples) % len(inputs)]
+        with _Sizes() as computed:
+            try:
+                forward.plain(few)
+            except Exception:  # not every network bears to be looked on, or so few samples
+                return MOST
+        sizes.append([few.nbytes, *computed.bytes])
+    # What grows with the samples; weights do not.
+    each = max(four - two for two, four in zip(*sizes, strict=False)) / 2
     return MOST if MOST * each <= CACHED else fitting(CACHED, each, MOST)
 
 
-class _Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """The largest tensor that is computed inside and has a row, or rows, for each sample."""
+class _Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The size of each tensor that is computed inside, in their order."""
 
-    def __init__(self, samples: int) -> None:
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.samples = samples
-        self.bytes = 0
+        self.bytes: list[int] = []
 
     def __torch_dispatch__(
         self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         results = operation(*args, **(kwargs or {}))
         for result in results if isinstance(results, (tuple, list)) else (results,):
-            if isinstance(result, Tensor) and result.ndim and len(result) % self.samples == 0:
-                self.bytes = max(self.bytes, result.nbytes)
+            if isinstance(result, Tensor):
+                self.bytes.append(result.numel() * result.element_size())
         return results

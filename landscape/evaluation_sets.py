@@ -154,7 +154,9 @@ def check_sizes(samples: int, batch_size: int, other_batches: int, big_batch: in
 
 
 def check_validation(available: int, samples: int | None) -> None:
-    """Refuse more validation samples than there are."""
+    """Refuse more validation samples than there are, and none at all."""
+    if not available:
+        raise InvalidValueError("the validation data has no sample; give some, or None for no set")
     if samples is not None and samples > available:
         raise InvalidValueError(
             f"{samples} validation samples were asked for, but there are only {available}"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import InvalidValueError
+from landscape.point import preserved
 
 BACKEND = "inductor"
 
@@ -70,14 +71,15 @@ class Forward:
         """Decide on the memory format, where it is open: last for convolutions that bear it.
 
         A network that takes a ``view`` of what a convolution gives, for one, does not. Two of
-        ``inputs`` (N, …) go through it; what they change is the caller's to put back.
+        ``inputs`` (N, …) go forth and back through it, in both modes, and must come out the same;
+        the model and the generators are left as they are.
         """
         if self.channels_last is None:
-            self.channels_last = True
-            try:
-                self.plain(inputs[:2])
-            except Exception:  # what is wrong besides will be seen without it
-                self.channels_last = False
+            with preserved(self.model), torch.enable_grad():
+                try:
+                    self.channels_last = self._bears_channels_last(inputs[:2])
+                except Exception:  # what is wrong besides will be seen without it
+                    self.channels_last = False
 
     @contextmanager
     def isolated(self) -> Iterator[None]:
@@ -85,6 +87,21 @@ class Forward:
         rounding = "tf32" if self._precision == "tf32" else "ieee"
         with float32_products(rounding), torch.autocast(self.device.type, enabled=False):
             yield
+
+    def _bears_channels_last(self, inputs: Tensor) -> bool:
+        def logits(channels_last: bool, training: bool) -> Tensor:
+            self.channels_last = channels_last
+            self.model.train(training)
+            found = self.plain(inputs)
+            if found.requires_grad:
+                moved = [p for p in self.model.parameters() if p.requires_grad]
+                torch.autograd.grad(found.sum(), moved, allow_unused=True)
+            return found.detach()
+
+        logits(channels_last=True, training=True)
+        last, first = (logits(channels_last, training=False) for channels_last in (True, False))
+        rounding = 1e-4 if self._precision == "float32" else 3e-2
+        return bool(((last - first).abs() <= rounding * first.abs().max()).all())
 
     def _run(self, model: Any, inputs: Tensor) -> Tensor:
         if self.channels_last and inputs.ndim == 4:

@@ -280,7 +280,14 @@ class Prober:
 
 
 def _check_model(model: nn.Module) -> None:
-    if isinstance(model, torch.jit.ScriptModule):
-        raise InvalidValueError("the model is a ScriptModule; give the module it came from")
-    if next(model.parameters(), None) is None:
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        # Whose batch norm, for one, cannot be told from other layers.
+        raise InvalidValueError("the model is or has a ScriptModule; give the module it came from")
+    parameters = dict(model.named_parameters())
+    if not parameters:
         raise InvalidValueError("the model has no parameters, so there is nothing to move")
+    for name, parameter in parameters.items():
+        if nn.parameter.is_lazy(parameter) or parameter.is_meta:
+            raise InvalidValueError(
+                f"the model's {name} has no values yet; run the model once, or load its weights"
+            )

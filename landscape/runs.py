@@ -26,6 +26,7 @@ from landscape.interrupts import interrupts_held
 from landscape.locks import alone
 from landscape.progress import Progress, silent
 from landscape.recording import Recorder
+from landscape.settings import ProbeSettings
 from landscape.tasks import Task
 from landscape.training import Around, EpochRecord, Training, TrainingSettings
 from landscape.whole_files import written_whole
@@ -154,8 +155,12 @@ def train(
     record = record_of(task, settings, source)
     training.check()
     around = _recording(run, task, training, record, probe)
-    _open_run(run, record)
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InvalidValueError(f"{out} is, or lies in, a file; give a folder") from error
     with alone(run.folder):
+        _open_run(run, record)
         _go_on(run, task, training, around, progress)
     return training
 
@@ -204,6 +209,12 @@ def _recording(
     """What is around an update: a recorder's step, or nothing."""
     if settings is None:
         return lambda *_: nullcontext()
+    most = training.settings.batch_size
+    if ProbeSettings.of({"batch_size": most, **settings}).batch_size > most:
+        raise InvalidValueError(
+            f"the probe's batch size is {settings['batch_size']}, and the training's {most}; a "
+            f"batch of the training is probed, so choose at most {most}"
+        )
     recorder = Recorder(
         run.recording,
         training.model,
@@ -232,7 +243,6 @@ def _recording(
 
 def _open_run(run: Run, record: Mapping[str, Any]) -> None:
     """Make the folder the run's own, or see that it is; one where nothing was trained is free."""
-    run.folder.mkdir(parents=True, exist_ok=True)
     unfinished = set(run.folder.glob(f".{run.record.name}.*.tmp"))
     if run.begun or set(run.folder.iterdir()) - unfinished - {run.record}:
         run.require(record)

@@ -232,12 +232,12 @@ class Training:
         self._cut_off = False
 
     def _settle(self) -> None:
-        """See :meth:`Forward.settle`; leaves the model and the generators as they are."""
-        if self._forward.channels_last is not None:
-            return
-        with torch.no_grad(), self._forward.isolated(), preserved(self.model):
-            self.model.eval()
-            self._forward.settle(self._batches.data.take(torch.arange(2))[0])
+        """See :meth:`Forward.settle`."""
+        if self._forward.channels_last is None:
+            data = self._batches.data
+            inputs, _ = data.take(torch.arange(min(2, len(data))))
+            with self._forward.isolated():
+                self._forward.settle(inputs)
 
     def _advance(self, advance: Advance, around: Around) -> None:
         """Train to the end of the epoch, or to a checkpoint that is due before it."""

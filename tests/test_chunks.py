@@ -97,7 +97,7 @@ def test_one_sample_cannot_be_halved():
 
 
 def full(inputs):
-    if len(inputs) not in (32, chunks.TRIED_ON_CPU):
+    if len(inputs) not in (2, 4, 32):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
 
@@ -126,6 +126,32 @@ def test_a_compiled_network_is_measured_too():
     network, inputs = nn.Sequential(nn.Linear(4, 5000), nn.ReLU()), torch.zeros(3, 4)
     with torch.no_grad():
         assert Chunk().size(Forward(torch.compile(network, backend="eager")), inputs) == 256
+
+
+@pytest.mark.parametrize("width", [1300, 1301, 4096])
+def test_weights_of_any_size_do_not_count(width):
+    network = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 2000))
+    size = 1000 if width < 2000 else 512
+    with torch.no_grad():
+        assert Chunk().size(Forward(network), torch.zeros(50, 64)) == size
+
+
+class Sparse(nn.Linear):
+    def forward(self, inputs):
+        return torch.sparse.mm(inputs.to_sparse(), self.weight.T)
+
+
+class Pairs(nn.Linear):
+    def forward(self, inputs):
+        return super().forward(inputs.view(len(inputs) // 6, 6, -1)).flatten(0, 1)
+
+
+def test_a_network_that_does_not_bear_it_has_the_most():
+    whole = torch.compile(nn.Linear(4, 5000), backend="eager", fullgraph=True)
+    for network in (Sparse(4, 2), Pairs(4, 2), whole):
+        with torch.no_grad():
+            assert Chunk().size(Forward(network), torch.rand(12, 4)) == 1000
+            network(torch.rand(12, 4))
 
 
 def test_every_slice_is_run_once():

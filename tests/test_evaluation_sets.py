@@ -78,6 +78,12 @@ def test_validation_too_small():
         evaluation_sets.validation(TensorData(*cases.digits()[1]), 398, "running")
 
 
+def test_no_validation_sample():
+    inputs, targets = cases.digits()[1]
+    with pytest.raises(InvalidValueError, match="the validation data has no sample; give some"):
+        evaluation_sets.validation(TensorData(inputs[:0], targets[:0]), None, "running")
+
+
 def test_no_set_depends_on_which_others_there_are():
     """Also where augmentation draws."""
 

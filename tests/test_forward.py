@@ -335,6 +335,42 @@ def test_a_network_that_views_is_probed_and_trained():
     assert not training_cases.same(before, training_cases.weights(training))
 
 
+class Auxiliary(Viewing):
+    """With a second head, in training alone."""
+
+    def forward(self, inputs):
+        features = torch.relu(self.convolution(inputs))
+        if self.training:
+            features = features.view(len(features), -1)
+        return self.linear(features.flatten(1))
+
+
+class Strided(Viewing):
+    """Sees how its numbers lie."""
+
+    def forward(self, inputs):
+        features = torch.relu(self.convolution(inputs))
+        return self.linear(torch.as_strided(features, (len(inputs), 144), (144, 1)))
+
+
+@pytest.mark.parametrize("network", [Auxiliary, Strided])
+def test_the_format_is_tried_in_both_modes_and_for_the_same_values(network):
+    model, images = network(), torch.rand(5, 3, 8, 8)
+    before = cases.state(model)
+    forward = Forward(model)
+    with torch.no_grad():
+        forward.settle(images)
+    assert forward.channels_last is False
+    cases.assert_same_state(before, cases.state(model))
+
+
+def test_one_sample_can_be_trained_on():
+    one = TRAIN[0][:1].reshape(1, 1, 8, 8), TRAIN[1][:1]
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 10))
+    task = as_task({"model": model, "train": one, "validation": one, "batch_size": 1}, "one")
+    assert next(Training(task, TrainingSettings.of(task, epochs=1)).run())
+
+
 def test_an_optimizer_that_views_the_gradients_trains():
     """Torch's L-BFGS does: the weights keep their format."""
     task = load_task("digits-cnn", train_samples=300)

@@ -112,6 +112,9 @@ def test_after_step_of_a_weight_normalised_model(norm):
     [
         (nn.Flatten(), "no parameters"),
         (lambda: torch.jit.script(nn.Linear(64, 10)), "ScriptModule"),
+        (lambda: nn.Sequential(torch.jit.script(nn.Linear(64, 10))), "has a ScriptModule"),
+        (nn.LazyLinear(10), "the model's weight has no values yet"),
+        (lambda: nn.Linear(64, 10, device="meta"), "the model's weight has no values yet"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*jit.*:FutureWarning", "ignore::DeprecationWarning")

@@ -174,6 +174,27 @@ def test_a_damaged_latest_checkpoint_says_what_to_do(tmp_path, whole):
     same(folder, whole)
 
 
+def test_a_process_that_is_refused_leaves_the_folder_to_the_other(tmp_path):
+    """Also before the other has finished anything."""
+    folder = tmp_path / "run"
+
+    @contextmanager
+    def meanwhile(what, total):
+        with pytest.raises(StoreError, match="another process is writing into"):
+            train(TASK, settings(seed=7), folder, source={"task": TASK.name})
+        yield lambda: None
+
+    train(TASK, settings(epochs=1), folder, source={"task": TASK.name}, progress=meanwhile)
+    assert Run(folder).read()["seed"] == 0
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    for folder in (tmp_path / "run", tmp_path / "run" / "below"):
+        with pytest.raises(InvalidValueError, match=f"{folder} is, or lies in, a file"):
+            train(TASK, settings(), folder)
+
+
 def test_another_process_in_the_folder_is_refused(tmp_path, whole):
     with alone(whole), pytest.raises(StoreError, match="another process is writing into"):
         train(TASK, settings(), whole, source={"task": TASK.name})

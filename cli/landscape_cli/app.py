@@ -81,12 +81,3 @@ app.add_typer(study.app, name="study")
 app.command("report")(report.report)
 app.command("info")(info.info)
 app.add_typer(tasks.app, name="tasks")
-
-
-def main() -> None:
-    """The console script."""
-    try:
-        app()
-    except KeyboardInterrupt:  # before a command could say what it has kept
-        typer.echo("stopped", err=True)
-        sys.exit(130)

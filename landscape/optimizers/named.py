@@ -85,7 +85,7 @@ def build(
             given["n"] = steps_per_epoch
     try:
         return optimizer(parameters, lr=learning_rate, **(given | dict(options)))
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # torch checks little of what it is given
         settings = ", ".join(f"{key}={value!r}" for key, value in options.items())
         reason = " ".join(str(error).split())
         raise InvalidValueError(

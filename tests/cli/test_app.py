@@ -329,7 +329,7 @@ def test_help_and_completion_load_nothing_heavy(arguments):
     code = (
         "import sys\n"
         f"sys.argv = ['landscape', *{arguments!r}]\n"
-        "from landscape_cli.app import main\n"
+        "from landscape_cli.__main__ import main\n"
         "try:\n"
         "    main()\n"
         "except SystemExit:\n"
@@ -339,6 +339,22 @@ def test_help_and_completion_load_nothing_heavy(arguments):
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_ctrl_c_while_modules_are_loaded_is_one_line():
+    """By a module of the command line that takes its time."""
+    code = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'typer':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from landscape_cli.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")
 
 
 def test_shell_completion_offers_the_commands_without_loading_torch():

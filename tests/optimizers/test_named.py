@@ -53,6 +53,7 @@ def test_every_name_builds_and_steps():
         ("sgd", 0.1, {"momentum": math.nan}, "momentum of sgd is nan; give a finite number"),
         ("sgd", 0.1, {"nesterov": "yes"}, "nesterov of sgd is 'yes'; give true or false"),
         ("adamw", 0.1, {"betas": 0.9}, "betas=0.9"),
+        ("adamw", 0.1, {"betas": [0.9]}, r"betas=\[0.9\]"),
         ("sgd", -1.0, {}, "lr=-1.0: Invalid learning rate"),
     ],
 )
