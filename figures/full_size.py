@@ -8,18 +8,25 @@ arrays):
     landscape study pre-study cifar10-resnet20 --dataset cifar10.npz --channels-last --out STUDY
 
 that is ResNet20 on all 50,000 images, 50 epochs of SGD at 0.1, ten checkpoints, thirteen step
-sizes, five sets with all 10,000 validation images. Its slices and history are packed beside this
-script first. Draws them, and prints what training took and the statistics of two sets.
+sizes, five sets with all 10,000 validation images. The same checkpoints are then probed in ten
+draws, on the same batch and up to ±2, and slices and history are packed beside this script. Draws
+them, and prints the norms of the weights (with STUDY), what training took, and statistics.
 """
 
 import sys
 from pathlib import Path
 
-from landscape import histories, plots, store, table_formats, tables
+import torch
+
+from landscape import checkpoints, histories, plots, store, study, table_formats, tables
 from landscape.history import HISTORY
+from landscape.settings import STEP_SIZES, ProbeSettings, spaced
 
 HERE = Path(__file__).parent
-SLICES, RUN = HERE / "cifar10-resnet20-full-size.zarr.zip", HERE / "cifar10-resnet20-run.zarr.zip"
+SLICES, DRAWS, RUN = (
+    HERE / f"cifar10-resnet20-{name}.zarr.zip"
+    for name in ("full-size", "full-size-draws", "full-size-run")
+)
 
 SHOWN = ["same_batch", "validation"]
 
@@ -31,22 +38,44 @@ def main(out=HERE):
     drawn = plots.plot_overview(slices, metric="accuracy")
     plots.save(drawn, out / "full_size_overview.png")
     plots.save(plots.plot_training(runs), out / "full_size_training.png")
+    draws = store.open_(DRAWS)
+    for against in ("step-size", "distance"):
+        drawn = plots.plot_peak_widths(draws, metric="accuracy", against=against)
+        plots.save(drawn, out / f"full_size_peak_widths_{against.replace('-', '_')}.png")
 
     print(
         f"training: {runs['seconds'].sum() / 60:.0f} min, {runs['seconds'].median():.0f} s an epoch"
     )
     print(table_formats.markdown(tables.benchmark(runs)))
-    for against in ("step-size", "distance"):
-        table = tables.slice_statistics(slices, evaluation_set=SHOWN, against=against)
-        print(table_formats.markdown(table))
+    for dataset, shown in ((slices, SHOWN), (draws, SHOWN[0])):
+        for against in ("step-size", "distance"):
+            table = tables.slice_statistics(dataset, evaluation_set=shown, against=against)
+            print(table_formats.markdown(table))
 
 
-def pack(study):
-    store.pack(study / "landscape.zarr", SLICES)
-    histories.pack(histories.collect(study / "run" / HISTORY), RUN)
+def make(folder):
+    """Probe once more, and pack what there is beside this script."""
+    run = folder / "run"
+    task, batch_size = study.task_of([run], None)
+    settings = ProbeSettings(
+        step_sizes=sorted({*STEP_SIZES, *spaced(21, 2.0)}),
+        sets=["same_batch"],
+        batch_size=batch_size,
+        draws=10,
+        samples=False,
+    )
+    study.probe(task, [run], folder / "draws.zarr", settings)
+    store.pack(folder / "landscape.zarr", SLICES)
+    store.pack(folder / "draws.zarr", DRAWS)
+    histories.pack(histories.collect(run / HISTORY), RUN)
+    for path in checkpoints.find([run]):
+        checkpoint = checkpoints.read(path)
+        weights = [v for v in checkpoint.model.values() if v.ndim > 1]
+        norm = torch.cat([w.flatten() for w in weights]).norm()
+        print(f"iteration {checkpoint.iteration:5}: norm of all weights {norm:.1f}")
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        pack(Path(sys.argv[1]))
+        make(Path(sys.argv[1]))
     main()

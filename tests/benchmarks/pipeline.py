@@ -8,7 +8,8 @@ worker processes (``--workers`` without a number leaves this out). Each line is 
 the repeats; the ratio is that of the same repeat. Wall-clock time, on one thread a process, and
 on the GPU too if there is one. Then ResNet20: a probe of 13 points, loss alone and with
 everything, in CPU time, against the least loop that could do its work (see probe_cost.py) with as
-many images at once; and that loop with 1000 at once. Without ``--data``, the pixels are random.
+many images at once; and that loop with images laid out channels last, as the probe does, and with
+1000 at once. Without ``--data``, the pixels are random.
 """
 
 import argparse
@@ -116,6 +117,7 @@ def probe(data, samples, repeats):
     model = resnet20()
     inputs, targets = data.take(torch.arange(samples))
     part = type(data)(inputs, targets)
+    last = inputs.contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         chunk = Chunk().size(Forward(model.eval()), inputs)
     loss_only, full = prober(False, part, chunk), prober(True, part, chunk)
@@ -130,6 +132,7 @@ def probe(data, samples, repeats):
             {
                 "probe, loss only": lambda _: loss_only(model),
                 "probe, everything, into a store": lambda _: writer.write(full(model)),
+                "minimal loop, channels last": lambda _: minimal(model, last, targets, chunk),
                 "minimal loop, 1000 at once": lambda _: minimal(model, inputs, targets, 1000),
             },
             repeats,
