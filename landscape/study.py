@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
 
 from landscape import checkpoints, history, randomness, statistics, store
 from landscape.checkpoints import Checkpoint
@@ -19,7 +20,7 @@ from landscape.locks import alone
 from landscape.metrics import SampleLoss
 from landscape.optimizers import named
 from landscape.probing import Prober
-from landscape.progress import Progress, silent
+from landscape.progress import Advance, Progress, silent
 from landscape.runs import Run, train
 from landscape.settings import STEP_SIZES, ProbeSettings, comparable, spaced
 from landscape.tasks import Task, load_task, source
@@ -63,6 +64,19 @@ def probe(
         "run": run,
         **versions(torch.device(device)),
     }
+
+    def slice_at(path: Path, advance: Advance) -> xr.DataTree:
+        checkpoint = checkpoints.read(path)
+        checkpoints.load_into(model, checkpoint, path)
+        return prober(
+            model,
+            iteration=checkpoint.iteration,
+            epoch=checkpoint.epoch,
+            learning_rate=checkpoint.learning_rate,
+            optimizer=_optimizer(model, task.loss, checkpoint, settings, learning_rate, path),
+            advance=advance,
+        )
+
     with ExitStack() as held:
         digests: dict[str, str] = {}
         writer: store.Writer | None = None
@@ -76,18 +90,7 @@ def probe(
         with progress(f"probing {task.name}", prober.points * len(todo)) as advance:
             for iteration in todo:
                 path, digest = found[iteration]
-                checkpoint = checkpoints.read(path)
-                checkpoints.load_into(model, checkpoint, path)
-                slice_ = prober(
-                    model,
-                    iteration=iteration,
-                    epoch=checkpoint.epoch,
-                    learning_rate=checkpoint.learning_rate,
-                    optimizer=_optimizer(
-                        model, task.loss, checkpoint, settings, learning_rate, path
-                    ),
-                    advance=advance,
-                )
+                slice_ = slice_at(path, advance)
                 if writer is None:
                     writer = store.create(
                         out, slice_, rows=len(todo), attributes={**wanted, **about}
