@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from landscape import histories, plots
+from landscape import plots
+from landscape.histories import collection as histories
 
 HERE = Path(__file__).parent
 PACKED = {

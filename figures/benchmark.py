@@ -14,7 +14,9 @@ Prints both tables of each and draws step size and accuracy of all runs.
 import sys
 from pathlib import Path
 
-from landscape import histories, plots, table_formats, tables
+from landscape import plots, tables
+from landscape.histories import collection as histories
+from landscape.tables import formats as table_formats
 
 HERE = Path(__file__).parent
 RUNS = {name: HERE / f"{name}-benchmark.zarr.zip" for name in ("mnist-mlp", "cifar10-resnet20")}

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from landscape.randomness import generator
+from landscape.runtime.randomness import generator
 from landscape.tasks import load_task
 from landscape.training import EpochRecord, Training, TrainingSettings
 

@@ -18,9 +18,12 @@ from pathlib import Path
 
 import torch
 
-from landscape import checkpoints, histories, plots, store, study, table_formats, tables
-from landscape.history import HISTORY
-from landscape.settings import STEP_SIZES, ProbeSettings, spaced
+from landscape import plots, store, study, tables
+from landscape.histories import collection as histories
+from landscape.histories.layout import HISTORY
+from landscape.probing.settings import STEP_SIZES, ProbeSettings, spaced
+from landscape.tables import formats as table_formats
+from landscape.training import checkpoints
 
 HERE = Path(__file__).parent
 SLICES, DRAWS, RUN = (

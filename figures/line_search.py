@@ -15,7 +15,7 @@ import torch
 
 import landscape
 from landscape import plots, store
-from landscape.optimizers.line_search import SGDArmijo, SmoothAccuracySLS
+from landscape.optimizers.line_search.sls import SGDArmijo, SmoothAccuracySLS
 
 HERE = Path(__file__).parent
 BATCH, EPOCHS = 64, 5

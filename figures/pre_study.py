@@ -15,8 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from landscape import runs, statistics, store, study
-from landscape.settings import STEP_SIZES, ProbeSettings, spaced
+from landscape import statistics, store, study
+from landscape.probing.settings import STEP_SIZES, ProbeSettings, spaced
+from landscape.study import runs
 from landscape.tasks import load_task
 from landscape.training import TrainingSettings
 

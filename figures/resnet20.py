@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 
 from landscape import plots, statistics, store, study
-from landscape.settings import KINDS, ORIGINS, POLICIES, ProbeSettings
+from landscape.probing.settings import KINDS, ORIGINS, POLICIES, ProbeSettings
 from landscape.tasks import load_task
 from landscape.training import TrainingSettings
 

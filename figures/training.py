@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from landscape import histories, plots
+from landscape import plots
+from landscape.histories import collection as histories
 
 HERE = Path(__file__).parent
 SHOWN = {

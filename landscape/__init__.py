@@ -4,24 +4,41 @@
 >>> slice_ = landscape.probe(model, (images, labels), validation)  # doctest: +SKIP
 >>> landscape.plots.plot_batches(slice_)  # doctest: +SKIP
 
-Heavy parts (torch, xarray, matplotlib) load on first use.
+Everything loads on first use, also the rooms: ``landscape.optimizers.SmoothAccuracySLS``.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from landscape.lazy import lazily
 from landscape.version import __version__
 
 if TYPE_CHECKING:
-    from landscape import histories, plots, report, statistics, tables
+    from landscape import (
+        data,
+        errors,
+        histories,
+        metrics,
+        optimizers,
+        plots,
+        probing,
+        report,
+        statistics,
+        store,
+        study,
+        tables,
+        tasks,
+        training,
+    )
     from landscape.accessor import open_ as open  # noqa: A004
     from landscape.errors import LandscapeError
-    from landscape.probing import Prober, probe
-    from landscape.recording import Recorder
-    from landscape.settings import ProbeSettings
+    from landscape.probing.prober import Prober, probe
+    from landscape.probing.settings import ProbeSettings
     from landscape.store import open_samples
+    from landscape.study.recorder import Recorder
     from landscape.tasks import Task, load_task
-    from landscape.training import Training, TrainingSettings
+    from landscape.training.loop import Training
+    from landscape.training.settings import TrainingSettings
 
 __all__ = [
     "LandscapeError",
@@ -32,50 +49,54 @@ __all__ = [
     "Training",
     "TrainingSettings",
     "__version__",
+    "data",
+    "errors",
     "histories",
     "load_task",
+    "metrics",
     "open",
     "open_samples",
+    "optimizers",
     "plots",
     "probe",
+    "probing",
     "report",
     "statistics",
+    "store",
+    "study",
     "tables",
+    "tasks",
+    "training",
 ]
 
-_HOME = {
-    "LandscapeError": "errors:LandscapeError",
-    "ProbeSettings": "settings:ProbeSettings",
-    "Prober": "probing:Prober",
-    "Recorder": "recording:Recorder",
-    "Task": "tasks:Task",
-    "Training": "training:Training",
-    "TrainingSettings": "training:TrainingSettings",
-    "histories": "histories:",
-    "load_task": "tasks:load_task",
-    "open": "accessor:open_",
-    "open_samples": "store:open_samples",
-    "plots": "plots:",
-    "probe": "probing:probe",
-    "report": "report:",
-    "statistics": "statistics:",
-    "tables": "tables:",
-}
-# These give Datasets, too, which then have ``dataset.landscape``.
-_GIVE_DATASETS = ("Prober", "probe")
+_ROOMS = (
+    *("data", "errors", "histories", "metrics", "optimizers", "plots", "probing", "report"),
+    *("statistics", "store", "study", "tables", "tasks", "training"),
+)
+_load, _names = lazily(
+    __name__,
+    {
+        **{room: room for room in _ROOMS},
+        "LandscapeError": "errors:",
+        "ProbeSettings": "probing:",
+        "Prober": "probing:",
+        "Recorder": "study:",
+        "Task": "tasks:",
+        "Training": "training:",
+        "TrainingSettings": "training:",
+        "load_task": "tasks:",
+        "open": "accessor:open_",
+        "open_samples": "store:",
+        "probe": "probing:",
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'landscape' has no attribute {name!r}")
-    module, _, attribute = _HOME[name].partition(":")
-    loaded = import_module(f"landscape.{module}")
-    if name in _GIVE_DATASETS:
+    if name in ("Prober", "probe", "probing"):  # whose Datasets have ``dataset.landscape``
         import_module("landscape.accessor")
-    value = getattr(loaded, attribute) if attribute else loaded
-    globals()[name] = value
-    return value
+    return _load(name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*_names(), "__version__"})

@@ -136,11 +136,7 @@ class Plots:
 def _figures(dataset: xr.Dataset) -> dict[str, Figure]:
     """Figures by method's name; that of a line search only where one was recorded."""
     sources = {"slices", *(["searches"] if "search_step_size" in dataset.coords else [])}
-    return {
-        figure.name.replace("-", "_"): figure
-        for figure in FIGURES.values()
-        if figure.source in sources
-    }
+    return {figure.module: figure for figure in FIGURES.values() if figure.source in sources}
 
 
 def _bound(figure: Figure, dataset: xr.Dataset) -> Callable[..., Any]:

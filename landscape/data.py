@@ -27,7 +27,7 @@ from torch.utils.data import (
 )
 
 from landscape.errors import InvalidValueError, users_code
-from landscape.randomness import seeded
+from landscape.runtime.randomness import seeded
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 

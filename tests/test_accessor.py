@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from helpers.slices import slices
 from matplotlib import pyplot as plt
-from slice_cases import slices
 
 import landscape
 from landscape import plots, store, tables

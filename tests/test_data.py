@@ -16,7 +16,7 @@ from torch.utils.data import (
 
 from landscape.data import DatasetData, TensorData, as_data, digest, first
 from landscape.errors import InvalidValueError
-from landscape.randomness import generator
+from landscape.runtime.randomness import generator
 
 IMAGES, LABELS = load_digits(return_X_y=True)
 INPUTS, TARGETS = torch.from_numpy(IMAGES).float(), torch.from_numpy(LABELS)

@@ -14,8 +14,8 @@ import landscape
         "import landscape",
         "from landscape import plots, statistics; plots.plot_widening",
         "import landscape; landscape.open",
-        "from landscape import histories, plots, tables, table_formats; plots.plot_training",
-        "import landscape.account, landscape.metrics",
+        "from landscape import histories, plots; import landscape.tables.formats; plots.plot_training",
+        "import landscape.tables.summary, landscape.metrics",
         "import landscape.tasks",
     ],
 )
@@ -33,5 +33,8 @@ def test_public_names():
 
 
 def test_the_probe_is_a_function_whatever_was_imported_before():
-    code = "import landscape.study, landscape.probing, landscape; assert callable(landscape.probe)"
+    code = (
+        "import landscape.study.pipelines, landscape.probing.prober, landscape;"
+        "assert callable(landscape.probe)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

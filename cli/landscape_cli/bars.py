@@ -17,7 +17,7 @@ from rich.progress import (
 
 @contextmanager
 def bars(what: str, total: int) -> Iterator[Callable[[], object]]:
-    """A bar on standard error, as :data:`landscape.progress.Progress` asks for."""
+    """A bar on standard error, as :data:`landscape.runtime.progress.Progress` asks for."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),

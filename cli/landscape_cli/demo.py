@@ -21,7 +21,8 @@ def demo(
     matplotlib.use("Agg")
     import torch
 
-    from landscape import devices, plots, store, study
+    from landscape import plots, store, study
+    from landscape.runtime import devices
     from landscape_cli.bars import bars
 
     torch.set_num_threads(1)  # for so small a network, threads would only wait for each other

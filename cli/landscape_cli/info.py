@@ -10,7 +10,7 @@ def info(
     store: Annotated[Path, typer.Argument(metavar="STORE", help="A store, or a run's folder.")],
 ) -> None:
     """Say what is inside a store."""
-    from landscape.account import account
+    from landscape.tables.summary import account
 
     for line in account(store):
         typer.echo(line)

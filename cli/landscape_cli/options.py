@@ -112,7 +112,7 @@ def given(**options: Any) -> dict[str, Any]:
 
 def probe_settings(texts: list[str] | None) -> dict[str, Any]:
     """Fields of ``ProbeSettings``, checked as far as they can be without data."""
-    from landscape.settings import ProbeSettings
+    from landscape.probing.settings import ProbeSettings
 
     settings = assignments(texts or [], "a probe's setting")
     ProbeSettings.of(settings)

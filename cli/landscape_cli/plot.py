@@ -116,7 +116,8 @@ IN_RUN = {"slices": "landscape.zarr", "stores": "landscape.zarr", "searches": "m
 
 def _read(source: str, given: Any) -> Any:
     """The Dataset, or the list of them, that a figure draws."""
-    from landscape import histories, statistics, store
+    from landscape import statistics, store
+    from landscape.histories import collection as histories
 
     if source == "runs":
         return histories.collect(given)

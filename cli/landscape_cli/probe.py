@@ -147,8 +147,9 @@ def probe(
     }
     settings = {name: value for name, value in chosen.items() if value is not None}
 
-    from landscape import devices, study
-    from landscape.settings import ProbeSettings
+    from landscape import study
+    from landscape.probing.settings import ProbeSettings
+    from landscape.runtime import devices
     from landscape.store import progress as rows
     from landscape_cli.bars import bars
 
@@ -179,6 +180,6 @@ def _step_sizes(text: str | None, points: int | None, range_: float | None, spac
         return options.numbers(text, "the step sizes")
     if points is None and range_ is None:
         return None
-    from landscape.settings import spaced
+    from landscape.probing.settings import spaced
 
     return spaced(13 if points is None else points, 1.0 if range_ is None else range_, spacing)

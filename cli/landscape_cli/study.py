@@ -46,9 +46,10 @@ def pre_study(
     import matplotlib.pyplot
 
     matplotlib.use("Agg")
-    from landscape import devices, plots, store
+    from landscape import plots, store
     from landscape import study as library
-    from landscape.settings import ProbeSettings
+    from landscape.probing.settings import ProbeSettings
+    from landscape.runtime import devices
     from landscape.training import TrainingSettings
     from landscape_cli.bars import bars
 
@@ -124,8 +125,8 @@ def benchmark(
     All settings are tried out before anything is trained. A run that fails stops no other. The
     same command goes on with what is unfinished.
     """
-    from landscape import benchmark as library
-    from landscape import devices
+    from landscape.runtime import devices
+    from landscape.study import benchmark as library
     from landscape_cli.bars import bars
 
     # What is finished can be said without the device.

@@ -40,7 +40,8 @@ def benchmark(runs: Runs, output: Output = None, format_: Format = None) -> None
     their seed alone share a row. The best accuracy is the published measure, the maximum over
     the epochs; the final mean is that after the last epoch.
     """
-    from landscape import histories, tables
+    from landscape import tables
+    from landscape.histories import collection as histories
 
     _show(tables.benchmark(histories.collect(runs)), output, format_)
 
@@ -48,7 +49,8 @@ def benchmark(runs: Runs, output: Output = None, format_: Format = None) -> None
 @app.command()
 def passes(runs: Runs, output: Output = None, format_: Format = None) -> None:
     """Forward and backward passes a step, trials a search, searches skipped and exhausted."""
-    from landscape import histories, tables
+    from landscape import tables
+    from landscape.histories import collection as histories
 
     _show(tables.passes(histories.collect(runs)), output, format_)
 
@@ -137,7 +139,7 @@ def _names(given: list[str] | None) -> list[str] | None:
 
 
 def _show(frame: Any, output: Path | None, format_: str | None) -> None:
-    from landscape import table_formats
+    from landscape.tables import formats as table_formats
 
     if output is not None:
         typer.echo(f"table: {table_formats.save(frame, output, format_)}")
@@ -154,7 +156,7 @@ def _print(frame: Any) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from landscape import table_formats
+    from landscape.tables import formats as table_formats
 
     header, rows = table_formats.cells(frame)
     table = Table(box=box.SIMPLE, show_edge=False)

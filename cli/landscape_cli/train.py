@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from landscape.errors import InvalidValueError
+from landscape.histories.layout import Run
 from landscape_cli import options
 
 
@@ -65,9 +66,10 @@ def train(
     device: options.Device = "auto",
 ) -> None:
     """Train a task, keeping ten checkpoints to probe. The same command resumes a stopped run."""
-    from landscape import devices, runs
-    from landscape.history import open_
+    from landscape.histories.reading import open_
     from landscape.optimizers.named import is_line_search
+    from landscape.runtime import devices
+    from landscape.study import runs
     from landscape.training import TrainingSettings
     from landscape_cli.bars import bars
 
@@ -93,18 +95,18 @@ def train(
     training = runs.train(
         loaded, settings, out, source=source, probe=probed, device=where, progress=bars
     )
-    history = open_(runs.Run(out).history)
+    history = open_(Run(out).history)
     accuracy = history.validation_accuracy.values
     typer.echo(
         f"{loaded.name}: {training.iteration} iterations, validation accuracy {accuracy[-1]:.4f} "
         f"(best {accuracy.max():.4f})"
     )
     typer.echo(f"run: {out}")
-    if probe and not runs.Run(out).recording.exists():
+    if probe and not Run(out).recording.exists():
         typer.echo("nothing was probed: no update was made at an iteration that is kept")
     elif probe:
         figure = "line-search" if is_line_search(optimizer) else "widening"
-        typer.echo(f"slices: {runs.Run(out).recording}")
-        typer.echo(f"next: landscape plot {figure} {runs.Run(out).recording}")
+        typer.echo(f"slices: {Run(out).recording}")
+        typer.echo(f"next: landscape plot {figure} {Run(out).recording}")
     else:
         typer.echo(f"next: landscape probe --checkpoint {out}")

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from landscape.errors import InvalidValueError, unknown
 from landscape.metrics import SampleLoss, cross_entropy
-from landscape.optimizers.base import LineSearch
+from landscape.optimizers.line_search.base import LineSearch
 from landscape.optimizers.recipes import RECIPES
 
 # What a line search is told by the training that it belongs to.

@@ -25,7 +25,7 @@ class Recipe:
     schedule: str = "constant"
 
 
-_OWN = "landscape.optimizers.line_search"
+_OWN = "landscape.optimizers.line_search.sls"
 _THESIS = {"preset": "thesis"}
 
 # An optimizer that is not torch's is added by one more entry.

@@ -12,22 +12,23 @@ from numpy.typing import NDArray
 
 from landscape import metrics, statistics
 from landscape.errors import InvalidValueError
-from landscape.plots import curves, style
-from landscape.plots.choice import (
+from landscape.plots.drawing import curves, style, theme
+from landscape.plots.drawing.curves import STEP_NOTE, draw_step, finely, fit
+from landscape.slices import wording
+from landscape.slices.choice import (
     Checkpoints,
     choose_checkpoint,
     choose_draw,
     choose_metric,
     draw_note,
 )
-from landscape.plots.losses import STEP_NOTE, draw_step
-from landscape.plots.parabola import finely, fit, known_slope
-from landscape.statistics.selection import better_of
+from landscape.slices.selection import better_of
+from landscape.statistics.points import known_slope
 
 SLOPE_FACTORS = (0.1, 0.5, 1, 2, 5, 10)
 
 
-@style.themed
+@theme.themed
 def plot_approximations(
     dataset: xr.Dataset,
     *,
@@ -75,19 +76,19 @@ def plot_approximations(
     slice_ = curves.curve(from_0, "slice", look)
 
     left, right = style.axes(
-        ax, 2, columns=2, height=3.5, width=style.PAGE_WIDTH, sharex=False, sharey=False
+        ax, 2, columns=2, height=3.5, width=theme.PAGE_WIDTH, sharex=False, sharey=False
     )
     handles = curves.draw(left, [slice_], scale=scale, value_scale="linear")
     handles += _lines(left, slice_, slope, constants, better_of(metric, None))
     last = slice_.steps[-1]
     left.set_xlim((-0.03 if scale == "linear" else 0) * last, 1.03 * last)
     fit(left, [*slice_.values[0], slice_.values[0, 0] + constants[0] * slope * last])
-    source = style.source_label(dataset, *draw_note(dataset, draw_))
+    source = wording.source_label(dataset, *draw_note(dataset, draw_))
     given = "difference quotient" if known is None else "of the gradient"
-    told = f"slope at 0: {style.number(slope)}, {given}"
-    left.set_title(f"{source}\n{style.checkpoint_label(one)}\n{told}")
-    left.set_xlabel(style.step_label(dataset["step_size"], dataset))
-    left.set_ylabel(style.value_label(one, name))
+    told = f"slope at 0: {wording.number(slope)}, {given}"
+    left.set_title(f"{source}\n{wording.checkpoint_label(one)}\n{told}")
+    left.set_xlabel(wording.step_label(dataset["step_size"], dataset))
+    left.set_ylabel(wording.value_label(one, name))
     style.legend_below(left, handles, columns=3, title="marker: the largest c satisfied")
     _smooth(right)
     return np.array([left, right], dtype=object)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from landscape import statistics
 from landscape.errors import InvalidValueError
-from landscape.plots import curves, style
-from landscape.plots.choice import Checkpoints, choose_checkpoint, choose_metric, choose_step_size
+from landscape.plots.drawing import curves, style, theme
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric, choose_step_size
 
 # Kind of the evaluation sets that the same batch is compared to -> their name in the legend.
 OTHERS = {"other_batch": "same minus other batches", "big_batch": "same minus big batch"}
@@ -22,7 +23,7 @@ RESAMPLES = 2000
 FEWEST = 10  # draws; of fewer, a bootstrap interval covers far less often than it says
 
 
-@style.themed
+@theme.themed
 def plot_batch_bias(
     dataset: xr.Dataset,
     *,
@@ -56,7 +57,7 @@ def plot_batch_bias(
     looks = _looks(dataset)
 
     left, right = panels = style.axes(
-        ax, 2, columns=2, height=2.6, width=style.PAGE_WIDTH, sharex=False, sharey=False
+        ax, 2, columns=2, height=2.6, width=theme.PAGE_WIDTH, sharex=False, sharey=False
     )
     along = [
         _estimate(bias.isel(checkpoint=position), steps, OTHERS[kind], looks[kind])
@@ -72,9 +73,9 @@ def plot_batch_bias(
             over.append(_estimate(bias.isel(step_size=place), iterations, label, look))
     curves.draw(right, over, value_scale="linear", origin=False)
 
-    left.set_title(style.checkpoint_label(one))
-    left.set_xlabel(style.step_label(dataset["step_size"], dataset))
-    far, near = (style.number(steps[place]) for place in (at, zero))
+    left.set_title(wording.checkpoint_label(one))
+    left.set_xlabel(wording.step_label(dataset["step_size"], dataset))
+    far, near = (wording.number(steps[place]) for place in (at, zero))
     right.set_title(f"at step size {far}")
     if at != zero:
         handles.insert(
@@ -84,14 +85,14 @@ def plot_batch_bias(
     right.xaxis.set_major_locator(MaxNLocator(nbins=int(style.room(right)) + 1, integer=True))
     for panel in panels:
         panel.axhline(0, color="0.4", linewidth=0.6, zorder=0.6, gid="no bias")
-        panel.set_ylabel(fill(style.value_label(next(iter(biases.values()))), 30))
+        panel.set_ylabel(fill(wording.value_label(next(iter(biases.values()))), 30))
     draws = dataset.sizes["draw"]
     note = "a single draw, so without an interval"
     if draws >= FEWEST:
         note = f"line: mean of {draws} draws, band: its 95 % bootstrap interval"
     elif draws > 1:
         note = f"line: mean of {draws} draws, too few for an interval; band: min to max"
-    title = style.source_label(dataset)
+    title = wording.source_label(dataset)
     style.title_and_legend(panels, handles, new=ax is None, title=title, note=note)
     return np.array(panels, dtype=object)
 

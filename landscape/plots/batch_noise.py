@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from landscape import statistics
 from landscape.errors import InvalidValueError
-from landscape.plots import curves, style
-from landscape.plots.choice import Checkpoints, choose_checkpoints, choose_metric, choose_step_size
+from landscape.plots.drawing import curves, style, theme
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric, choose_step_size
 
 
-@style.themed
+@theme.themed
 def plot_batch_noise(
     datasets: Sequence[xr.Dataset],
     *,
@@ -47,14 +48,14 @@ def plot_batch_noise(
     taken = np.median(statistics.learning_step(first.isel(checkpoint=positions[0])).values)
     at, zero = choose_step_size(steps, step_size, float(taken)), statistics.center(steps)
     noise = [_noise(each, metric, slope_factor) for each in shown]
-    left, right = panels = style.axes(ax, 2, columns=2, height=2.8, width=style.PAGE_WIDTH)
+    left, right = panels = style.axes(ax, 2, columns=2, height=2.8, width=theme.PAGE_WIDTH)
     looks = style.sequential_styles(len(positions))
     drawn = [
         [
             curves.Curve(
                 sizes,
                 np.array([[each[name][position, place].item() for each in noise]]),
-                style.checkpoint_label(first.isel(checkpoint=position), short=True),
+                wording.checkpoint_label(first.isel(checkpoint=position), short=True),
                 look,
             )
             for position, look in zip(positions, looks, strict=True)
@@ -72,13 +73,13 @@ def plot_batch_noise(
         panel.set_xticks(sizes, [f"{size:g}" for size in sizes])
         panel.xaxis.set_minor_locator(NullLocator())
         panel.set_xlabel("samples in a batch, n")
-    near, far = (style.number(steps[place]) for place in (zero, at))
+    near, far = (wording.number(steps[place]) for place in (zero, at))
     left.set_title(f"value at step size {near}")
     right.set_title(f"change from {near} to {far}")
-    left.set_ylabel(fill(style.value_label(noise[0]["value"]), 30))
+    left.set_ylabel(fill(wording.value_label(noise[0]["value"]), 30))
 
     note = "iteration (epoch); dotted: 1/√n through the first point"
-    title = style.source_label(first)
+    title = wording.source_label(first)
     style.title_and_legend(panels, handles, new=ax is None, title=title, note=note)
     return np.array(panels, dtype=object)
 
@@ -107,7 +108,7 @@ def _comparable(
     for name, dim in (("iteration", "checkpoint"), ("step_size", "step_size")):
         common = reduce(np.intersect1d, [each[name].values for each in shown])
         if not common.size:
-            raise InvalidValueError(f"the stores have no {style.name_label(name)} in common")
+            raise InvalidValueError(f"the stores have no {wording.name_label(name)} in common")
         shown = [each.isel({dim: np.isin(each[name].values, common)}) for each in shown]
     for iteration in shown[0]["iteration"].values:
         digests = {each.attrs.get("digests", {}).get(str(iteration)) for each in shown}

@@ -3,12 +3,13 @@
 import xarray as xr
 from matplotlib.axes import Axes
 
-from landscape.plots import style
-from landscape.plots.choice import Checkpoints, choose_checkpoint, choose_metric
-from landscape.plots.curves import band_note, curves_of_sets, draw
+from landscape.plots.drawing import style, theme
+from landscape.plots.drawing.curves import band_note, curves_of_sets, draw
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric
 
 
-@style.themed
+@theme.themed
 def plot_batches(
     dataset: xr.Dataset,
     *,
@@ -27,8 +28,8 @@ def plot_batches(
     one = values.isel(checkpoint=choose_checkpoint(dataset, checkpoint))
     (panel,) = style.axes(ax, 1, height=3.1)
     handles = draw(panel, curves_of_sets(one), scale=scale, value_scale=value_scale)
-    panel.set_title(f"{style.source_label(dataset)}\n{style.checkpoint_label(one)}".strip())
-    panel.set_xlabel(style.step_label(dataset["step_size"], dataset))
-    panel.set_ylabel(style.value_label(values))
+    panel.set_title(f"{wording.source_label(dataset)}\n{wording.checkpoint_label(one)}".strip())
+    panel.set_xlabel(wording.step_label(dataset["step_size"], dataset))
+    panel.set_ylabel(wording.value_label(values))
     style.legend_below(panel, handles, columns=3, title=band_note(dataset))
     return panel

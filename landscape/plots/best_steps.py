@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots import style
-from landscape.plots.choice import Checkpoints
-from landscape.plots.curves import symlog
-from landscape.plots.over_training import Panel, choose_metrics, draw, metric_title
+from landscape.plots.drawing import theme
+from landscape.plots.drawing.curves import symlog
+from landscape.plots.drawing.over_training import Panel, choose_metrics, draw, metric_title
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints
 
 
-@style.themed
+@theme.themed
 def plot_best_steps(
     dataset: xr.Dataset,
     *,
@@ -36,7 +37,7 @@ def plot_best_steps(
     """
     shown = choose_metrics(dataset, metric, slope_factor, checkpoint, evaluation_set)
     best = {name: statistics.best_steps(each, name) for name, each in shown.items()}
-    label = f"best {style.step_label(dataset['step_size'], dataset)}"
+    label = f"best {wording.step_label(dataset['step_size'], dataset)}"
     panels = draw(
         dataset,
         [
@@ -47,7 +48,7 @@ def plot_best_steps(
         open_note="at an end of the samples, or a NaN among them",
         value_scale="linear",
         sharey=True,
-        title=style.source_label(dataset),
+        title=wording.source_label(dataset),
     )
     sizes = np.abs(dataset["step_size"].values)
     smallest = sizes[sizes > 0].min(initial=np.inf)

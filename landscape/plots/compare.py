@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from landscape import statistics
 from landscape.errors import InvalidValueError
-from landscape.plots import style
-from landscape.plots.choice import Checkpoints, choose_checkpoint, choose_metric
-from landscape.plots.curves import band_note, curves_of_sets, draw
-from landscape.plots.store_names import name_shared, names_apart
+from landscape.plots.drawing import style, theme
+from landscape.plots.drawing.curves import band_note, curves_of_sets, draw
+from landscape.plots.drawing.store_names import name_shared, names_apart
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric
 
 TITLE = 6.5  # points
 LINE = 1.3 * TITLE / 72  # inches
@@ -25,7 +26,7 @@ LABELS = 0.6  # inches that labels take beside the panels of a row
 TIE = "\N{NO-BREAK SPACE}"
 
 
-@style.themed
+@theme.themed
 def plot_compare(
     datasets: Sequence[xr.Dataset],
     *,
@@ -60,7 +61,7 @@ def plot_compare(
         len(datasets),
         columns=columns,
         height=0.75 + 1.75 * -(-len(datasets) // columns),
-        width=style.COLUMN_WIDTH if columns == 1 else style.PAGE_WIDTH,
+        width=theme.COLUMN_WIDTH if columns == 1 else theme.PAGE_WIDTH,
     )
     among = [*chain.from_iterable(drawn)]
     handles: dict[str, Artist] = {}
@@ -73,8 +74,8 @@ def plot_compare(
             for each in (name, _differences(values, metric))
         ]
         panel.set_title("\n".join(filter(None, lines)), fontsize=TITLE)
-    along = [style.step_label(each["step_size"], each) for each in datasets]
-    style.outer_labels(panels, columns, along, [style.value_label(each) for each in shown])
+    along = [wording.step_label(each["step_size"], each) for each in datasets]
+    style.outer_labels(panels, columns, along, [wording.value_label(each) for each in shown])
     title = name_shared(datasets, shown)
     if ax is None and (figure := panels[0].get_figure(root=True)) is not None:
         title = _wrapped(title, style.room(figure), 7.5)
@@ -128,5 +129,5 @@ def _differences(values: xr.DataArray, metric: str) -> str:
     if {"big_batch", "validation"} <= kinds:
         found["gap"] = statistics.gap(one, metric)
     with np.errstate(invalid="ignore"):  # ∞ − ∞
-        parts = [f"{n} {style.number(v.mean(skipna=False).item())}" for n, v in found.items()]
-    return f"at {style.number(one['step_size'].item())}: {', '.join(parts)}" if parts else ""
+        parts = [f"{n} {wording.number(v.mean(skipna=False).item())}" for n, v in found.items()]
+    return f"at {wording.number(one['step_size'].item())}: {', '.join(parts)}" if parts else ""

@@ -10,14 +10,15 @@ from matplotlib.collections import PolyCollection
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots import style
-from landscape.plots.choice import Checkpoints, choose_checkpoints, choose_metric
-from landscape.plots.curves import Curve, band_note, curve, draw
+from landscape.plots.drawing import style, theme
+from landscape.plots.drawing.curves import Curve, band_note, curve, draw
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
 
 SETS = ("big_batch", "validation")
 
 
-@style.themed
+@theme.themed
 def plot_gap(
     dataset: xr.Dataset,
     *,
@@ -44,7 +45,7 @@ def plot_gap(
         [
             curve(
                 values.isel(checkpoint=at).sel(evaluation_set=name),
-                style.name_label(name),
+                wording.name_label(name),
                 styles[name],
             )
             for name in SETS
@@ -61,11 +62,11 @@ def plot_gap(
         )
         shade = _shade(panel, *pair)
         center = gaps.isel(checkpoint=position, step_size=statistics.center(gaps["step_size"]))
-        at, value = (style.number(each.item()) for each in (center["step_size"], center))
-        panel.set_title(f"{style.checkpoint_label(center)}\ngap at {at}: {value}", fontsize=6.5)
-    along, value = style.step_label(dataset["step_size"], dataset), style.value_label(values)
+        at, value = (wording.number(each.item()) for each in (center["step_size"], center))
+        panel.set_title(f"{wording.checkpoint_label(center)}\ngap at {at}: {value}", fontsize=6.5)
+    along, value = wording.step_label(dataset["step_size"], dataset), wording.value_label(values)
     style.outer_labels(panels, columns, [along] * len(panels), [value] * len(panels))
-    title, note = style.source_label(dataset), band_note(dataset)
+    title, note = wording.source_label(dataset), band_note(dataset)
     style.title_and_legend(panels, [*handles, shade], new=ax is None, title=title, note=note)
     return np.array(panels, dtype=object)
 

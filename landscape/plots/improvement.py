@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots import style
-from landscape.plots.choice import Checkpoints
-from landscape.plots.over_training import Panel, choose_metrics, draw, metric_title
+from landscape.plots.drawing import theme
+from landscape.plots.drawing.over_training import Panel, choose_metrics, draw, metric_title
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints
 
 
-@style.themed
+@theme.themed
 def plot_improvement(
     dataset: xr.Dataset,
     *,
@@ -39,7 +40,7 @@ def plot_improvement(
                 each["improvement"],
                 each["open"],
                 metric_title(shown[name][name]),
-                style.with_units("improvement", str(each["improvement"].attrs["units"])),
+                wording.with_units("improvement", str(each["improvement"].attrs["units"])),
             )
             for name, each in best.items()
         ],
@@ -48,6 +49,6 @@ def plot_improvement(
         open_marker="^",
         value_scale=value_scale,
         sharey=False,
-        title=style.source_label(dataset, "the best step size against 0"),
+        title=wording.source_label(dataset, "the best step size against 0"),
     )
     return np.array(panels, dtype=object)

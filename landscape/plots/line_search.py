@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError
-from landscape.optimizers.armijo import armijo_line
-from landscape.plots import style
-from landscape.plots.choice import Checkpoints, choose_checkpoint, choose_metric
-from landscape.plots.curves import Curve, draw
+from landscape.optimizers.line_search.armijo import armijo_line
+from landscape.plots.drawing import style, theme
+from landscape.plots.drawing.curves import Curve, draw
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric
 from landscape.statistics import set_name
 
 # Light and dark enough to be told apart in grey; hatched besides.
@@ -25,7 +26,7 @@ REGIONS: dict[bool, dict[str, Any]] = {
 DIFFERENT = 0.01  # of h(0): from where search and slice are said to have seen different things
 
 
-@style.themed
+@theme.themed
 def plot_line_search(
     dataset: xr.Dataset,
     *,
@@ -83,10 +84,10 @@ def plot_line_search(
     _fit(panel, [*same[steps >= 0], *reached], lines)
 
     before = dataset.assign_attrs(origin="before-step", direction=said["direction"])
-    where = f"{style.source_label(before)}\n{style.checkpoint_label(row)}"
+    where = f"{wording.source_label(before)}\n{wording.checkpoint_label(row)}"
     panel.set_title(f"{where}\n{_told(outcome, len(tried), taken, row['search_slope'].item())}")
-    panel.set_xlabel(style.step_label(dataset["step_size"], before))
-    panel.set_ylabel(style.value_label(values, "same_batch"))
+    panel.set_xlabel(wording.step_label(dataset["step_size"], before))
+    panel.set_ylabel(wording.value_label(values, "same_batch"))
     style.legend_below(panel, handles, columns=2, title=_difference(slice_, row))
     return panel
 
@@ -203,13 +204,13 @@ def _ends(lines: Sequence[Artist]) -> list[float]:
 
 def _told(outcome: str, trials: int, taken: float, slope: float) -> str:
     """What came of the search, in a sentence."""
-    size = style.number(taken)
+    size = wording.number(taken)
     if outcome == "accepted":
         return f"accepted: step size {size}, trial {trials} of the search"
     if outcome == "exhausted":
         return f"exhausted: all {trials} trials rejected; step size {size}"
     if outcome == "skipped":
-        return f"skipped, as the slope is {style.number(slope)}; step size {size}"
+        return f"skipped, as the slope is {wording.number(slope)}; step size {size}"
     return f"no search at this step; step size held at {size}"
 
 
@@ -218,5 +219,5 @@ def _difference(slice_: Curve, row: xr.Dataset) -> str:
     value = row["search_value"].item()
     at_0 = float(np.interp(0.0, slice_.steps, slice_.values[0], np.nan, np.nan))
     if abs(value - at_0) > DIFFERENT * abs(value):
-        return f"h(0) is {style.number(value)} in the search, {style.number(at_0)} on the slice"
+        return f"h(0) is {wording.number(value)} in the search, {wording.number(at_0)} on the slice"
     return ""

@@ -7,13 +7,14 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from landscape.plots import style
-from landscape.plots.choice import Checkpoints, choose_checkpoints, choose_metric
-from landscape.plots.curves import band_note, curve, draw
+from landscape.plots.drawing import style, theme
+from landscape.plots.drawing.curves import band_note, curve, draw
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
 from landscape.statistics import set_name
 
 
-@style.themed
+@theme.themed
 def plot_loss_vs_accuracy(
     dataset: xr.Dataset,
     *,
@@ -36,12 +37,12 @@ def plot_loss_vs_accuracy(
     for panel, values, its_scale in zip(panels, metrics, (value_scale, "linear"), strict=True):
         slices = [values.isel(checkpoint=at).sel(evaluation_set=name) for at in positions]
         curves = [
-            curve(one, style.checkpoint_label(one), look)
+            curve(one, wording.checkpoint_label(one), look)
             for one, look in zip(slices, styles, strict=True)
         ]
         handles = draw(panel, curves, scale=scale, value_scale=its_scale)
-        panel.set_ylabel(style.value_label(values, name))
-    panels[0].set_title(style.source_label(dataset))
-    panels[1].set_xlabel(style.step_label(dataset["step_size"], dataset))
+        panel.set_ylabel(wording.value_label(values, name))
+    panels[0].set_title(wording.source_label(dataset))
+    panels[1].set_xlabel(wording.step_label(dataset["step_size"], dataset))
     style.legend_below(panels[1], handles, columns=2, title=band_note(dataset))
     return np.array(panels, dtype=object)

@@ -1,25 +1,21 @@
 """The losses and accuracies of one sample in a binary problem (Figs. 6 and 7)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import metrics
-from landscape.plots import style
-from landscape.plots.curves import Curve, draw
+from landscape.plots.drawing import style, theme
+from landscape.plots.drawing.curves import STEP_NOTE, Curve, draw, draw_step
 
 GAMMA = 2.0
 SLOPE_FACTOR = 10.0  # the thesis names none for Fig. 7
-STEP_NOTE = "at the jump: ● value, ○ limit"
-Floats = NDArray[np.float64]
 
 
-@style.themed
+@theme.themed
 def plot_losses(*, ax: Sequence[Axes] | None = None) -> NDArray[np.object_]:
     """Plot losses (left) and accuracies (right) of one sample against p of the right class.
 
@@ -46,7 +42,7 @@ def plot_losses(*, ax: Sequence[Axes] | None = None) -> NDArray[np.object_]:
     ]
     accuracies = [Curve(p, smooth[None], f"smooth accuracy (s = {SLOPE_FACTOR:g})", third)]
 
-    panels = style.axes(ax, 2, columns=2, height=2.75, width=style.PAGE_WIDTH, sharey=False)
+    panels = style.axes(ax, 2, columns=2, height=2.75, width=theme.PAGE_WIDTH, sharey=False)
     for panel, curves, step, name in (
         (panels[0], losses, metrics.zero_one_loss, "0-1 loss"),
         (panels[1], accuracies, metrics.correct, "accuracy"),
@@ -57,27 +53,3 @@ def plot_losses(*, ax: Sequence[Axes] | None = None) -> NDArray[np.object_]:
         panel.set_ylabel(f"{name.split()[-1]} of one sample")
         style.legend_below(panel, handles, columns=2, title=STEP_NOTE)
     return np.array(panels, dtype=object)
-
-
-def draw_step(
-    panel: Axes,
-    function: Callable[[Floats], Floats],
-    ends: tuple[float, float],
-    label: str,
-    look: style.Style,
-) -> list[Artist]:
-    """Draw a ``function`` of the margin that jumps at 0 and is constant on either side.
-
-    ``ends`` are where the margins −1 and 1 lie. The value at 0 is a full circle, a limit that
-    is not reached there a hollow one. Returns what a legend should explain.
-    """
-    below, tie, above = function(np.array([-1.0, 0.0, 1.0])).tolist()
-    low, middle, high = ends[0], sum(ends) / 2, ends[1]
-    line = {name: value for name, value in asdict(look).items() if name != "marker"}
-    handles = panel.plot([low, middle], [below, below], label=label, gid="step", **line)
-    panel.plot([middle, high], [above, above], gid="step", **line)
-    circle: dict[str, Any] = {"marker": "o", "color": look.color, "zorder": 3, "ms": 3.5}
-    panel.plot(middle, tie, gid="value", **circle)
-    for limit in {below, above} - {tie}:
-        panel.plot(middle, limit, gid="limit", mfc="white", mew=0.8, **circle)
-    return [*handles]

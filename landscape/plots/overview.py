@@ -8,14 +8,15 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from landscape.plots import style
-from landscape.plots.choice import Checkpoints, choose_checkpoints, choose_metric
-from landscape.plots.curves import band_note, curves_of_sets, draw
+from landscape.plots.drawing import style, theme
+from landscape.plots.drawing.curves import band_note, curves_of_sets, draw
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
 
 MOST = 30  # panels that fit on a page
 
 
-@style.themed
+@theme.themed
 def plot_overview(
     dataset: xr.Dataset,
     *,
@@ -40,19 +41,19 @@ def plot_overview(
         len(positions),
         columns=columns,
         height=0.85 + 1.25 * -(-len(positions) // columns),
-        width=style.COLUMN_WIDTH if columns <= 2 else style.PAGE_WIDTH,
+        width=theme.COLUMN_WIDTH if columns <= 2 else theme.PAGE_WIDTH,
     )
     among = [*chain.from_iterable(drawn)]
     for panel, curves, position in zip(panels, drawn, positions, strict=True):
         handles = draw(panel, curves, scale=scale, value_scale=value_scale, among=among)
-        panel.set_title(style.checkpoint_label(values.isel(checkpoint=position)), fontsize=6)
-    along, value = style.step_label(dataset["step_size"], dataset), style.value_label(values)
+        panel.set_title(wording.checkpoint_label(values.isel(checkpoint=position)), fontsize=6)
+    along, value = wording.step_label(dataset["step_size"], dataset), wording.value_label(values)
     style.outer_labels(panels, columns, [along] * len(panels), [value] * len(panels))
     of = dataset.sizes["checkpoint"]
     left_out = checkpoint is None and len(positions) < of
     told = [f"{len(positions)} of {of} checkpoints"] if left_out else []
     style.title_and_legend(
-        panels, handles, new=ax is None, title=style.source_label(dataset, *told),
+        panels, handles, new=ax is None, title=wording.source_label(dataset, *told),
         note=band_note(dataset),
     )  # fmt: skip
     return np.array(panels, dtype=object)

@@ -11,15 +11,18 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots import curves, style
-from landscape.plots.choice import (
+from landscape.plots.drawing import curves, style, theme
+from landscape.plots.drawing.curves import finely, fit
+from landscape.slices import wording
+from landscape.slices.choice import (
     Checkpoints,
     choose_checkpoints,
     choose_draw,
     choose_metric,
     draw_note,
 )
-from landscape.statistics.selection import better_of
+from landscape.slices.selection import better_of
+from landscape.statistics.points import known_slope
 
 REACH = 0.1
 LOOKS: dict[str, dict[str, Any]] = {
@@ -49,7 +52,7 @@ class _Slice:
         return float(self.best["best_step_size"])
 
 
-@style.themed
+@theme.themed
 def plot_parabola(
     dataset: xr.Dataset,
     *,
@@ -99,45 +102,22 @@ def plot_parabola(
     look = style.set_styles(dataset)[name]
     for panel, one in zip(panels, slices, strict=True):
         handles = _draw(panel, one, look, scale, reach)
-        panel.set_title(f"{style.checkpoint_label(one.values)}\n{_told(one, metric)}", fontsize=6.5)
+        panel.set_title(
+            f"{wording.checkpoint_label(one.values)}\n{_told(one, metric)}", fontsize=6.5
+        )
     for panel in panels[-columns:]:
-        panel.set_xlabel(style.step_label(dataset["step_size"], dataset))
+        panel.set_xlabel(wording.step_label(dataset["step_size"], dataset))
     for panel in panels[::columns]:
-        panel.set_ylabel(style.value_label(values, name))
+        panel.set_ylabel(wording.value_label(values, name))
     given = "of the gradient" if slopes is not None else "difference quotient"
     note = f"slope at 0: {given}; reach of the parabolas: {reach:g}"
     figure = panels[0].get_figure(root=True)
     if ax is None and figure is not None:
-        figure.suptitle(style.source_label(dataset, *draw_note(dataset, at)))
+        figure.suptitle(wording.source_label(dataset, *draw_note(dataset, at)))
         style.legend_below(figure, handles, columns=2, title=note)
     else:
         style.legend_below(panels[-1], handles, columns=2, title=note)
     return np.array(panels, dtype=object)
-
-
-def known_slope(dataset: xr.Dataset, metric: str, evaluation_set: str) -> xr.DataArray | None:
-    """The derivative at 0 where the gradient gives it, over checkpoint and draw; else None.
-
-    The gradient is that of the loss on the same batch, at the 0 of slices from before the step.
-    """
-    kind = str(dataset["kind"].sel(evaluation_set=evaluation_set).item())
-    if (metric, kind, dataset.attrs.get("origin")) == ("loss", "same_batch", "before-step"):
-        return statistics.gradient_slope(dataset)
-    return None
-
-
-def finely(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """As many places between any two samples, however they are spaced: for formulas."""
-    places = np.arange(len(steps))
-    return np.interp(np.linspace(0, places[-1], 40 * len(steps)), places, steps)
-
-
-def fit(panel: Axes, seen: Sequence[float]) -> None:
-    """Let the axis of the values reach as far as those that are ``seen`` and finite."""
-    finite = np.array(seen)[np.isfinite(seen)]
-    if finite.size:
-        room = 0.07 * (np.ptp(finite) or abs(finite[0]) or 1)
-        panel.set_ylim(finite.min() - room, finite.max() + room)
 
 
 def _reach(steps: NDArray[np.float64]) -> float:
@@ -192,10 +172,10 @@ def _draw(panel: Axes, one: _Slice, look: style.Style, scale: str, reach: float)
 def _told(one: _Slice, metric: str) -> str:
     """How far the optimum of Mutschler's parabola is from the best sample, in words."""
     extreme = {"lower": "minimum", "higher": "maximum"}[better_of(metric, None)]
-    best, optimum = style.number(one.best_step), style.number(one.optimum)
+    best, optimum = wording.number(one.best_step), wording.number(one.optimum)
     if not np.isfinite(one.best_step):
         return "no finite value"
     if not np.isfinite(one.optimum):
         return f"best sample {best}\nno {extreme}"
-    off = style.number(abs(one.optimum - one.best_step))
+    off = wording.number(abs(one.optimum - one.best_step))
     return f"best sample {best}\n{extreme} {optimum}: {off} off"

@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots import style
-from landscape.plots.choice import Checkpoints
-from landscape.plots.over_training import Panel, choose_metrics, draw, metric_title
+from landscape.plots.drawing import theme
+from landscape.plots.drawing.over_training import Panel, choose_metrics, draw, metric_title
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints
 
 
-@style.themed
+@theme.themed
 def plot_peak_widths(
     dataset: xr.Dataset,
     *,
@@ -42,7 +43,7 @@ def plot_peak_widths(
         name: statistics.peak_widths(each, name, against, tolerance, relative)
         for name, each in shown.items()
     }
-    within = f"{style.number(100 * tolerance)} %" if relative else f"{style.number(tolerance)}"
+    within = f"{wording.number(100 * tolerance)} %" if relative else f"{wording.number(tolerance)}"
     panels = draw(
         dataset,
         [
@@ -59,6 +60,6 @@ def plot_peak_widths(
         open_marker="^",
         value_scale=value_scale,
         sharey=False,
-        title=style.source_label(dataset, f"within {within} of the best"),
+        title=wording.source_label(dataset, f"within {within} of the best"),
     )
     return np.array(panels, dtype=object)

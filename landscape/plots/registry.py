@@ -11,23 +11,40 @@ from landscape.errors import unknown
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure's name, where its function is ("module:function"), and what it can be asked.
+    """A figure's name, and what it can be asked.
 
-    ``options`` are keyword arguments of the function. ``source`` is what it draws: the "slices"
-    of one store, those of several "stores" side by side (a list of Datasets), slices recorded
-    with their line "searches", the histories of several "runs", or "formulas" alone (no Dataset).
+    The figure "peak-widths" is drawn by ``plot_peak_widths`` in ``landscape/plots/peak_widths.py``.
+
+    Attributes:
+        name: its name on the command line.
+        summary: one sentence.
+        options: keyword arguments of its function that a command offers.
+        source: what it draws: the "slices" of one store, those of several "stores" side by side
+            (a list of Datasets), slices recorded with their line "searches", the histories of
+            several "runs", or "formulas" alone (no Dataset).
+        package: where its module is.
     """
 
     name: str
-    function: str
     summary: str
     options: tuple[str, ...]
     source: str = "slices"
+    package: str = "landscape.plots"
+
+    @property
+    def module(self) -> str:
+        """The name of its module, and of the method ``dataset.landscape.plot.…``."""
+        return self.name.replace("-", "_")
+
+    @property
+    def function(self) -> str:
+        """The name of its function."""
+        return f"plot_{self.module}"
 
     def load(self) -> Callable[..., Any]:
-        """The function, ``plot_x(dataset, *, ax=None, **options)``; of formulas, no dataset."""
-        module, function = self.function.split(":")
-        loaded: Callable[..., Any] = getattr(import_module(module), function)
+        """Load the function, ``plot_x(dataset, *, ax=None, **options)``; of formulas, no dataset."""
+        module = import_module(f"{self.package}.{self.module}")
+        loaded: Callable[..., Any] = getattr(module, self.function)
         return loaded
 
 
@@ -37,13 +54,11 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         for figure in (
             Figure(
                 "loss-vs-accuracy",
-                "landscape.plots.loss_vs_accuracy:plot_loss_vs_accuracy",
                 "Loss and accuracy of one evaluation set along the gradient.",
                 ("checkpoint", "evaluation_set", "scale", "value_scale"),
             ),
             Figure(
                 "widening",
-                "landscape.plots.widening:plot_widening",
                 "One evaluation set at all checkpoints: the peak widens as training proceeds.",
                 (
                     "checkpoint",
@@ -57,25 +72,21 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             ),
             Figure(
                 "batches",
-                "landscape.plots.batches:plot_batches",
                 "All evaluation sets at one checkpoint.",
                 ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
             ),
             Figure(
                 "gap",
-                "landscape.plots.gap:plot_gap",
                 "Big batch against validation at several checkpoints.",
                 ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
             ),
             Figure(
                 "stepwise",
-                "landscape.plots.stepwise:plot_stepwise",
                 "Accuracy close to the origin, in steps of one sample.",
                 ("checkpoint", "evaluation_set", "draw", "scale"),
             ),
             Figure(
                 "parabola",
-                "landscape.plots.parabola:plot_parabola",
                 "Slices and the parabolas that are to foretell their minimum.",
                 (
                     "checkpoint",
@@ -89,37 +100,31 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             ),
             Figure(
                 "approximations",
-                "landscape.plots.approximations:plot_approximations",
                 "Armijo's line at several c; smooth accuracy at several slope factors.",
                 ("checkpoint", "metric", "slope_factor", "c", "draw", "scale"),
             ),
             Figure(
                 "batch-bias",
-                "landscape.plots.batch_bias:plot_batch_bias",
                 "Batch bias with 95 % intervals, along the slice and over training.",
                 ("checkpoint", "metric", "slope_factor", "step_size", "scale"),
             ),
             Figure(
                 "overview",
-                "landscape.plots.overview:plot_overview",
                 "All evaluation sets at all checkpoints, a panel a checkpoint.",
                 ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
             ),
             Figure(
                 "best-steps",
-                "landscape.plots.best_steps:plot_best_steps",
                 "Best step size over training.",
                 ("checkpoint", "metric", "evaluation_set", "slope_factor"),
             ),
             Figure(
                 "improvement",
-                "landscape.plots.improvement:plot_improvement",
                 "How much better the best step size is than 0, over training.",
                 ("checkpoint", "metric", "evaluation_set", "slope_factor", "value_scale"),
             ),
             Figure(
                 "peak-widths",
-                "landscape.plots.peak_widths:plot_peak_widths",
                 "Width of the peak over training.",
                 (
                     "checkpoint",
@@ -134,49 +139,42 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             ),
             Figure(
                 "line-search",
-                "landscape.plots.line_search:plot_line_search",
                 "What a line search saw at one step: slice, Armijo's line and trials.",
                 ("checkpoint", "scale", "value_scale"),
                 source="searches",
             ),
             Figure(
                 "compare",
-                "landscape.plots.compare:plot_compare",
                 "A checkpoint probed in several ways, a panel each.",
                 ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
                 source="stores",
             ),
             Figure(
                 "batch-noise",
-                "landscape.plots.batch_noise:plot_batch_noise",
                 "Noise between batches against their size, of stores probed with several.",
                 ("checkpoint", "metric", "slope_factor", "step_size"),
                 source="stores",
             ),
             Figure(
                 "losses",
-                "landscape.plots.losses:plot_losses",
                 "Losses and accuracies of one sample against the probability of its class.",
                 (),
                 source="formulas",
             ),
             Figure(
                 "training",
-                "landscape.plots.training:plot_training",
                 "Step size and validation accuracy over the epochs of several runs.",
                 ("accuracy_from",),
                 source="runs",
             ),
             Figure(
                 "schedules",
-                "landscape.plots.schedules:plot_schedules",
                 "Learning rate over the epochs of several runs.",
                 ("value_scale",),
                 source="runs",
             ),
             Figure(
                 "slope-search",
-                "landscape.plots.slope_search:plot_slope_search",
                 "Best validation accuracy of sa-SLS runs against their slope factor.",
                 (),
                 source="runs",

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError, unknown
+from landscape.plots.drawing.theme import theme
 from landscape.plots.registry import FIGURES
-from landscape.plots.theme import theme
-from landscape.whole_files import require_place, written_whole
+from landscape.runtime.atomic import require_place, written_whole
 
 # Without its date a file is the same whenever it is written.
 METADATA: dict[str, dict[str, Any]] = {

@@ -12,13 +12,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from landscape.histories import Group, groups, unfinished
-from landscape.labels import short
-from landscape.plots import style
-from landscape.plots.curves import Curve, draw
+from landscape.histories.collection import Group, groups, unfinished
+from landscape.histories.labels import short
+from landscape.plots.drawing import style, theme
+from landscape.plots.drawing.curves import Curve, draw
 
 
-@style.themed
+@theme.themed
 def plot_schedules(
     dataset: xr.Dataset, *, ax: Axes | None = None, value_scale: str = "auto"
 ) -> Axes:

@@ -13,12 +13,13 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError
-from landscape.histories import best_accuracy, groups, unfinished
-from landscape.labels import UNSAID, labels
-from landscape.plots import style
+from landscape.histories.collection import best_accuracy, groups, unfinished
+from landscape.histories.labels import UNSAID, labels
+from landscape.plots.drawing import style, theme
+from landscape.slices import wording
 
 
-@style.themed
+@theme.themed
 def plot_slope_search(
     dataset: xr.Dataset, *, ax: Axes | Sequence[Axes] | None = None
 ) -> NDArray[np.object_]:
@@ -54,7 +55,7 @@ def plot_slope_search(
         panel.set_xlabel("slope factor")
         panel.tick_params(labelbottom=True)
     for panel in panels[::columns]:
-        panel.set_ylabel(style.value_label(points))
+        panel.set_ylabel(wording.value_label(points))
     handles: list[Artist] = [
         Line2D([], [], label=setting, **_line(look))
         for setting, look in looks.items()

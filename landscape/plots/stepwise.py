@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots import curves, style
-from landscape.plots.choice import (
+from landscape.plots.drawing import curves, style, theme
+from landscape.slices import wording
+from landscape.slices.choice import (
     Checkpoints,
     choose_checkpoint,
     choose_draw,
@@ -21,7 +22,7 @@ from landscape.plots.choice import (
 ABOVE, BELOW = 4, 8  # samples: how far the lower panel reaches from the value at 0
 
 
-@style.themed
+@theme.themed
 def plot_stepwise(
     dataset: xr.Dataset,
     *,
@@ -52,19 +53,19 @@ def plot_stepwise(
     for panel in panels:
         handles = curves.draw(panel, [slice_], scale=scale, value_scale="linear")
         if np.isfinite(flat.width):
-            low = "≤ " * flat.lower_open + style.number(flat.lower)
-            high = "≥ " * flat.upper_open + style.number(flat.upper)
+            low = "≤ " * flat.lower_open + wording.number(flat.lower)
+            high = "≥ " * flat.upper_open + wording.number(flat.upper)
             label = f"plateau: {low} to {high}"
             look: dict[str, Any] = {"color": "0.6", "alpha": 0.25, "linewidth": 0}
             span = panel.axvspan(flat.lower, flat.upper, label=label, gid="plateau", **look)
             handles.append(span)
     _enlarge(enlarged, values[statistics.center(steps)], samples)
 
-    source = style.source_label(dataset, *draw_note(dataset, chosen))
-    whole.set_title(f"{source}\n{style.checkpoint_label(one)}".strip())
-    whole.set_ylabel(style.value_label(one, name))
+    source = wording.source_label(dataset, *draw_note(dataset, chosen))
+    whole.set_title(f"{source}\n{wording.checkpoint_label(one)}".strip())
+    whole.set_ylabel(wording.value_label(one, name))
     enlarged.set_ylabel("the same, enlarged")
-    enlarged.set_xlabel(style.step_label(dataset["step_size"], dataset))
+    enlarged.set_xlabel(wording.step_label(dataset["step_size"], dataset))
     a_sample = f"a grid line a sample: 1/{samples} = {1 / samples:.2g}"
     style.legend_below(enlarged, handles, columns=3, title=a_sample)
     return np.array(panels, dtype=object)

@@ -13,10 +13,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError
-from landscape.histories import Group, groups, unfinished
-from landscape.labels import number, short
-from landscape.plots import style
-from landscape.plots.curves import ROW
+from landscape.histories.collection import Group, groups, unfinished
+from landscape.histories.labels import number, short
+from landscape.plots.drawing import style, theme
+from landscape.plots.drawing.curves import ROW
+from landscape.slices import wording
 
 # Smaller steps hardly move parameters in float32, and their decades would squeeze the others.
 FLOOR = 1e-12
@@ -36,7 +37,7 @@ class _Row:
     groups: Mapping[str, Group]
 
 
-@style.themed
+@theme.themed
 def plot_training(
     dataset: xr.Dataset,
     *,
@@ -66,7 +67,7 @@ def plot_training(
         for panel, name in ((left, "step_size"), (right, "validation_accuracy")):
             for entry, group in row.groups.items():
                 _draw(panel, group, name, looks[entry], notes)
-            panel.set_ylabel(style.value_label(dataset[name]))
+            panel.set_ylabel(wording.value_label(dataset[name]))
             panel.set_title(row.title)
         _log_axis(left, list(row.groups.values()))
         _accuracy_axis(right, list(row.groups.values()), accuracy_from, notes)
@@ -110,7 +111,7 @@ def _rows(found: Sequence[Group]) -> tuple[list[_Row], str]:
 def _axes(ax: Sequence[Axes] | None, rows: int, entries: int) -> list[tuple[Axes, Axes]]:
     """Left and right axes of each row; a new figure is as wide as two columns."""
     height = 0.6 + 1.9 * rows + 0.14 * -(-entries // 4)
-    flat = style.axes(ax, 2 * rows, columns=2, height=height, width=style.PAGE_WIDTH, sharey=False)
+    flat = style.axes(ax, 2 * rows, columns=2, height=height, width=theme.PAGE_WIDTH, sharey=False)
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 

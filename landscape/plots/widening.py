@@ -7,13 +7,14 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from landscape.errors import unknown
-from landscape.plots import style
-from landscape.plots.choice import Checkpoints, choose_checkpoints, choose_metric
-from landscape.plots.curves import Curve, band_note, curve, draw
+from landscape.plots.drawing import style, theme
+from landscape.plots.drawing.curves import Curve, band_note, curve, draw
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
 from landscape.statistics import AGAINST, distance, set_name
 
 
-@style.themed
+@theme.themed
 def plot_widening(
     dataset: xr.Dataset,
     *,
@@ -45,13 +46,13 @@ def plot_widening(
         if own_lines:
             curves += _lines(one, steps.isel(checkpoint=position), look)
         else:
-            curves.append(curve(one, style.checkpoint_label(one, short=True), look))
+            curves.append(curve(one, wording.checkpoint_label(one, short=True), look))
 
     (panel,) = style.axes(ax, 1, height=2.8 + 0.13 * -(-len(positions) // 3))
     handles = draw(panel, curves, scale=scale, value_scale=value_scale)
-    panel.set_title(style.source_label(dataset))
-    panel.set_xlabel(style.step_label(steps, dataset))
-    panel.set_ylabel(style.value_label(values, name))
+    panel.set_title(wording.source_label(dataset))
+    panel.set_xlabel(wording.step_label(steps, dataset))
+    panel.set_ylabel(wording.value_label(values, name))
     note = band_note(dataset)
     if note and own_lines:
         note = "one line a draw"
@@ -62,7 +63,7 @@ def plot_widening(
 
 def _lines(values: xr.DataArray, distances: xr.DataArray, look: style.Style) -> list[Curve]:
     """A curve a draw, the first labelled; a norm that is no number, so no place, is told."""
-    label = style.checkpoint_label(values, short=True)
+    label = wording.checkpoint_label(values, short=True)
     label += "".join(
         f", norm {norm:g}" for norm in distances["gradient_norm"].values if not np.isfinite(norm)
     )

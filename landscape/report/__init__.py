@@ -17,12 +17,12 @@ from string import Template
 import xarray as xr
 
 from landscape.errors import InvalidValueError, unknown
-from landscape.plots import style
-from landscape.plots.choice import choose_checkpoint
-from landscape.report import account
+from landscape.report import sections as account
 from landscape.report.charts import charts
+from landscape.runtime.atomic import require_place, written_whole
+from landscape.slices import wording
+from landscape.slices.choice import choose_checkpoint
 from landscape.statistics import metrics, require_slices
-from landscape.whole_files import require_place, written_whole
 
 __all__ = ["page", "save"]
 
@@ -62,7 +62,7 @@ def page(dataset: xr.Dataset, title: str | None = None) -> str:
     nearest = min(factors, key=lambda factor: abs(factor - 1), default=None)
     return Template(_part("page.html")).substitute(
         policy=" ".join(map(_hash, (bundle, script))),
-        title=escape(title or style.source_label(dataset) or "slices"),
+        title=escape(title or wording.source_label(dataset) or "slices"),
         summary=account.summary(dataset),
         css=_part("page.css"),
         metrics=_options(
@@ -75,7 +75,10 @@ def page(dataset: xr.Dataset, title: str | None = None) -> str:
         checkpoint=second,
         last=dataset.sizes["checkpoint"] - 1,
         sets=_options(
-            [(i, style.name_label(str(s))) for i, s in enumerate(dataset["evaluation_set"].values)],
+            [
+                (i, wording.name_label(str(s)))
+                for i, s in enumerate(dataset["evaluation_set"].values)
+            ],
             0,
         ),
         statistics=account.statistics(dataset),

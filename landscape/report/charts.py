@@ -7,8 +7,9 @@ import xarray as xr
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
-from landscape.plots import style
-from landscape.plots.choice import choose_metric
+from landscape.plots.drawing import style
+from landscape.slices import wording
+from landscape.slices.choice import choose_metric
 from landscape.statistics import distance, metrics
 
 WIDTH = 2  # of a line, in pixels
@@ -37,18 +38,18 @@ def charts(dataset: xr.Dataset) -> dict[str, Any]:
     return {
         "draws": dataset.sizes["draw"],
         "steps": _numbers(steps.values),
-        "step_label": style.step_label(steps, dataset),
+        "step_label": wording.step_label(steps, dataset),
         **_distances(dataset),
         "checkpoints": [
             {
-                "label": style.checkpoint_label(one),
-                "short": style.checkpoint_label(one, short=True),
+                "label": wording.checkpoint_label(one),
+                "short": wording.checkpoint_label(one, short=True),
                 **_look(look),
             }
             for one, look in zip(checkpoints, looks, strict=True)
         ],
         "sets": [
-            {"label": style.name_label(name), **_look(look)}
+            {"label": wording.name_label(name), **_look(look)}
             for name, look in style.set_styles(dataset).items()
         ],
         "metrics": {name: _metric(dataset, name) for name in sorted(metrics(dataset))},
@@ -62,7 +63,7 @@ def _metric(dataset: xr.Dataset, name: str) -> dict[str, Any]:
     return {
         "sloped": sloped,
         "units": str(dataset[name].attrs.get("units", "")),
-        "labels": [style.value_label(each) for each in slices],
+        "labels": [wording.value_label(each) for each in slices],
         "curves": [_curves(each) for each in slices],
     }
 
@@ -81,7 +82,7 @@ def _distances(dataset: xr.Dataset) -> dict[str, Any]:
     if dataset.attrs.get("direction") not in ("gradient", "normalised-gradient"):
         return {}
     along = distance(dataset)
-    label = style.step_label(along, dataset)
+    label = wording.step_label(along, dataset)
     with np.errstate(invalid="ignore"):
         return {
             "distances": _numbers(along.mean("draw", skipna=False).values),

@@ -14,6 +14,14 @@ answer from the rest (the ends of a peak, the best step size) the answer is mark
 values go through the formulas as arithmetic has it.
 """
 
+from landscape.slices.selection import (
+    distance,
+    learning_step,
+    metric_values,
+    metrics,
+    require_slices,
+    set_name,
+)
 from landscape.statistics.bootstrap import interval, resample_draws
 from landscape.statistics.curves import (
     Best,
@@ -30,14 +38,6 @@ from landscape.statistics.noise import batch_noise
 from landscape.statistics.peaks import NOWHERE, SIGNS, Interval, center, peak_width, plateau
 from landscape.statistics.per_sample import rederive, resample_samples
 from landscape.statistics.points import armijo, best_steps, gradient_slope, parabolas
-from landscape.statistics.selection import (
-    distance,
-    learning_step,
-    metric_values,
-    metrics,
-    require_slices,
-    set_name,
-)
 from landscape.statistics.widths import AGAINST, peak_widths, plateaus
 
 __all__ = [

@@ -3,8 +3,8 @@
 import numpy as np
 import xarray as xr
 
+from landscape.slices.selection import applied, labelled, metric_values, set_name
 from landscape.statistics.curves import odd_even
-from landscape.statistics.selection import applied, labelled, metric_values, set_name
 
 
 def gap(

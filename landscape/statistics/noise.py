@@ -4,8 +4,8 @@ import numpy as np
 import xarray as xr
 
 from landscape.errors import InvalidValueError
+from landscape.slices.selection import labelled, metric_values
 from landscape.statistics.peaks import center
-from landscape.statistics.selection import labelled, metric_values
 
 
 def batch_noise(dataset: xr.Dataset, metric: str = "loss") -> xr.Dataset:

@@ -6,6 +6,7 @@ from typing import Any
 import xarray as xr
 
 from landscape.errors import InvalidValueError, unknown
+from landscape.slices.selection import applied, better_of, labelled, metric_values, norm
 from landscape.statistics.curves import (
     Parabola,
     armijo_slack,
@@ -14,7 +15,6 @@ from landscape.statistics.curves import (
     fitted_parabola,
     mutschler_parabola,
 )
-from landscape.statistics.selection import applied, better_of, labelled, metric_values, norm
 
 PARABOLAS: Mapping[str, Callable[..., Parabola]] = {
     "difference": difference_parabola,
@@ -139,3 +139,14 @@ def armijo(
         satisfied=((slack >= 0).where(slack.notnull()), "whether Armijo's condition holds", "1"),
         slope=(slope, f"slope of the {of}", units),
     ).assign_attrs(metric=metric, c=c)
+
+
+def known_slope(dataset: xr.Dataset, metric: str, evaluation_set: str) -> xr.DataArray | None:
+    """The derivative at 0 where the gradient gives it, over checkpoint and draw; else None.
+
+    The gradient is that of the loss on the same batch, at the 0 of slices from before the step.
+    """
+    kind = str(dataset["kind"].sel(evaluation_set=evaluation_set).item())
+    if (metric, kind, dataset.attrs.get("origin")) == ("loss", "same_batch", "before-step"):
+        return gradient_slope(dataset)
+    return None

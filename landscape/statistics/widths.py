@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 
 from landscape.errors import unknown
+from landscape.slices.selection import better_of, labelled, metric_values, norm
 from landscape.statistics.peaks import Interval, peak_width, plateau
-from landscape.statistics.selection import better_of, labelled, metric_values, norm
 
 AGAINST = ("step-size", "distance")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from landscape.errors import StoreError
+from landscape.runtime.atomic import written_whole
 from landscape.store.layout import PARTIAL, PER_SAMPLE, check, writing
-from landscape.whole_files import written_whole
 
 
 def pack(path: str | Path, out: str | Path) -> Path:

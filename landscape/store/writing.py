@@ -11,8 +11,8 @@ import zarr
 from zarr.storage import LocalStore
 
 from landscape.errors import StoreError
+from landscape.runtime.atomic import beside
 from landscape.store.layout import FINISHED, PARTIAL, SCHEMA, array, check, group, writing
-from landscape.whole_files import beside
 
 
 class Writer:

@@ -1,6 +1,6 @@
 """Tables: numbers in a DataFrame, of several runs or of one store's slices.
 
-:mod:`landscape.table_formats` writes one as text. Each says in ``attrs["note"]`` what it shows.
+:mod:`landscape.tables.formats` writes one as text. Each says in ``attrs["note"]`` what it shows.
 """
 
 from landscape.tables.runs import benchmark, passes

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from landscape import histories
 from landscape.errors import InvalidValueError
-from landscape.histories import Group
+from landscape.histories import collection as histories
+from landscape.histories.collection import Group
 
 UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
 

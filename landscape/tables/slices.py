@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from landscape import statistics
 from landscape.errors import InvalidValueError
-from landscape.plots.choice import (
+from landscape.slices.choice import (
     Checkpoints,
     choose_checkpoint,
     choose_checkpoints,
@@ -23,7 +23,7 @@ from landscape.plots.choice import (
     choose_metric,
     draw_note,
 )
-from landscape.plots.labels import (
+from landscape.slices.wording import (
     checkpoint_label,
     metric_label,
     name_label,

@@ -1,18 +1,17 @@
 """Tasks: a model, its data and its loss, with defaults for training.
 
 Built-in ones are any of :data:`MODELS` on any of :data:`DATASETS`, with :data:`BUILTIN` the most
-used; a user's own has the same members. Only these tables are loaded with the package;
-everything that needs torch loads on first use.
+used; a user's own has the same members. Only the tables load with the package; what needs torch
+loads on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from landscape.tasks.registry import BUILTIN, DATASETS, MODELS, BuiltinTask
+from landscape.lazy import lazily
 
 if TYPE_CHECKING:
     from landscape.tasks.loading import load_task, source
-    from landscape.tasks.losses import SampleLoss, sample_loss
+    from landscape.tasks.registry import BUILTIN, DATASETS, MODELS, BuiltinTask
     from landscape.tasks.task import Task, as_task
 
 __all__ = [
@@ -20,25 +19,22 @@ __all__ = [
     "DATASETS",
     "MODELS",
     "BuiltinTask",
-    "SampleLoss",
     "Task",
     "as_task",
     "load_task",
-    "sample_loss",
     "source",
 ]
 
-_HOME = {
-    "SampleLoss": "losses",
-    "Task": "task",
-    "as_task": "task",
-    "load_task": "loading",
-    "sample_loss": "losses",
-    "source": "loading",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "BUILTIN": "registry:",
+        "BuiltinTask": "registry:",
+        "DATASETS": "registry:",
+        "MODELS": "registry:",
+        "Task": "task:",
+        "as_task": "task:",
+        "load_task": "loading:",
+        "source": "loading:",
+    },
+)

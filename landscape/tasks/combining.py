@@ -9,11 +9,11 @@ from pathlib import Path
 
 from torch import nn
 
-from landscape import models
 from landscape.data import TensorData
 from landscape.errors import InvalidValueError, unknown
-from landscape.tasks import arrays
-from landscape.tasks.augmentation import random_shift
+from landscape.tasks import models
+from landscape.tasks.datasets import arrays
+from landscape.tasks.datasets.augmentation import random_shift
 from landscape.tasks.registry import BUILTIN, DATASETS, MODELS, BuiltinTask, DataSet
 from landscape.tasks.task import Task
 

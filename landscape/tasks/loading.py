@@ -29,7 +29,7 @@ def load_task(
     ``spec`` is DATASET-MODEL, as the names in :data:`BUILTIN`, or a task of your own:
     ``my_module:my_task`` (the current folder is importable) or ``path/to/file.py:my_task``.
     ``model`` (a name in :data:`MODELS`) and ``dataset`` (a name in :data:`DATASETS`, or the path
-    of an .npz of arrays, see :mod:`landscape.tasks.arrays`) replace that part of the name, or
+    of an .npz of arrays, see :mod:`landscape.tasks.datasets.arrays`) replace that part of the name, or
     are all that is given. ``data`` is the folder of the data sets (default ``./data``), or an
     .npz as well; ``download`` fetches what is not there. ``train_samples`` keeps the first so
     many of the training data, in their order.

@@ -66,7 +66,7 @@ DATASETS: Mapping[str, DataSet] = MappingProxyType(
         for dataset in (
             DataSet(
                 "digits",
-                "landscape.tasks.digits:read",
+                "landscape.tasks.datasets.digits:read",
                 "scikit-learn's digits, 8x8 grey, 1,437 and 360; needs no data root",
                 batch_size=64,
                 epochs=20,
@@ -74,26 +74,26 @@ DATASETS: Mapping[str, DataSet] = MappingProxyType(
             ),
             DataSet(
                 "mnist",
-                "landscape.tasks.mnist:read",
+                "landscape.tasks.datasets.mnist:read",
                 "MNIST, 28x28 grey, 60,000 and 10,000 images",
                 ("MNIST",),
             ),
             DataSet(
                 "fashion",
-                "landscape.tasks.mnist:read",
+                "landscape.tasks.datasets.mnist:read",
                 "FashionMNIST, 28x28 grey, 60,000 and 10,000",
                 ("FashionMNIST",),
             ),
             DataSet(
                 "cifar10",
-                "landscape.tasks.cifar:read",
+                "landscape.tasks.datasets.cifar:read",
                 "CIFAR-10, 32x32 colour, 50,000 and 10,000; random crops and flips",
                 ("CIFAR10",),
                 epochs=50,
             ),
             DataSet(
                 "cifar100",
-                "landscape.tasks.cifar:read",
+                "landscape.tasks.datasets.cifar:read",
                 "CIFAR-100, likewise with 100 classes",
                 ("CIFAR100",),
                 classes=100,

@@ -1,7 +1,6 @@
 """What a task is, and how one is made of a user's own object."""
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -10,10 +9,11 @@ from typing import Any
 
 from torch import nn
 
+from landscape import arguments
 from landscape.data import Data, TensorData, as_data
 from landscape.errors import InvalidValueError, unknown, users_code
 from landscape.metrics import cross_entropy
-from landscape.tasks.losses import SampleLoss, sample_loss
+from landscape.network.losses import SampleLoss, sample_loss
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,10 @@ class Task:
         for what, data in (("train", self.train), ("validation", self.validation)):
             if len(data) == 0:
                 raise InvalidValueError(f"{what} is empty; give at least one sample")
-        require_positive(self, whole=("batch_size", "epochs"), real=("learning_rate",))
-
-
-def require_positive(settings: object, whole: tuple[str, ...], real: tuple[str, ...]) -> None:
-    """Raise :class:`InvalidValueError` unless the named attributes are positive and finite."""
-    for name in (*whole, *real):
-        value, kind = getattr(settings, name), "integer" if name in whole else "number"
-        number = isinstance(value, int if name in whole else (int, float))
-        if not number or isinstance(value, bool) or not 0 < value < math.inf:
-            raise InvalidValueError(f"{name} is {value!r}; give a positive {kind}")
+        rate = arguments.number("learning_rate", self.learning_rate, above=0)
+        object.__setattr__(self, "learning_rate", rate)
+        for name in ("batch_size", "epochs"):
+            object.__setattr__(self, name, arguments.integer(name, getattr(self, name), 1))
 
 
 REQUIRED = ("model", "train", "validation")

@@ -24,14 +24,15 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from landscape import devices
-from landscape.epochs import validate
 from landscape.errors import InvalidValueError
-from landscape.forward import Forward, check_precision
+from landscape.network.forward import Forward
+from landscape.network.precision import PRECISIONS, check_precision
 from landscape.probing import Prober
-from landscape.settings import PRECISIONS, ProbeSettings
+from landscape.probing.settings import ProbeSettings
+from landscape.runtime import devices
 from landscape.tasks import load_task
 from landscape.training import Training, TrainingSettings
+from landscape.training.validation import validate
 
 
 def seconds(function, device):

@@ -25,12 +25,12 @@ from probe_cost import measure, minimal, prober
 from torch.utils.data import DataLoader, Dataset
 
 from landscape import store
-from landscape.chunks import Chunk
-from landscape.forward import Forward
-from landscape.models import resnet20
-from landscape.randomness import generator
-from landscape.tasks import arrays
-from landscape.tasks.images import colour_images
+from landscape.network.chunking import Chunk
+from landscape.network.forward import Forward
+from landscape.runtime.randomness import generator
+from landscape.tasks.datasets import arrays
+from landscape.tasks.datasets.images import colour_images
+from landscape.tasks.models import resnet20
 
 BATCH, BATCHES = 128, 60
 

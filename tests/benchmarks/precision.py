@@ -17,12 +17,12 @@ from pathlib import Path
 
 import torch
 
-from landscape import devices
 from landscape.data import TensorData
 from landscape.errors import InvalidValueError
-from landscape.forward import check_precision
+from landscape.network.precision import PRECISIONS, check_precision
 from landscape.probing import Prober
-from landscape.settings import PRECISIONS, ProbeSettings
+from landscape.probing.settings import ProbeSettings
+from landscape.runtime import devices
 from landscape.tasks import load_task
 from landscape.training import Training, TrainingSettings
 

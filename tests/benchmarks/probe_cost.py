@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from landscape import store
 from landscape.data import TensorData
 from landscape.probing import Prober
-from landscape.settings import STEP_SIZES, ProbeSettings
+from landscape.probing.settings import STEP_SIZES, ProbeSettings
 
 SAMPLES, CHUNK = 10_000, 1000
 

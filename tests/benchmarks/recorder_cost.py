@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import landscape
-from landscape.optimizers.line_search import SmoothAccuracySLS
+from landscape.optimizers.line_search.sls import SmoothAccuracySLS
 
 BATCH = 64
 

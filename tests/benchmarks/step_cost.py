@@ -20,9 +20,9 @@ from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
 from landscape.errors import MissingFileError
-from landscape.models import mlp, small_cnn
-from landscape.optimizers.line_search import LossSLS, SGDArmijo, SmoothAccuracySLS
-from landscape.tasks import mnist
+from landscape.optimizers.line_search.sls import LossSLS, SGDArmijo, SmoothAccuracySLS
+from landscape.tasks.datasets import mnist
+from landscape.tasks.models import mlp, small_cnn
 
 SGD_LEARNING_RATE = 0.1
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import landscape
 from landscape import report, tables
-from landscape.table_formats import FORMATS, text
+from landscape.tables.formats import FORMATS, text
 from landscape_cli.app import app
 
 STORE = Path(__file__).parents[2] / "figures" / "mnist-mlp.zarr.zip"

@@ -124,7 +124,7 @@ def test_a_run_that_fails_in_training_stops_no_other():
         ("sgd:options=5", "sets 'options', which a variant cannot"),
         ("sgd:schedule_options=5", "schedule_options is 5; give a mapping"),
         ("sgd:schedule=5", "unknown schedule 5; choose from constant"),
-        ("sgd:learning_rate=abc", "learning_rate is 'abc'; give a positive number"),
+        ("sgd:learning_rate=abc", "learning_rate is 'abc'; give a number above 0"),
         ("adam:betas=[0.9,sgd", "adam does not take"),
         ("sgd,SGD", "'SGD' was given twice"),
         ("sgd,", "unknown optimizer ''"),

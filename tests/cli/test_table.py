@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from run_cases import write
+from helpers.runs import write
 from typer.testing import CliRunner
 
-from landscape.histories import collect, pack
-from landscape.table_formats import FORMATS, text
+from landscape.histories.collection import collect, pack
 from landscape.tables import benchmark, passes
+from landscape.tables.formats import FORMATS, text
 from landscape_cli.app import app
 
 SLICES = Path(__file__).parents[2] / "figures" / "mnist-mlp.zarr.zip"

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from landscape.optimizers import named, schedules
-from landscape.optimizers.line_search import AccuracySLS, LossSLS, SGDArmijo, SmoothAccuracySLS
+from landscape.optimizers.line_search.sls import AccuracySLS, LossSLS, SGDArmijo, SmoothAccuracySLS
 from landscape.optimizers.recipes import RECIPES
 from landscape.tasks import load_task
 from landscape.training import TrainingSettings

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from helpers.runs import write
 from matplotlib import pyplot as plt
-from run_cases import write
 
 from landscape.errors import InvalidValueError
-from landscape.histories import collect
+from landscape.histories.collection import collect
 from landscape.plots import plot_schedules
 
 STEPS = [0.1, 0.1, 0.01, 0.001]

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from helpers.runs import write
 from matplotlib import pyplot as plt
-from run_cases import write
 
 from landscape.errors import InvalidValueError
-from landscape.histories import collect
+from landscape.histories.collection import collect
 from landscape.plots import plot_slope_search
 
 BEST = {0.1: [0.5, 0.7], 1: [0.8, 0.9], 10: [0.4, 0.6]}

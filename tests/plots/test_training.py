@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from helpers.runs import write
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_hex
-from run_cases import write
 
 from landscape.errors import InvalidValueError
-from landscape.histories import collect
+from landscape.histories.collection import collect
 from landscape.plots import plot_training
 
 DYING = [0.5, 1e-5, 0, 1e-14]

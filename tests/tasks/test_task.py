@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 from landscape.data import DatasetData, TensorData
 from landscape.errors import InvalidValueError
 from landscape.metrics import cross_entropy
-from landscape.randomness import generator
+from landscape.runtime.randomness import generator
 from landscape.tasks import Task, as_task
 
 TRAIN = (torch.arange(40.0).view(20, 2), torch.arange(20) % 3)
@@ -165,10 +165,10 @@ class Bound:
         (Bound, "task 'mine' needs arguments"),
         (lambda path: MEMBERS, "task 'mine' needs arguments"),
         (MEMBERS | {"batchsize": 3}, "unknown member of a task 'batchsize' .did you mean 'batch_s"),
-        (MEMBERS | {"batch_size": 0}, "batch_size is 0; give a positive integer"),
-        (MEMBERS | {"batch_size": 2.0}, "batch_size is 2.0; give a positive integer"),
-        (MEMBERS | {"epochs": True}, "epochs is True; give a positive integer"),
-        (MEMBERS | {"learning_rate": "0.1"}, "learning_rate is '0.1'; give a positive number"),
+        (MEMBERS | {"batch_size": 0}, "batch_size is 0; give an integer of at least 1"),
+        (MEMBERS | {"batch_size": 2.0}, "batch_size is 2.0; give an integer of at least 1"),
+        (MEMBERS | {"epochs": True}, "epochs is True; give an integer of at least 1"),
+        (MEMBERS | {"learning_rate": "0.1"}, "learning_rate is '0.1'; give a number above 0"),
         (MEMBERS | {"learning_rate": float("nan")}, "learning_rate is nan"),
         (MEMBERS | {"learning_rate": float("inf")}, "learning_rate is inf"),
         (MEMBERS | {"validation": (TRAIN[0][:0], TRAIN[1][:0])}, "validation is empty"),

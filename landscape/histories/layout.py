@@ -1,0 +1,137 @@
+"""The layout of a run's folder: which files it holds, and what its record says.
+
+Every place that reads or writes a run's folder asks here. No torch.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
+
+SLICES = "landscape.zarr"
+RECORDING = "mid-training.zarr"
+HISTORY = "history.zarr"
+RECORD = "run.json"
+CHECKPOINTS = "checkpoints"
+# Where files lay on the machine that trained is nothing to compare by, or to pass on.
+PLACES = ("folder", "data", "dataset")
+
+HISTORY_NAMES = {
+    "iteration": ("iteration", "1"),
+    "loss": ("training loss", "nat"),
+    "validation_loss": ("validation loss", "nat"),
+    "validation_accuracy": ("validation accuracy", "1"),
+    "step_size": ("step size", "1"),
+    "forward_passes": ("forward passes in the epoch", "1"),
+    "backward_passes": ("backward passes in the epoch", "1"),
+    "searches": ("searches in the epoch", "1"),
+    "trials": ("trials in the epoch", "1"),
+    "rejected": ("rejected trials in the epoch", "1"),
+    "skipped": ("skipped searches in the epoch", "1"),
+    "exhausted": ("exhausted searches in the epoch", "1"),
+    "doubted": ("doubted searches in the epoch", "1"),
+    "seconds": ("time of the epoch", "s"),
+    "epoch": ("epoch", "1"),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """The files of a run's folder."""
+
+    folder: Path
+
+    @property
+    def record(self) -> Path:
+        """Task and settings, as JSON."""
+        return self.folder / RECORD
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the probed iterations' checkpoints."""
+        return self.folder / CHECKPOINTS
+
+    def checkpoint(self, iteration: int) -> Path:
+        """The checkpoint of one probed iteration."""
+        return self.checkpoints / f"iteration-{iteration:07d}.pt"
+
+    @property
+    def latest(self) -> Path:
+        """The checkpoint to go on from."""
+        return self.folder / "latest.pt"
+
+    @property
+    def history(self) -> Path:
+        """The store with one row an epoch."""
+        return self.folder / HISTORY
+
+    @property
+    def slices(self) -> Path:
+        """The store of what was probed at its checkpoints."""
+        return self.folder / SLICES
+
+    @property
+    def recording(self) -> Path:
+        """The store of what was probed while it trained."""
+        return self.folder / RECORDING
+
+    @property
+    def stores(self) -> list[Path]:
+        """Every store that the folder holds, by name."""
+        return sorted(self.folder.glob("*.zarr"))
+
+    @property
+    def there(self) -> bool:
+        """Whether the folder is a run's."""
+        return self.record.is_file()
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was trained here."""
+        return any(p.exists() for p in (self.latest, self.history, self.checkpoints))
+
+    def read(self) -> dict[str, Any]:
+        """Read what the run was asked to do.
+
+        Raises:
+            MissingFileError: where this is no run's folder.
+            CheckpointError: where its record is damaged.
+        """
+        if not self.there:
+            raise MissingFileError(f"{self.folder} is not a run's folder: it has no {RECORD}")
+        try:
+            record = json.loads(self.record.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise CheckpointError(f"{self.record} is damaged: {error}") from error
+        if not isinstance(record, dict):
+            raise CheckpointError(f"{self.record} is damaged: it holds no JSON object")
+        if "optimizer" not in record:
+            raise CheckpointError(f"{self.record} is damaged: it names no optimizer")
+        return record
+
+    def require(self, record: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+        """Refuse a folder that holds another run than this.
+
+        Where the data lie may change; what they are may not.
+
+        Args:
+            record: what the run is now asked to do.
+            defaults: what a setting is that the folder's record does not mention.
+
+        Raises:
+            InvalidValueError: for the first setting that differs.
+        """
+        for name, value in {**defaults, **self.read()}.items():
+            if name not in PLACES and json.loads(json.dumps(record.get(name))) != value:
+                raise InvalidValueError(
+                    f"{self.folder} holds a run with {name.replace('_', ' ')} {value!r}, and now "
+                    f"it is {record.get(name)!r}; use the same settings and data, or another folder"
+                )
+
+
+def store_at(path: Path, name: str = SLICES) -> Path:
+    """The store called ``name`` where ``path`` is a run's folder, else ``path`` itself."""
+    return path / name if Run(path).there else path

@@ -1,0 +1,94 @@
+"""The history of one run: where it lies, what it holds, and what the run was asked to do."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from landscape import store
+from landscape.errors import InvalidValueError, MissingFileError, StoreError
+from landscape.histories.layout import HISTORY, PLACES, Run
+from landscape.store.layout import check
+
+# Of the store that a history came from.
+STORE = ("schema", "along")
+ALWAYS = ("iteration", "loss", "validation_loss", "validation_accuracy")
+
+
+@dataclass(frozen=True)
+class History:
+    """One run: where it is, what it was asked to do, and its finished epochs (epoch,)."""
+
+    path: Path
+    record: Mapping[str, Any]
+    epochs: xr.Dataset
+
+
+def open_(path: str | Path) -> xr.Dataset:
+    """The finished epochs of one run's history, (epoch,).
+
+    Raises what :func:`landscape.store.open_` raises, and :class:`StoreError` where what every
+    history holds is missing.
+    """
+    dataset = store.open_(path)
+    lacks = [name for name in ALWAYS if name not in dataset]
+    if lacks:
+        raise StoreError(f"{path} is damaged: it has no {', '.join(lacks)}; train the run anew")
+    return dataset
+
+
+def read(path: Path) -> list[History]:
+    """Those at ``path``: a run's folder, its store, a folder of such, or a packed collection.
+
+    Raises :class:`MissingFileError` where there is none, and what :func:`open_` raises.
+    """
+    if not path.exists():
+        raise MissingFileError(f"there is no run at {path}")
+    found = [one for place in _find(path) for one in _open(place)]
+    if not found:
+        raise MissingFileError(f"there is no run in {path}")
+    return found
+
+
+def _find(path: Path) -> Iterator[Path]:
+    """Runs' folders and stores; nothing below one of them is looked at."""
+    if path.is_file() or Run(path).there or (path / "zarr.json").is_file():
+        yield path
+        return
+    for child in sorted(path.iterdir()):
+        if child.is_dir() and not child.name.startswith(".") and not child.is_symlink():
+            other = (child / "zarr.json").is_file() and child.name != HISTORY
+            yield from () if other else _find(child)
+
+
+def _open(path: Path) -> Iterator[History]:
+    run = Run(path)
+    if run.there:
+        if not run.history.exists():  # its first epoch is not finished
+            yield History(path, _kept(run.read()), xr.Dataset())
+            return
+        path = run.history
+    along = check(path)["along"]
+    if along not in ("run", "epoch"):
+        raise _no_history(path)
+    dataset = open_(path)
+    if along == "run":
+        for i, run in enumerate(dataset.attrs["runs"]):
+            epochs = dataset.isel(run=i, epoch=slice(run["epochs_done"]))
+            yield History(path / run["name"], run["record"], epochs)
+    elif "optimizer" in dataset.attrs:
+        where = path.parent if path.name == HISTORY else path
+        yield History(where, _kept(dataset.attrs), dataset)
+    else:
+        raise _no_history(path)
+
+
+def _no_history(path: Path) -> InvalidValueError:
+    return InvalidValueError(f"{path} is no run's history; give a run's folder or its {HISTORY}")
+
+
+def _kept(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a run was asked to do, without what only its machine or its store needs."""
+    return {name: value for name, value in record.items() if name not in (*PLACES, *STORE)}

@@ -1,0 +1,33 @@
+"""Packages whose public names load on first use, so that what needs torch loads late."""
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def lazily(
+    package: str, homes: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Make the ``__getattr__`` and ``__dir__`` of a package that loads its names on first use.
+
+    Args:
+        package: the package's ``__name__``.
+        homes: for each public name where it is, below the package: "module" for the module
+            itself, "module:" for the attribute of the same name, "module:attribute" for another.
+
+    Returns:
+        ``__getattr__`` and ``__dir__``, to be assigned at the package's top level.
+    """
+
+    def load(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module, colon, attribute = homes[name].partition(":")
+        found: Any = import_module(f"{package}.{module}")
+        if colon:
+            found = getattr(found, attribute or name)
+        setattr(sys.modules[package], name, found)
+        return found
+
+    return load, lambda: sorted(homes)

@@ -1,0 +1,1 @@
+"""Run a model and move it: forward passes, chunks, points, batch norm, outputs, losses."""

@@ -1,0 +1,115 @@
+"""How a forward pass is run: in which precision and memory format, compiled or not.
+
+The model itself is neither replaced nor changed, so that it may be moved, switched and given back.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape.network.point import preserved
+from landscape.network.precision import check_precision, float32_products
+
+BACKEND = "inductor"
+
+
+class Forward:
+    """``forward(inputs)``, ``inputs`` (N, …), gives the logits of ``model``, (N, C).
+
+    ``precision`` is that of matrix products and convolutions: "float32" is the model's own type,
+    whatever the caller's settings; "tf32" rounds their float32 inputs to 10 bits; "bfloat16" is
+    autocast, with logits in float32. All that is computed, gradients too, belongs inside of
+    :meth:`isolated`.
+
+    ``compile`` is torch.compile, which draws other dropout masks; with ``graphs`` on a GPU its
+    CUDA graphs too, whose logits last until the next call. ``channels_last`` lays out 4-d inputs
+    so, and with them what follows, which makes convolutions faster; None is decided by
+    :meth:`settle`, and until then is not done.
+
+    Raises :class:`InvalidValueError` where the model's device or type lacks the precision.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        precision: str = "float32",
+        *,
+        compile: bool = False,  # noqa: A002
+        channels_last: bool | None = None,
+        graphs: bool = False,
+    ) -> None:
+        first = next(model.parameters(), torch.empty(0))
+        check_precision(precision, first.device, first.dtype)
+        on_gpu = first.device.type == "cuda"
+        if channels_last is None and not any(isinstance(m, nn.Conv2d) for m in model.modules()):
+            channels_last = False
+        self.model = model
+        self.device = first.device
+        self.channels_last = channels_last
+        self._precision = precision
+        self._fast: Any = model
+        if compile:
+            # Parameters that are moved in place keep their addresses, which a graph captures.
+            mode = "reduce-overhead" if graphs and on_gpu else None
+            # Not the model itself, on which torch would leave a mark.
+            self._fast = torch.compile(
+                lambda inputs: model(inputs), dynamic=False, mode=mode, backend=BACKEND
+            )
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """The logits, by the compiled model if there is one."""
+        return self._run(self._fast, inputs)
+
+    def plain(self, inputs: Tensor) -> Tensor:
+        """The same, never compiled: for what is run once."""
+        return self._run(self.model, inputs)
+
+    def settle(self, inputs: Tensor) -> None:
+        """Decide on the memory format, where it is open: last for convolutions that bear it.
+
+        A network that takes a ``view`` of what a convolution gives, for one, does not. Two of
+        ``inputs`` (N, …) go forth and back through it, in both modes, and must come out the same;
+        the model and the generators are left as they are.
+        """
+        if self.channels_last is None:
+            with preserved(self.model), torch.enable_grad():
+                try:
+                    self.channels_last = self._bears_channels_last(inputs[:2])
+                except Exception:  # what is wrong besides will be seen without it
+                    self.channels_last = False
+
+    @contextmanager
+    def isolated(self) -> Iterator[None]:
+        """The precision is this one inside, whatever the caller's, which is put back."""
+        rounding = "tf32" if self._precision == "tf32" else "ieee"
+        with float32_products(rounding), torch.autocast(self.device.type, enabled=False):
+            yield
+
+    def _bears_channels_last(self, inputs: Tensor) -> bool:
+        def logits(channels_last: bool, training: bool) -> Tensor:
+            self.channels_last = channels_last
+            self.model.train(training)
+            found = self.plain(inputs)
+            if found.requires_grad:
+                moved = [p for p in self.model.parameters() if p.requires_grad]
+                torch.autograd.grad(found.sum(), moved, allow_unused=True)
+            return found.detach()
+
+        logits(channels_last=True, training=True)
+        last, first = (logits(channels_last, training=False) for channels_last in (True, False))
+        rounding = 1e-4 if self._precision == "float32" else 3e-2
+        return bool(((last - first).abs() <= rounding * first.abs().max()).all())
+
+    def _run(self, model: Any, inputs: Tensor) -> Tensor:
+        if self.channels_last and inputs.ndim == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        if self._precision != "bfloat16":
+            logits: Tensor = model(inputs)
+            return logits
+        # Casts are not kept: the weights move.
+        with torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False):
+            logits = model(inputs)
+        return logits.float() if isinstance(logits, Tensor) else logits

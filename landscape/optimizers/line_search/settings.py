@@ -1,0 +1,76 @@
+"""The settings of a line search, checked."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from landscape import arguments
+from landscape.errors import InvalidValueError
+
+Direction = Literal["gradient", "normalised-gradient"]
+Preset = Literal["robust", "thesis"]
+Slope = Literal["autograd", "finite-difference"]
+
+# The bounds of each number, as :func:`landscape.arguments.number` takes them.
+_BOUNDS: dict[str, dict[str, float]] = {
+    "lr": {"above": 0},
+    "c": {"above": 0, "below": 1},
+    "beta": {"above": 0, "below": 1},
+    "gamma": {"least": 1},
+    "n": {"least": 1},
+    "eps": {"above": 0},
+    "max_step_size": {"above": 0},
+    "slope_factor": {"above": 0},
+}
+_WHOLE = ("max_trials", "search_every")
+
+
+def checked(
+    kind: str, slopes: tuple[Slope, ...], sloped: bool, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings of an optimizer called ``kind``, complete and in Python's own types.
+
+    ``slopes`` are those it has, the default first; ``sloped`` says whether it has a slope factor.
+    Of the settings, ``slope`` and ``slope_factor`` may be None, and ``n`` where it has to be given.
+
+    Raises :class:`InvalidValueError` for one that is out of range.
+    """
+    slope, preset = settings["slope"], settings["preset"]
+    arguments.one_of("preset", preset, get_args(Preset))
+    arguments.one_of("direction", settings["direction"], get_args(Direction))
+    if slope is None:
+        published = preset == "thesis" and "finite-difference" in slopes
+        slope = "finite-difference" if published else slopes[0]
+    arguments.one_of(f"slope of {kind}", slope, slopes)
+    slope_factor = settings["slope_factor"]
+    if slope_factor is not None and not sloped:
+        raise InvalidValueError(
+            f"slope_factor is {slope_factor!r}; {kind} has none, SmoothAccuracySLS has"
+        )
+    if settings["n"] is None:
+        raise InvalidValueError(f"n is None; give {kind} the number of steps per epoch")
+    numbers = checked_numbers(
+        {name: settings[name] for name in (*_BOUNDS, *_WHOLE)}
+        | {"slope_factor": 1.0 if slope_factor is None else slope_factor}
+    )
+    gamma, n, k = (numbers[name] for name in ("gamma", "n", "search_every"))
+    if math.log(gamma) * k / n > 100:
+        raise InvalidValueError(
+            f"gamma is {gamma!r} in n = {n!r} steps; give less, for the step size grows by "
+            f"gamma^({k}/n) at a time"
+        )
+    return {"kind": kind, **settings, **numbers, "slope": slope}
+
+
+def checked_numbers(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Refuse a number out of the range that its name allows; raises :class:`InvalidValueError`."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name in _WHOLE:
+            found[name] = arguments.integer(name, value, 1)
+        elif value is None and name == "max_step_size":
+            found[name] = None
+        else:
+            also = "or None" if name == "max_step_size" else ""
+            found[name] = arguments.number(name, value, **_BOUNDS[name], also=also)
+    return found

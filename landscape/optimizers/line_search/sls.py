@@ -1,0 +1,112 @@
+"""Line-search optimizers: SGD whose step size is searched on each batch.
+
+The direction is always −∇L of the loss; what is searched along it (loss, accuracy, smooth
+accuracy) is what sets the four apart. In ``optimizer.step(closure)`` the closure runs the model
+on the batch and returns ``(logits, targets)``, (N, C) and (N,), without a backward pass; it is
+called once for the gradient and once for every further point that is looked at.
+
+**The step size** lives in ``lr`` of the parameter groups, one for all of them: loggers read it
+there, and what a scheduler writes to the first group is where the next search starts from.
+
+**Another batch to search on** (Ablation 2) is a second function, ``step(closure,
+search_closure)``, which gives the logits and targets of that batch; ``optimizer.searches_next``
+says whether the step will call it. The published big batch, 1024 samples at every 100th step, was
+searched without growth: ``search_every=100, gamma=1``.
+
+**Passes.** h(0) is taken from the forward pass of the gradient, or costs one on a search batch;
+h(ε) costs one a step. The host waits for the device once before the first trial and once a trial.
+
+**Side effects** are those of one forward and one backward pass. Every evaluation of a step starts
+from the random state that the first one started from (one dropout mask for all), and the
+generators of the CPU and of the parameters' devices end where the first one left them. While
+trials run, a hook on all modules takes the running statistics away from the normalisation layers
+that are in train mode; it needs to know no model and reaches layers that only the closure knows.
+Other buffers that a forward pass moves are moved by every pass.
+
+**Ranks.** Where torch.distributed runs with more than one rank, the loss, h and the slope are
+averaged over the ranks of ``process_group`` before anything is decided by them, so that all ranks
+try and take the same step sizes, and refuse the same steps; without being asked, since ranks that
+decide on their own drift apart unseen. Each rank counts alike, as in DistributedDataParallel, whose
+gradient is the mean of the ranks': what is searched then is the function that this is the gradient
+of, the joint batch where all ranks' batches are of one size. ``step()`` returns the rank's own
+loss. The gradients are expected to be averaged by the model. A rank that trains a model of its own
+takes a group of its own, ``process_group=torch.distributed.new_subgroups(1)[0]``. An exception on
+one rank leaves the others waiting, as it does in a forward or backward pass.
+"""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from landscape.metrics import SampleLoss, correct, margin
+from landscape.optimizers.line_search.base import COUNTS, LineSearch
+from landscape.optimizers.line_search.settings import Slope
+
+__all__ = ["COUNTS", "AccuracySLS", "LineSearch", "LossSLS", "SGDArmijo", "SmoothAccuracySLS"]
+
+
+class LossSLS(LineSearch):
+    """l-SLS: the step size is searched on the loss (Algorithm 3, Eqs. 26 and 29).
+
+    The slope is ‖∇L‖² by autograd, or, as published, a finite difference of it.
+    """
+
+    searched = "loss"
+    better = "lower"
+    slopes: ClassVar[tuple[Slope, ...]] = ("autograd", "finite-difference")
+
+    def _own_metric(self) -> SampleLoss:
+        return self._loss
+
+
+class SGDArmijo(LossSLS):
+    """SGD with Armijo line search on the loss, with the exact ‖∇L‖² (Algorithm 1, Eq. 23)."""
+
+    slopes = ("autograd",)
+    n = None
+
+
+class AccuracySLS(LineSearch):
+    """a-SLS: searched on the accuracy (Eqs. 27 and 29), which moves in steps of 1/N.
+
+    Within ε it moves by whole samples or, on most batches, not at all. The slope is 0 there, and
+    on the others so steep that only step sizes up to about ε/c pass: the step size diminishes,
+    as published. The robust preset merely spares the searches where the slope is 0.
+    """
+
+    searched = "accuracy"
+    better = "higher"
+    slopes = ("finite-difference",)
+
+    def _own_metric(self) -> SampleLoss:
+        return _accuracy
+
+
+class SmoothAccuracySLS(LineSearch):
+    """sa-SLS: searched on the smooth accuracy, the mean of σ(slope factor · margin) (Eq. 30)."""
+
+    searched = "smooth_accuracy"
+    better = "higher"
+    slopes = ("finite-difference", "autograd")
+    sloped = True
+
+    def _own_metric(self) -> SampleLoss:
+        return self._smooth_accuracy
+
+    def _smooth_accuracy(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Algorithm 5 in the fewest kernels, since it is a good part of a small model's step."""
+        # δ = π_label − max π_other with π = softmax(logits); σ(s · δ)
+        probability = logits.softmax(1)
+        label = targets.unsqueeze(1)
+        own = probability.gather(1, label)
+        # Autograd needs π as it is.
+        without = probability.scatter if probability.requires_grad else probability.scatter_
+        delta = own - without(1, label, 0.0).amax(1, keepdim=True)
+        if (slope_factor := self.param_groups[0]["slope_factor"]) != 1:
+            delta = delta * slope_factor
+        return delta.sigmoid().squeeze(1)
+
+
+def _accuracy(logits: Tensor, targets: Tensor) -> Tensor:
+    values: Tensor = correct(margin(logits, targets))
+    return values

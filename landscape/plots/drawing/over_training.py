@@ -1,0 +1,178 @@
+"""A statistic of every slice over the iterations of training, drawn the same way in every figure.
+
+A value is open where the true one may lie beyond what was sampled; its marker is hollow. Of
+several draws the line is the median, hollow where any draw is open, and the band reaches from
+the lower to the upper quartile. A NaN among the draws makes both NaN.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from landscape.plots.drawing import curves, style, theme
+from landscape.slices import wording
+from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
+from landscape.statistics import metrics, set_name
+
+METRICS = ("loss", "accuracy", "smooth_accuracy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course(curves.Curve):
+    """A statistic of one evaluation set over ``steps``, the iterations.
+
+    ``line`` (checkpoint,) is the median over draws and ``values`` (bound, checkpoint) are the
+    quartiles, or of a single draw the line; ``open`` is (checkpoint,).
+    """
+
+    open: NDArray[np.bool_]
+
+    @property
+    def hollow(self) -> NDArray[np.bool_]:
+        """Where an open value has a place, (checkpoint,)."""
+        return self.open & np.isfinite(self.mean)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel: the statistic ``values`` of a metric, and where it is ``open``.
+
+    Both are over checkpoint, draw and evaluation_set. ``title`` names the metric, ``label`` the
+    statistic.
+    """
+
+    values: xr.DataArray
+    open: xr.DataArray
+    title: str
+    label: str
+
+
+def choose_metrics(
+    dataset: xr.Dataset,
+    metric: str | None,
+    slope_factor: float | None,
+    checkpoint: Checkpoints,
+    evaluation_set: str | None,
+) -> dict[str, xr.Dataset]:
+    """The values of ``metric``, by default of loss, accuracy and smooth accuracy if there are.
+
+    A Dataset each, by name, of the iterations ``checkpoint``, ascending, and of one
+    ``evaluation_set``, by default of all. ``slope_factor`` is of the smooth ones. Raises
+    :class:`InvalidValueError` where there is no checkpoint, no such metric or set.
+    """
+    dataset = dataset.isel(checkpoint=sorted(choose_checkpoints(dataset, checkpoint)))
+    if evaluation_set is not None:
+        dataset = dataset.sel(evaluation_set=[set_name(dataset, evaluation_set)])
+    there = [name for name in METRICS if name in metrics(dataset)] or ["accuracy"]
+    names = there if metric is None else [metric]
+    smooth = [name for name in names if name in dataset and "slope_factor" in dataset[name].dims]
+    shown = {}
+    for name in names:
+        # Where none is smooth, a factor is refused.
+        factor = slope_factor if name in smooth or not smooth else None
+        values = choose_metric(dataset, name, factor)
+        shown[name] = values.to_dataset(name=name).assign_attrs(dataset.attrs)
+    return shown
+
+
+def metric_title(values: xr.DataArray) -> str:
+    """The name of a metric for the title of its panel, without units."""
+    return wording.value_label(values.assign_attrs(units="1"))
+
+
+def draw(
+    dataset: xr.Dataset,
+    found: Sequence[Panel],
+    ax: Sequence[Axes] | None,
+    *,
+    open_note: str,
+    open_marker: str | None = None,
+    value_scale: str,
+    sharey: bool,
+    title: str,
+) -> list[Axes]:
+    """A panel for each of ``found``, with a line an evaluation set.
+
+    The panels are side by side on a page, and in a column one below the other. Open values have
+    the hollow ``open_marker``, or else that of their set, and the legend's ``open_note``.
+    """
+    drawn = [_courses(each) for each in found]
+    everything = [*chain.from_iterable(drawn)]
+    draws, notes = dataset.sizes["draw"], []
+    if draws > 1:
+        notes.append(f"line: median of {draws} draws, band: the middle half")
+    if any(course.hollow.any() for course in everything):
+        hollow = "hollow" + " △" * (open_marker == "^") + " (some draw)" * (draws > 1)
+        notes.append(f"{hollow}: {open_note}")
+    columns = len(found) if style.on_a_page() else 1
+    panels = style.axes(
+        ax,
+        len(found),
+        columns=columns,
+        height=0.8 + 1.6 * len(found) / columns + 0.12 * len(notes),
+        width=theme.COLUMN_WIDTH if len(found) == 1 else theme.PAGE_WIDTH,
+        sharey=sharey,
+    )
+    for panel, courses, each in zip(panels, drawn, found, strict=True):
+        among = everything if sharey else courses
+        handles = curves.draw(panel, courses, value_scale=value_scale, among=among, origin=False)
+        lines = [line for line in panel.lines if line.get_gid() == "curve"]
+        for line, course in zip(lines, courses, strict=True):
+            _hollow(panel, line, course, open_marker)
+        panel.set_title(each.title)
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+        if not sharey:
+            panel.set_ylabel(each.label)
+    along = [wording.value_label(dataset["iteration"])] * len(panels)
+    style.outer_labels(panels, columns, along, [each.label for each in found])
+    handles = handles[: len(drawn[-1])] + curves.mark_notes(everything)
+    style.title_and_legend(panels, handles, new=ax is None, title=title, note="\n".join(notes))
+    return panels
+
+
+def _courses(found: Panel) -> list[Course]:
+    """A course for each evaluation set."""
+    courses = []
+    for name, look in style.set_styles(found.values).items():
+        values, open_ = (
+            array.sel(evaluation_set=name).transpose("draw", "checkpoint").values
+            for array in (found.values, found.open)
+        )
+        with np.errstate(invalid="ignore"):  # ∞ − ∞
+            line = np.median(values, axis=0)
+            ends = np.quantile(values, [0.25, 0.75], axis=0) if len(values) > 1 else values
+        iterations = found.values["iteration"].values.astype(np.float64)
+        label = wording.name_label(name)
+        any_open = np.asarray(open_.any(axis=0), dtype=np.bool_)
+        courses.append(Course(iterations, ends, label, look, line=line, open=any_open))
+    return courses
+
+
+def _hollow(panel: Axes, line: Line2D, course: Course, marker: str | None) -> None:
+    """Replace the markers of ``line`` where the course is open."""
+    if not course.hollow.any():
+        return
+    shown: Any = line.get_markevery()
+    if shown is None:
+        shown = range(course.mean.size)
+    line.set_markevery([i for i in shown if not course.hollow[i]])
+    panel.plot(
+        course.steps[course.hollow],
+        course.mean[course.hollow],
+        marker=marker or course.style.marker,
+        color=course.style.color,
+        linestyle="",
+        markerfacecolor="white",
+        markeredgewidth=0.8,
+        zorder=3,
+        label="_open",
+        gid="open",
+    )

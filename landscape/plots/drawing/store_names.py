@@ -1,0 +1,122 @@
+"""What sets several stores apart, and what they share, in the words of titles."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from landscape.histories import labels
+from landscape.slices.wording import checkpoint_label
+
+# Settings of a probe that no name needs: axes and legend show them, or they change no value.
+SHOWN = ("step_sizes", "sets", "metrics", "slope_factors", "samples", "chunk")
+UNKNOWN = {None, ""}
+
+
+def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -> list[str]:
+    """What sets each apart: its training, the checkpoint, and how that was probed.
+
+    Where no setting tells two trainings apart, or two probes, their seeds do; a training without
+    such a difference has the first digits of the checkpoint's digest.
+    """
+    attributes = [each.attrs for each in datasets]
+    names = _join(_told(attributes, "task"), _trainings(datasets))
+    names = _told_apart(names, "run seed", [each.get("run", {}).get("seed") for each in attributes])
+    iterations = [each["iteration"].item() for each in shown]
+    if len(set(iterations)) > 1:
+        names = _join(names, [f"iteration {each}" for each in iterations])
+    digests = [
+        each.get("digests", {}).get(str(iteration), "")[:6]
+        for each, iteration in zip(attributes, iterations, strict=True)
+    ]
+    names = _told_apart(names, "checkpoint", digests)
+    probes = [
+        {
+            **{n: v for n, v in _probe(each).items() if n not in SHOWN},
+            "task": "",
+            "optimizer": "",
+            "batch_norm": policies,
+        }
+        for each, policies in zip(datasets, _policies(datasets), strict=True)
+    ]
+    names = _join(names, [name.removeprefix(", ") for name in labels.labels(probes)])
+    seeds = [_probe(each).get("seed", each.attrs.get("seed")) for each in datasets]
+    names = _told_apart(names, "probe seed", seeds)
+    if not any(names):
+        return names
+    return [name or each.get("optimizer", "") for name, each in zip(names, attributes, strict=True)]
+
+
+def _trainings(datasets: Sequence[xr.Dataset]) -> list[str]:
+    """The optimizer, if there are several, and the settings of the training that differ."""
+    runs = [each.attrs.get("run", {}) for each in datasets]
+    if not all(runs):  # what is unknown is no difference
+        runs = [{}] * len(datasets)
+    pairs = [*zip(runs, map(_probe, datasets), strict=True)]
+    both = {name for run, probe in pairs for name in run if name in probe}
+    # A probe takes its batch size and the like from the training.
+    taken = {name for name in both if all(run.get(name) == probe.get(name) for run, probe in pairs)}
+    records = [
+        {
+            **{
+                f"training_{name}" if name in both else name: value
+                for name, value in run.items()
+                if name not in labels.NO_SETTING | taken
+            },
+            **{name: each.attrs.get(name, "") for name in ("task", "optimizer")},
+        }
+        for each, (run, _) in zip(datasets, pairs, strict=True)
+    ]
+    names = labels.labels(records)
+    if len({record["optimizer"] for record in records}) > 1:
+        return names
+    return [name.partition(", ")[2] for name in names]
+
+
+def _policies(datasets: Sequence[xr.Dataset]) -> list[Any]:
+    """The batch-norm policy of each, or where one has several, kind -> policy of each."""
+    found = []
+    for each in datasets:
+        kinds, policies = (each[name].values.tolist() for name in ("kind", "batch_norm"))
+        found.append(dict(zip(kinds, policies, strict=True)))
+    if all(len(set(each.values())) == 1 for each in found):
+        return [next(iter(each.values())) for each in found]
+    # Of a set that is not there, as it would have been.
+    return [_probe(d).get("batch_norm", {}) | own for d, own in zip(datasets, found, strict=True)]
+
+
+def _probe(dataset: xr.Dataset) -> dict[str, Any]:
+    return dict(dataset.attrs.get("settings", {}))
+
+
+def _join(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    return [", ".join(filter(None, pair)) for pair in zip(first, second, strict=True)]
+
+
+def _told(attributes: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    """The attribute of each, where they differ, else nothing."""
+    values = [str(each.get(name, "")) for each in attributes]
+    return values if len(set(values)) > 1 else [""] * len(values)
+
+
+def _told_apart(names: Sequence[str], what: str, values: Sequence[Any]) -> list[str]:
+    """``names`` with ``what`` added where the same name stands for several ``values``."""
+    several: dict[str, set[Any]] = {}
+    for name, value in zip(names, values, strict=True):
+        several.setdefault(name, set()).update({value} - UNKNOWN)
+    added = [
+        f"{what} {value}" if len(several[name]) > 1 and value not in UNKNOWN else ""
+        for name, value in zip(names, values, strict=True)
+    ]
+    return _join(names, added)
+
+
+def name_shared(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -> str:
+    """Task, optimizer and checkpoint, as far as all have the same."""
+    heads = [
+        (each.attrs.get("task"), each.attrs.get("optimizer"), checkpoint_label(values))
+        for each, values in zip(datasets, shown, strict=True)
+    ]
+    return ", ".join(
+        parts[0] for parts in zip(*heads, strict=True) if len({*parts}) == 1 and parts[0]
+    )

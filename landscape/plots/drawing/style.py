@@ -1,0 +1,223 @@
+"""What every figure is put together from: colours, labels, axes and legend, in the theme."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+import xarray as xr
+from matplotlib import pyplot as plt
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+
+from landscape.errors import InvalidValueError
+from landscape.plots.drawing.theme import COLUMN_WIDTH, PAGE_WIDTH, width_or
+
+SETTINGS: Any = mpl.rcParams  # of the theme, within it
+
+# Colours, line styles and markers
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a curve is drawn; the fields are those of ``Axes.plot``."""
+
+    color: Any
+    linestyle: Any = "-"
+    marker: str = "o"
+
+
+# One colour a kind of evaluation set. In grey their lightness (CIE L*) is 37, 76, 58 and 0.
+COLORS = {
+    "same_batch": "#005A9C",
+    "other_batch": "#F0B030",
+    "big_batch": "#009E73",
+    "validation": "#000000",
+}
+LINES: dict[str, Any] = {
+    "same_batch": "-",
+    "big_batch": (0, (6, 1)),
+    "validation": (0, (4, 1, 1, 1)),
+}
+MARKERS = {"same_batch": "o", "big_batch": "D", "validation": "v"}
+OTHER_LINES: list[Any] = [(0, (3, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (5, 2))]
+OTHER_MARKERS = "s^P*"
+
+
+def set_styles(dataset: xr.Dataset | xr.DataArray) -> dict[str, Style]:
+    """The style of each evaluation set, the same in every figure.
+
+    Sets of one kind share a colour; several other batches differ in line style and marker.
+    """
+    styles: dict[str, Style] = {}
+    others = 0
+    sets = dataset["evaluation_set"]
+    for name, kind in zip(sets.values, sets["kind"].values, strict=True):
+        if kind in MARKERS:
+            styles[str(name)] = Style(COLORS[kind], LINES[kind], MARKERS[kind])
+        else:
+            turn = others % len(OTHER_MARKERS)
+            styles[str(name)] = Style(COLORS["other_batch"], OTHER_LINES[turn], OTHER_MARKERS[turn])
+            others += 1
+    return styles
+
+
+def sequential_styles(count: int) -> list[Style]:
+    """``count`` styles from dark to light, for checkpoints in order; none too light for paper."""
+    colors = sns.color_palette("viridis", as_cmap=True)(np.linspace(0, 0.82, count))
+    return [Style(tuple(color), "-", "os^Dv"[i % 5]) for i, color in enumerate(colors)]
+
+
+# For settings without an order. In grey their lightness is 37, 54, 0, 58, 76, 36, 70 and 62.
+SETTING_COLORS = (
+    *("#005A9C", "#D55E00", "#000000", "#009E73", "#F0B030", "#7F3C8D", "#56B4E9", "#CC79A7"),
+)
+SETTING_LINES: tuple[Any, ...] = (
+    *("-", (0, (6, 1)), (0, (4, 1, 1, 1)), (0, (2.5, 1)), (0, (1, 0.8)), (0, (9, 1.5, 2, 1.5))),
+    *((0, (3, 1, 1, 1, 1, 1)), (0, (7, 1, 3, 1))),
+)
+
+
+def setting_styles(count: int, ordered: bool) -> list[Style]:
+    """``count`` styles to tell runs' settings apart by colour and, in grey, by dashes.
+
+    ``ordered`` settings, as the values of one number, go from dark to light.
+    """
+    colors = [look.color for look in sequential_styles(count)] if ordered else SETTING_COLORS
+    lines, markers = SETTING_LINES, "os^Dv*PX"
+    return [
+        # The second round of colors has its dashes shifted.
+        Style(colors[i % len(colors)], lines[(i + i // 8) % 8], markers[i % 8])
+        for i in range(count)
+    ]
+
+
+# Axes and legend
+
+
+def axes(
+    ax: Axes | Sequence[Axes] | None,
+    count: int,
+    *,
+    columns: int = 1,
+    height: float,
+    width: float = COLUMN_WIDTH,
+    sharex: bool = True,
+    sharey: bool = True,
+) -> list[Axes]:
+    """``count`` axes: the caller's where given, else a new figure's, which share both scales.
+
+    ``height`` and ``width`` in inches are those of a new figure, unless another width was chosen
+    (:func:`landscape.plots.styled`). Panels of different metrics, as are those in one column, do
+    not share y.
+    """
+    if ax is not None:
+        given: list[Axes] = list(np.ravel(np.asarray(ax, dtype=object)))
+        if len(given) < count:
+            raise InvalidValueError(f"ax holds {len(given)} axes; this figure needs {count}")
+        panels = given[:count]
+    else:
+        rows = -(-count // columns)
+        _, grid = plt.subplots(
+            rows,
+            columns,
+            figsize=(width_or(width), height),
+            layout="constrained",
+            sharex=sharex,
+            sharey=sharey and columns > 1,
+            squeeze=False,
+        )
+        panels = list(grid.flat)[:count]
+        for spare in list(grid.flat)[count:]:
+            spare.remove()
+    for panel in panels:
+        _set_ticks(panel)
+        if SETTINGS["axes.grid"]:
+            look = {n: SETTINGS[f"grid.{n}"] for n in ("color", "linewidth", "linestyle")}
+            panel.grid(True, axis=SETTINGS["axes.grid.axis"], **look)
+        panel.set_axisbelow(True)
+    return panels
+
+
+def on_a_page() -> bool:
+    """Whether new figures may be wider than a column."""
+    return width_or(PAGE_WIDTH) > COLUMN_WIDTH
+
+
+def _set_ticks(panel: Axes) -> None:
+    """Tell the ticks what the theme says; they are made when first drawn, outside of it."""
+    for axis in ("x", "y"):
+        said = {n: SETTINGS[f"{axis}tick.{n}"] for n in ("color", "labelcolor", "labelsize")}
+        if said["labelcolor"] == "inherit":
+            said["labelcolor"] = said["color"]
+        for which in ("major", "minor"):
+            width, length = (SETTINGS[f"{axis}tick.{which}.{n}"] for n in ("width", "size"))
+            panel.tick_params(axis=axis, which=which, width=width, length=length, **said)
+
+
+def outer_labels(
+    panels: Sequence[Axes], columns: int, xlabels: Sequence[str], ylabels: Sequence[str]
+) -> None:
+    """Label the lowest panel of each column and the first of each row, each with its own."""
+    for panel, label in list(zip(panels, xlabels, strict=True))[-columns:]:
+        panel.set_xlabel(label)
+        panel.tick_params(labelbottom=True)
+    for panel, label in list(zip(panels, ylabels, strict=True))[::columns]:
+        panel.set_ylabel(label)
+
+
+def title_and_legend(
+    panels: Sequence[Axes], handles: Sequence[Artist], *, new: bool, title: str, note: str
+) -> None:
+    """The title above a ``new`` figure and one legend below it; of given axes, under the last."""
+    figure = panels[0].get_figure(root=True)
+    if new and figure is not None:
+        figure.suptitle(title)
+        legend_below(figure, handles, columns=5, title=note)
+    else:
+        legend_below(panels[-1], handles, columns=3, title=note)
+
+
+def legend_below(
+    where: Axes | Figure, handles: Sequence[Artist], *, columns: int, title: str = ""
+) -> None:
+    """A legend under the axis label of the axes, or under all of the figure, where no data is.
+
+    It has up to so many ``columns`` as fit into the figure, or the axes' part of its width.
+    """
+    place: dict[str, Any] = {"loc": "outside lower center"}
+    if isinstance(where, Axes):
+        # In font sizes; tick labels and axis label fit between.
+        ticks, label, text = map(_points, ("xtick.labelsize", "axes.labelsize", "legend.fontsize"))
+        pad = (11.1 + 1.25 * (ticks + label)) / text
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "borderaxespad": pad}
+    for fewer in range(columns, 0, -1):
+        legend = where.legend(
+            handles=list(handles),
+            title=title or None,
+            ncols=fewer,
+            frameon=False,
+            handlelength=2.6,
+            columnspacing=1.2,
+            labelspacing=0.3,
+            **place,
+        )
+        legend.get_title().set_multialignment("center")
+        if fewer == 1 or legend.get_window_extent().width <= room(where) * where.figure.dpi:
+            return
+        legend.remove()
+
+
+def room(where: Axes | Figure) -> float:
+    """The width in inches of a figure, or of the axes' column of it."""
+    spec = where.get_subplotspec() if isinstance(where, Axes) else None
+    width = where.figure.bbox.width / where.figure.dpi
+    return float(width / (spec.get_gridspec().ncols if spec else 1))
+
+
+def _points(size: str) -> float:
+    return float(FontProperties(size=SETTINGS[size]).get_size_in_points())

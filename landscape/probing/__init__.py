@@ -1,0 +1,32 @@
+"""Probe a model: one point, one direction, the sets, the step sizes; a slice as a Dataset."""
+
+from typing import TYPE_CHECKING
+
+from landscape.lazy import lazily
+
+if TYPE_CHECKING:
+    from landscape.probing.directions import Direction
+    from landscape.probing.evaluation_sets import EvaluationSet
+    from landscape.probing.prober import Prober, probe
+    from landscape.probing.settings import ProbeSettings, spaced
+
+__all__ = [
+    "Direction",
+    "EvaluationSet",
+    "ProbeSettings",
+    "Prober",
+    "probe",
+    "spaced",
+]
+
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "Direction": "directions:",
+        "EvaluationSet": "evaluation_sets:",
+        "ProbeSettings": "settings:",
+        "Prober": "prober:",
+        "probe": "prober:",
+        "spaced": "settings:",
+    },
+)

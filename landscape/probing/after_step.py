@@ -1,0 +1,80 @@
+"""One optimizer step, taken aside: where it leads, with the optimizer left as it is."""
+
+import copy
+from collections.abc import Callable
+from math import isfinite
+
+import torch
+from torch import Tensor, nn
+
+from landscape.errors import InvalidValueError
+from landscape.optimizers.line_search.sls import LineSearch
+from landscape.probing.directions import Direction
+from landscape.probing.evaluation_sets import EvaluationSet
+
+
+def after_step(
+    model: nn.Module,
+    direction: Direction,
+    optimizer: torch.optim.Optimizer | None,
+    learning_rate: float,
+    batch: EvaluationSet,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """Parameters one optimizer step after the point at which the gradient was taken.
+
+    The step is taken by a copy of parameters and optimizer; without an optimizer, it is that of
+    plain SGD, θ − learning rate · ∇L. A line search runs on ``batch``, and on ``model`` itself,
+    which is left where it looked last; ``forward`` is how it is run, itself unless given.
+
+    Raises :class:`InvalidValueError` where there is no optimizer and no learning rate, or where
+    the optimizer needs more than a gradient.
+    """
+    named = dict(model.named_parameters())
+    if isinstance(optimizer, LineSearch):
+        return _after_search(model, forward or model, named, optimizer, batch)
+    scale = direction.gradient_norm if direction.name == "normalised-gradient" else 1.0
+    gradients = {name: tangent * -scale for name, tangent in direction.tangent.items()}
+    if optimizer is None:
+        if not isfinite(learning_rate):
+            raise InvalidValueError(
+                "origin 'after-step' needs to know the step: give an optimizer or a learning rate"
+            )
+        # θ − learning rate · ∇L
+        return {
+            name: p - learning_rate * gradients[name] if name in gradients else p.clone()
+            for name, p in named.items()
+        }
+    twins, stepper = copy.deepcopy((named, optimizer))
+    for name, gradient in gradients.items():
+        twins[name].grad = gradient
+    try:
+        # The class's own step: a scheduler's wrapper would step the original.
+        type(stepper).step(stepper)
+    except TypeError as error:
+        raise InvalidValueError(
+            f"origin 'after-step' cannot take a step of {type(stepper).__name__}, which needs a "
+            "closure; choose 'before-step'"
+        ) from error
+    return {name: p.detach() for name, p in twins.items()}
+
+
+def _after_search(
+    model: nn.Module,
+    forward: Callable[[Tensor], Tensor],
+    named: dict[str, nn.Parameter],
+    optimizer: LineSearch,
+    batch: EvaluationSet,
+) -> dict[str, Tensor]:
+    gradients = [p.grad for p in named.values()]
+    # A copy of the optimizer alone, whose parameters and layers are the model's own.
+    own = {id(each): each for each in (*named.values(), *model.modules())}
+    stepper = copy.deepcopy(optimizer, own)
+    for p in named.values():
+        p.grad = None
+    try:
+        type(stepper).step(stepper, lambda: (forward(batch.inputs), batch.targets))
+        return {name: p.detach().clone() for name, p in named.items()}
+    finally:
+        for p, gradient in zip(named.values(), gradients, strict=True):
+            p.grad = gradient

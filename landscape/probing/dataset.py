@@ -1,0 +1,112 @@
+"""The Dataset of one checkpoint: dimensions, coordinates, names and units (see "The store")."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from landscape.metrics import METRICS
+from landscape.probing.evaluation import Values
+from landscape.probing.evaluation_sets import EvaluationSet
+from landscape.probing.settings import ProbeSettings
+from landscape.slices.schema import NAMES
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What one draw measured: ‖∇L‖, its sets, and their values, (step sizes, samples) each."""
+
+    gradient_norm: float
+    sets: Sequence[EvaluationSet]
+    values: Sequence[Values]
+
+
+def build(
+    settings: ProbeSettings,
+    draws: Sequence[Draw],
+    *,
+    iteration: int,
+    epoch: float,
+    learning_rate: float,
+) -> xr.DataTree:
+    """Reduce and label: a root Dataset, and groups ``per_sample/<evaluation set>`` if kept.
+
+    Sums over samples are in float64 and divided last.
+    """
+    sets = draws[0].sets
+    dims = ("checkpoint", "draw", "evaluation_set", "step_size")
+    variables = {}
+    for name in settings.metrics:
+        sloped = METRICS[name].sloped
+        values = [[_mean(name, v, settings) for v in draw.values] for draw in draws]
+        variables[name] = (dims + ("slope_factor",) * sloped, np.array([values]))
+    coordinates: dict[str, Any] = {
+        "iteration": ("checkpoint", np.array([iteration], dtype=np.int64)),
+        "epoch": ("checkpoint", np.array([epoch], dtype=np.float64)),
+        "learning_rate": ("checkpoint", np.array([learning_rate], dtype=np.float64)),
+        "gradient_norm": (("checkpoint", "draw"), np.array([[d.gradient_norm for d in draws]])),
+        "draw": ("draw", np.arange(len(draws))),
+        "evaluation_set": ("evaluation_set", _strings(s.name for s in sets)),
+        "kind": ("evaluation_set", _strings(s.kind for s in sets)),
+        "samples": ("evaluation_set", np.array([len(s) for s in sets], dtype=np.int64)),
+        "batch_norm": ("evaluation_set", _strings(s.batch_norm for s in sets)),
+        "step_size": ("step_size", np.array(settings.step_sizes)),
+    }
+    if any(METRICS[name].sloped for name in settings.metrics):
+        coordinates["slope_factor"] = ("slope_factor", np.array(settings.slope_factors))
+    root = _named(xr.Dataset(variables, coordinates))
+    root.attrs = {"direction": settings.direction, "origin": settings.origin, "seed": settings.seed}
+    groups = {"/": root}
+    if settings.samples:
+        for i, chosen in enumerate(sets):
+            parts = [(draw.sets[i], draw.values[i]) for draw in draws]
+            groups[f"/per_sample/{chosen.name}"] = _samples(parts)
+    return xr.DataTree.from_dict(groups)
+
+
+def _samples(parts: Sequence[tuple[EvaluationSet, Values]]) -> xr.Dataset:
+    dims = ("checkpoint", "draw", "step_size", "sample")
+    with np.errstate(over="ignore"):  # beyond float32's range is its infinity
+        losses = np.stack([_numpy(v.loss) for _, v in parts]).astype(np.float32)
+        margins = np.stack([_numpy(v.margin) for _, v in parts]).astype(np.float32)
+    labels = ("checkpoint", "draw", "sample")
+    return _named(
+        xr.Dataset(
+            {
+                "loss": (dims, losses[None]),
+                "margin": (dims, margins[None]),
+                "target": (labels, np.stack([_numpy(s.targets) for s, _ in parts])[None]),
+                "index": (labels, np.stack([_numpy(s.indices) for s, _ in parts])[None]),
+            },
+            {},
+        )
+    )
+
+
+def _mean(name: str, values: Values, settings: ProbeSettings) -> np.ndarray[Any, Any]:
+    """The metric at each step size, (S,) or, where sloped, (S, slope factors)."""
+    metric = METRICS[name]
+    array = values.loss if metric.of == "loss" else values.margin
+    rows = [row.astype(np.float64) for row in _numpy(array)]
+    if not metric.sloped:
+        return np.array([np.mean(metric.values(row)) for row in rows])
+    return np.array(
+        [[np.mean(metric.values(row, s)) for s in settings.slope_factors] for row in rows]
+    )
+
+
+def _numpy(array: Any) -> np.ndarray[Any, Any]:
+    result: np.ndarray[Any, Any] = array.cpu().numpy()
+    return result
+
+
+def _named(dataset: xr.Dataset) -> xr.Dataset:
+    for name, variable in dataset.variables.items():
+        variable.attrs["long_name"], variable.attrs["units"] = NAMES[str(name)]
+    return dataset
+
+
+def _strings(values: Iterable[str]) -> np.ndarray[Any, Any]:
+    return np.array(list(values), dtype=object)

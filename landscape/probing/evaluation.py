@@ -1,0 +1,173 @@
+"""Evaluate a model, as it stands, on evaluation sets: one forward pass gives every value."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from landscape.errors import DeterminismError, TooLargeError, users_code
+from landscape.metrics import SampleLoss, margin
+from landscape.network import outputs as checks
+from landscape.network.batch_norm import BatchNorm
+from landscape.network.chunking import Chunk
+from landscape.network.forward import Forward
+from landscape.network.point import Point
+from landscape.probing.directions import Direction, DirectionFunction
+from landscape.probing.evaluation_sets import EvaluationSet
+from landscape.runtime.randomness import seed_torch
+
+
+@dataclass(frozen=True)
+class Values:
+    """Per-sample values of one set: ``loss`` and ``margin`` (or None), each (points, N)."""
+
+    loss: Tensor
+    margin: Tensor | None
+
+    def at(self, point: int) -> "Values":
+        """The rows of one point, (N,); writing to them writes here."""
+        return Values(self.loss[point], None if self.margin is None else self.margin[point])
+
+
+class Evaluator:
+    """Evaluates sets at whatever position the model has been moved to; a context manager.
+
+    Every pass starts from the point's buffers and, with a ``mask_seed``, from the same dropout
+    mask. A set goes through the model in chunks where no sample's output depends on its batch,
+    and whole where one does. Chunks that do not fit into the memory are halved.
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        point: Point,
+        loss: SampleLoss,
+        recalibration: Sequence[Tensor] = (),
+        *,
+        margins: bool = True,
+        chunk: Chunk,
+        mask_seed: int | None = None,
+    ) -> None:
+        self._run = forward
+        self._model = forward.model
+        self._point = point
+        self._loss = loss
+        self._recalibration = recalibration
+        self._margins = margins
+        self._chunk = chunk
+        self._mask_seed = mask_seed
+        self._batch_norm = BatchNorm(forward.model, forward.plain)
+        self._exit = ExitStack()
+
+    def __enter__(self) -> "Evaluator":
+        self._exit.enter_context(self._batch_norm.preserved())
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._exit.close()
+
+    def room(self, chosen: EvaluationSet, points: int) -> Values:
+        """Space for the values of ``chosen`` at so many points, on its device."""
+        dtype = torch.promote_types(next(self._model.parameters()).dtype, torch.float32)
+        shape = (points, len(chosen))
+        empty = torch.empty(shape, dtype=dtype, device=chosen.targets.device)
+        return Values(empty, torch.empty_like(empty) if self._margins else None)
+
+    def measure(self, sets: Sequence[EvaluationSet], values: Sequence[Values]) -> None:
+        """Write loss and margin of every sample of each set into ``values``, (N,) each."""
+        prepared = None
+        for chosen, room in zip(sets, values, strict=True):
+            # Training mode may draw masks and move other buffers: there, each set starts afresh.
+            if chosen.batch_norm != prepared or self._mask_seed is not None:
+                self._prepare(chosen.batch_norm)
+                prepared = chosen.batch_norm
+            self._forward(chosen, room)
+
+    def direction(self, function: DirectionFunction, batch: EvaluationSet) -> Direction:
+        """The direction at the present position, with batch statistics, as training has it."""
+        self._prepare("batch")
+        run = self._run.plain
+        with (
+            users_code("the gradient of the loss"),
+            _too_large(batch, len(batch), "the gradient needs them"),
+        ):
+            return function(self._model, batch.inputs, batch.targets, self._loss, run)
+
+    def check(self, batch: EvaluationSet, sets: Iterable[EvaluationSet]) -> None:
+        """Refuse what no slice can be made of.
+
+        Raises :class:`InvalidValueError` for a model that fails on its data, outputs of another
+        shape than (N, C) and labels outside of 0 … C − 1; :class:`DeterminismError` where two
+        evaluations of ``batch`` differ by more than rounding.
+        """
+        classes = self._classes(batch)
+        for chosen in (batch, *sets):
+            checks.labels(chosen.targets, classes, chosen.name.replace("_", " "))
+        twice = self.room(batch, 2)
+        for i in range(2):
+            self.measure([batch], [twice.at(i)])
+        first, second = twice.loss
+        if not torch.allclose(first, second, rtol=1e-4, atol=1e-6, equal_nan=True):
+            raise DeterminismError(
+                f"two evaluations of the same batch at one point differ (mean loss "
+                f"{first.mean():.6g} and {second.mean():.6g}), so no slice can be trusted; the "
+                "model draws random numbers or keeps a state of its own in evaluation mode"
+            )
+
+    def _classes(self, batch: EvaluationSet) -> int:
+        self._run.settle(batch.inputs)
+        self._prepare(batch.batch_norm)
+        given = f"{tuple(batch.inputs.shape)} and type {batch.inputs.dtype}"
+        with users_code(f"the model on a batch of shape {given}"):
+            logits = self._run.plain(batch.inputs)
+        return checks.classes(logits, len(batch))
+
+    def _prepare(self, policy: str) -> None:
+        """Start a pass: the point's buffers, the policy's statistics, the mask's seed."""
+        self._point.reset_buffers()
+        self._seed_mask()
+        self._batch_norm.use(policy, self._recalibration)
+        self._seed_mask()
+
+    def _forward(self, chosen: EvaluationSet, values: Values) -> None:
+        def run(part: slice) -> None:
+            self._part(chosen, values, part)
+
+        samples = len(chosen)
+        with users_code(f"the model or its loss on {chosen.name.replace('_', ' ')}"):
+            if self._batch_norm.mixes_samples(chosen.batch_norm):
+                with _too_large(chosen, samples, "batch statistics need them"):
+                    run(slice(None))
+                return
+            size = min(samples, self._chunk.size(self._run, chosen.inputs))
+            if self._mask_seed is None:
+                self._chunk.over(samples, run)
+            else:
+                with _too_large(chosen, size, "the dropout mask goes over them"):
+                    self._chunk.over(samples, run, halving=False)
+
+    def _part(self, chosen: EvaluationSet, values: Values, part: slice) -> None:
+        targets = chosen.targets[part]
+        logits = self._run(chosen.inputs[part])
+        values.loss[part] = self._loss(logits, targets)
+        if values.margin is not None:
+            values.margin[part] = margin(logits, targets)
+
+    def _seed_mask(self) -> None:
+        if self._mask_seed is not None:
+            seed_torch(self._mask_seed)
+
+
+@contextmanager
+def _too_large(chosen: EvaluationSet, samples: int, why: str) -> Iterator[None]:
+    """Say, in an error, that all samples were needed at once."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TooLargeError(
+            f"{samples} samples of {chosen.name.replace('_', ' ')} do not fit into the memory "
+            f"of {chosen.inputs.device}, and {why} at once; choose a smaller batch, big batch or "
+            "chunk"
+        ) from error

@@ -1,0 +1,168 @@
+"""The words and tables of a report, as HTML. All text of the dataset is escaped."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from landscape import tables
+from landscape.metrics import METRICS
+from landscape.slices import wording
+from landscape.statistics import metrics
+from landscape.tables import formats as table_formats
+
+# Attributes in words; what else a store has is told under its own name.
+WORDS = {
+    "task": "task",
+    "optimizer": "optimizer",
+    "run": "training",
+    "search": "line search",
+    "direction": "direction",
+    "origin": "origin",
+    "seed": "seed of the probe",
+    "settings": "settings of the probe",
+    "training_samples": "training samples",
+    "device": "device",
+    "device_name": "name of the device",
+    "dtype": "dtype",
+    "torch": "torch",
+    "landscape": "landscape",
+}
+ELSEWHERE = ("schema", "along", "digests")
+
+
+def summary(dataset: xr.Dataset) -> str:
+    """How much there is, in one line."""
+    steps = dataset["step_size"].values
+    counts = [
+        (dataset.sizes["checkpoint"], "checkpoint"),
+        (dataset.sizes["draw"], "draw"),
+        (dataset.sizes["evaluation_set"], "evaluation set"),
+        (len(steps), "step size"),
+    ]
+    said = ", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts)
+    line = f"{said} from {wording.number(steps[0])} to {wording.number(steps[-1])}."
+    if note := style_note(dataset):
+        line += f" {note[0].upper()}{note[1:]}."
+    return escape(line)
+
+
+def style_note(dataset: xr.Dataset) -> str:
+    """What line and band are, of several draws."""
+    draws = dataset.sizes["draw"]
+    return f"lines: means of {draws} draws, bands: min to max" if draws > 1 else ""
+
+
+def statistics(dataset: xr.Dataset) -> str:
+    """A table for every metric and slope factor, of which the page shows one."""
+    parts = []
+    for name in sorted(metrics(dataset)):
+        sloped = "slope_factor" in dataset[name].dims
+        factors = dataset["slope_factor"].values.tolist() if sloped else [None]
+        for i, factor in enumerate(factors):
+            inside = "<p>Whether this metric is better higher or lower is not known.</p>"
+            if name in METRICS:
+                frame = tables.slice_statistics(dataset, metric=name, slope_factor=factor)
+                inside = _frame(frame)
+            parts.append(f'<div class="statistics" data-of="{escape(name)} {i}">{inside}</div>')
+    return "\n".join(parts)
+
+
+def provenance(dataset: xr.Dataset) -> str:
+    """Evaluation sets, checkpoints, and all that the store says of how it was made."""
+    known = {words: dataset.attrs[name] for name, words in WORDS.items() if name in dataset.attrs}
+    rest = {
+        name.replace("_", " "): value
+        for name, value in dataset.attrs.items()
+        if name not in WORDS and name not in ELSEWHERE
+    }
+    rows = [(name, _said(value)) for name, value in (known | rest).items() if value not in ({}, "")]
+    return "\n".join(
+        [
+            "<h3>Evaluation sets</h3>",
+            _table(*_sets(dataset), [True, True, False, True]),
+            "<h3>Checkpoints</h3>",
+            _table(*_checkpoints(dataset)),
+            "<h3>How it was made</h3>",
+            "<dl>",
+            *(f"<dt>{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said in rows),
+            "</dl>",
+        ]
+    )
+
+
+def _sets(dataset: xr.Dataset) -> tuple[list[str], list[list[str]]]:
+    sets = dataset["evaluation_set"]
+    columns = [
+        [wording.name_label(str(each)) for each in sets[name].values]
+        for name in ("evaluation_set", "kind", "samples", "batch_norm")
+    ]
+    header = ["evaluation set", "kind", "samples", "batch norm"]
+    return header, [list(row) for row in zip(*columns, strict=True)]
+
+
+def _checkpoints(dataset: xr.Dataset) -> tuple[list[str], list[list[str]]]:
+    """All that is told of each checkpoint, the norms as means over draws."""
+    columns = {"iteration": [str(each) for each in dataset["iteration"].values]}
+    more = [name for name, array in dataset.coords.items() if array.dims == ("checkpoint",)]
+    for name in dict.fromkeys(["epoch", *sorted(map(str, more))]):
+        array = dataset[name]
+        if name != "iteration":
+            label = str(array.attrs.get("long_name", name)).replace("_", " ")
+            columns[label] = [_cell(each) for each in array.values.tolist()]
+    norms = dataset["gradient_norm"].transpose("checkpoint", "draw").values
+    of = "mean gradient norm" if norms.shape[1] > 1 else "gradient norm"
+    with np.errstate(invalid="ignore"):
+        columns[of] = [_cell(each) for each in norms.mean(1).tolist()]
+    if digests := dataset.attrs.get("digests"):
+        columns["digest"] = [digests.get(each, table_formats.NONE) for each in columns["iteration"]]
+    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
+
+
+def _frame(frame: pd.DataFrame) -> str:
+    header, rows = table_formats.cells(frame)
+    table = _table(header, rows, table_formats.words(frame, header))
+    return f"{table}<p>{escape(table_formats.note(frame))}</p>"
+
+
+def _table(
+    header: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[bool] | None = None
+) -> str:
+    """Cells of words lie left, of numbers right."""
+    looks = [' class="words"' if each else "" for each in words or [False] * len(header)]
+
+    def line(cells: Sequence[str], kind: str) -> str:
+        each = (
+            f"<{kind}{look}>{escape(cell)}</{kind}>"
+            for cell, look in zip(cells, looks, strict=True)
+        )
+        return f"<tr>{''.join(each)}</tr>"
+
+    body = "\n".join(line(row, "td") for row in rows)
+    return (
+        f'<div class="scroll"><table><thead>{line(header, "th")}</thead>\n'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if np.isfinite(value):
+        return f"{value:.4g}".replace("-", "−")
+    return "NaN" if np.isnan(value) else "∞" if value > 0 else "−∞"
+
+
+def _said(value: Any) -> str:
+    """An attribute as text: "learning rate 0.1, batch size 128"."""
+    if isinstance(value, Mapping):
+        return "; ".join(
+            f"{str(name).replace('_', ' ')} {_said(inner)}"
+            for name, inner in value.items()
+            if inner not in ({}, None)
+        )
+    return value if isinstance(value, str) else json.dumps(value, default=str)

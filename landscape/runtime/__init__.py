@@ -1,0 +1,1 @@
+"""What the machine is asked for: devices, randomness, interrupts, progress, locks, files."""

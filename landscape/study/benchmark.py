@@ -1,0 +1,211 @@
+"""Optimizers x seeds on one task: each a run's folder, any part of which can go on anywhere.
+
+Machines that share the folder take disjoint parts of the list; nothing else keeps them apart.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields, replace
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from landscape.errors import (
+    CheckpointError,
+    InvalidValueError,
+    LandscapeError,
+    MissingFileError,
+    StoreError,
+)
+from landscape.histories import reading
+from landscape.histories.layout import Run
+from landscape.optimizers import named
+from landscape.runtime.progress import Progress, silent
+from landscape.study import runs
+from landscape.tasks import Task
+from landscape.training.loop import Training
+from landscape.training.settings import TrainingSettings
+
+# What a variant says otherwise (by its name, by an option's own name) or the benchmark for all.
+_NOT_ITS_OWN = ("optimizer", "options", "seed", "checkpoints")
+_SETTINGS = tuple(f.name for f in fields(TrainingSettings) if f.name not in _NOT_ITS_OWN)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One run of a benchmark: what it is to be, and the folder that it is in or will be.
+
+    ``source`` is where the task came from, as :func:`landscape.study.runs.train` takes it.
+    """
+
+    task: Task = field(repr=False, compare=False)
+    settings: TrainingSettings
+    folder: Path
+    source: Mapping[str, Any] | None = None
+
+    def state(self) -> tuple[int, float]:
+        """Its finished epochs, and the best validation accuracy so far (NaN without any).
+
+        Raises :class:`InvalidValueError` where the folder holds a run with other settings,
+        another :class:`LandscapeError` where its record or history is damaged.
+        """
+        run = Run(self.folder)
+        if run.begun:
+            run.require(runs.record_of(self.task, self.settings, self.source), runs.BEFORE)
+        if not run.history.exists():
+            return 0, nan
+        accuracy = reading.open_(run.history)["validation_accuracy"].values
+        return len(accuracy), float(accuracy.max()) if len(accuracy) else nan
+
+
+def split(text: str, at: str = ",") -> list[str]:
+    """The parts of ``text`` between ``at``, but for those within brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        if character == at and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def variant(text: str) -> tuple[str, dict[str, Any]]:
+    """Read ``name:setting=value:…``: a name for the runs, and changes to the settings.
+
+    A setting is a field of :class:`TrainingSettings` (but for the seed and the checkpoints, which
+    are the benchmark's), or else an option of the optimizer; its value is JSON, or else plain
+    text: ``sa-sls:slope_factor=10:search_batch=1024``, ``adam:betas=[0.9,0.99]``.
+    """
+    optimizer, *pairs = (part.strip() for part in split(text, ":"))
+    changes: dict[str, Any] = {"optimizer": optimizer}
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise InvalidValueError(f"optimizer {text!r} has {pair!r}; give name:setting=value")
+        if name in _NOT_ITS_OWN:
+            raise InvalidValueError(
+                f"optimizer {text!r} sets {name!r}, which a variant cannot; give an option of "
+                f"the optimizer by its own name, or {', '.join(_SETTINGS)}"
+            )
+        if name in changes or name in options:
+            raise InvalidValueError(f"optimizer {text!r} sets {name!r} twice; give it once")
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            parsed = value
+        (changes if name in _SETTINGS else options)[name] = parsed
+    short = re.sub(r'[\s"]', "", ",".join([optimizer.lower(), *pairs]))
+    return short.replace(":", ","), changes | {"options": options}
+
+
+def pieces(
+    task: Task,
+    variants: Sequence[str],
+    seeds: Sequence[int],
+    out: Path,
+    *,
+    source: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> list[Piece]:
+    """The runs of a benchmark, seed by seed, so that a part of them covers all optimizers.
+
+    ``variants`` as :func:`variant` reads them; ``changes`` hold for all. Folders are
+    ``out/<task>/<variant>-<seed>``; of ``path/to/file.py:my_task``, the task is ``file,my_task``.
+
+    Raises :class:`InvalidValueError` for settings that are not allowed, and for two variants that
+    are the same.
+    """
+    settings = [
+        (name, TrainingSettings.of(task, **{**changes, **own}))
+        for name, own in map(variant, variants)
+    ]
+    _require_distinct(variants, [each for _, each in settings])
+    folder = out / _folder(task.name)
+    return [
+        Piece(task, replace(each, seed=seed), folder / f"{name}-{seed}", source)
+        for seed in seeds
+        for name, each in settings
+    ]
+
+
+def benchmark(
+    todo: Sequence[Piece],
+    *,
+    device: torch.device | str = "cpu",
+    progress: Progress = silent,
+) -> Iterator[tuple[Piece, str | None]]:
+    """Train every piece to its end, one after the other; gives each after its turn.
+
+    With it comes None, or the line that says why it failed; the others go on. What is finished
+    already takes no time; what is not goes on where it stopped. Before anything is trained,
+    raises :class:`InvalidValueError` for what :func:`check` refuses.
+    """
+    check(todo, device)
+    for piece in todo:
+        failure = None  # the line alone: an error would keep the network and its data
+        try:
+            if piece.state()[0] < piece.settings.epochs:
+                runs.train(
+                    piece.task,
+                    piece.settings,
+                    piece.folder,
+                    source=piece.source,
+                    device=device,
+                    progress=progress,
+                )
+        except (LandscapeError, OSError) as error:
+            failure = str(error)
+        yield piece, failure
+
+
+def check(todo: Sequence[Piece], device: torch.device | str = "cpu") -> None:
+    """Refuse folders that hold runs with other settings, and settings that fail.
+
+    Of each variant with something left to do, a run of one seed is made and tried on a batch.
+    Damaged folders are left to their turn.
+
+    Raises :class:`InvalidValueError`.
+    """
+    checked: list[tuple[str, TrainingSettings]] = []
+    for piece in todo:
+        with suppress(MissingFileError, CheckpointError, StoreError):
+            if piece.state()[0] >= piece.settings.epochs:
+                continue
+        settings = piece.task.name, replace(piece.settings, seed=0)
+        if settings not in checked:
+            checked.append(settings)
+            Training(piece.task, piece.settings, device).check()
+
+
+def part(todo: Sequence[Piece], share: str) -> Sequence[Piece]:
+    """The ``i``-th of ``n`` disjoint shares, "i/n": a block, so as to cover all optimizers."""
+    first, _, parts = share.partition("/")
+    if not (first.isdecimal() and parts.isdecimal() and 1 <= int(first) <= int(parts)):
+        raise InvalidValueError(f"the part is {share!r}; give i/n with 1 ≤ i ≤ n, as in 1/2")
+    i, n = int(first), int(parts)
+    return todo[len(todo) * (i - 1) // n : len(todo) * i // n]
+
+
+def _require_distinct(variants: Sequence[str], settings: Sequence[TrainingSettings]) -> None:
+    """Refuse a run that would be trained twice: ``sgd,SGD``, or ``sgd,torch.sgd``."""
+    said = [asdict(each) | {"optimizer": named.find(each.optimizer)} for each in settings]
+    for i, each in enumerate(said):
+        first = said.index(each)
+        if first < i:
+            raise InvalidValueError(
+                f"optimizer {variants[i].strip()!r} was given twice, first as "
+                f"{variants[first].strip()!r}; give each once"
+            )
+
+
+def _folder(name: str) -> str:
+    """A task's folder; that of a file's task is the same wherever one stands."""
+    where, _, own = name.rpartition(":")
+    where = Path(where).stem if where.endswith(".py") else where
+    return ",".join(part for part in (where, own) if part).replace("/", "_")

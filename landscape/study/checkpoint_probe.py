@@ -1,0 +1,225 @@
+"""Probe checkpoints into a store."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from landscape import store
+from landscape.errors import InvalidValueError
+from landscape.histories.layout import SLICES, Run
+from landscape.metrics import SampleLoss
+from landscape.optimizers import named
+from landscape.probing.prober import Prober
+from landscape.probing.settings import ProbeSettings, comparable
+from landscape.runtime import randomness
+from landscape.runtime.devices import versions
+from landscape.runtime.locks import alone
+from landscape.runtime.progress import Advance, Progress, silent
+from landscape.tasks import Task, load_task, source
+from landscape.training import checkpoints
+from landscape.training.checkpoints import Checkpoint, CheckpointFiles
+
+
+def probe(
+    task: Task,
+    paths: Sequence[Path] | CheckpointFiles,
+    out: Path,
+    settings: ProbeSettings,
+    *,
+    learning_rate: float = nan,
+    device: torch.device | str = "cpu",
+    progress: Progress = silent,
+) -> int:
+    """Probe the checkpoints that ``paths`` stand for into the store ``out``.
+
+    ``paths`` are files, folders of files or runs' folders. Checkpoints that the store has already
+    are not probed again; with other settings, or another checkpoint at the same iteration, the
+    probe is refused. ``learning_rate`` is that of plain SGD, where ``origin="after-step"`` finds
+    no optimizer in a checkpoint. Returns how many checkpoints were probed now.
+
+    Raises :class:`CheckpointError`, :class:`InvalidValueError`, :class:`StoreError`.
+    """
+    with randomness.preserved():
+        model = task.model().to(device)
+    files = CheckpointFiles.of(paths)
+    found, run = _survey(model, files)
+    prober = Prober(task.train, task.validation, settings, loss=task.loss, device=device)
+    wanted: dict[str, Any] = {
+        "task": task.name,
+        "training_samples": len(task.train),
+        "device": torch.device(device).type,
+        "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
+        "settings": prober.settings.as_dict(),
+    }
+    if settings.origin == "after-step" and not np.isnan(learning_rate):
+        wanted["learning_rate"] = learning_rate
+    about = {
+        "optimizer": run.get("optimizer", "unknown"),
+        "run": run,
+        **versions(torch.device(device)),
+    }
+
+    def slice_at(path: Path, advance: Advance) -> xr.DataTree:
+        checkpoint = files.read(path)
+        checkpoints.load_into(model, checkpoint, path)
+        return prober(
+            model,
+            iteration=checkpoint.iteration,
+            epoch=checkpoint.epoch,
+            learning_rate=checkpoint.learning_rate,
+            optimizer=_optimizer(model, task.loss, checkpoint, settings, learning_rate, path),
+            advance=advance,
+        )
+
+    with ExitStack() as held:
+        digests: dict[str, str] = {}
+        writer: store.Writer | None = None
+        if out.exists():
+            held.enter_context(alone(out))
+            writer = _there(out, wanted, run)
+            digests = _digests(writer, found)
+        todo = [iteration for iteration in found if str(iteration) not in digests]
+        if writer is not None:
+            writer.reserve(len(digests) + len(todo))
+        with progress(f"probing {task.name}", prober.points * len(todo)) as advance:
+            for iteration in todo:
+                path, digest = found[iteration]
+                slice_ = slice_at(path, advance)
+                if writer is None:
+                    writer = store.create(
+                        out, slice_, rows=len(todo), attributes={**wanted, **about}
+                    )
+                    held.enter_context(alone(out))
+                digests[str(iteration)] = digest
+                writer.write(slice_, digests=digests)
+    return len(todo)
+
+
+def _there(out: Path, wanted: Mapping[str, Any], run: Mapping[str, Any]) -> store.Writer:
+    """A writer on the store that is there, if it was made as is ``wanted``."""
+    writer = store.resume(out)
+    store.require_same(writer, wanted, comparable)
+    if run and writer.attributes.get("run"):
+        store.require_same(writer, {"run": run})
+    return writer
+
+
+def _survey(
+    model: torch.nn.Module, files: CheckpointFiles
+) -> tuple[dict[int, tuple[Path, str]], dict[str, Any]]:
+    """Iteration -> (file, digest), ascending, and the run that the files belong to ({} if none).
+
+    Every file is read, so that none fails later.
+    """
+    found: dict[int, tuple[Path, str]] = {}
+    run: dict[str, Any] = {}
+    for path in files.paths:
+        checkpoint = files.read(path)
+        checkpoints.load_into(model, checkpoint, path)
+        if checkpoint.iteration in found:
+            raise InvalidValueError(
+                f"{found[checkpoint.iteration][0]} and {path} are both at iteration "
+                f"{checkpoint.iteration}; let each file's name end in its own"
+            )
+        if run and checkpoint.run and checkpoint.run != run:
+            raise InvalidValueError(f"{path} belongs to another run than the files before it")
+        run = run or checkpoint.run or {}
+        found[checkpoint.iteration] = path, checkpoint.digest
+    return dict(sorted(found.items())), run
+
+
+def _digests(writer: store.Writer, found: Mapping[int, tuple[Path, str]]) -> dict[str, str]:
+    """Digests of the finished checkpoints (a crash may leave one more in the attributes).
+
+    Refuses another checkpoint than was ``found`` at the same iteration.
+    """
+    recorded = writer.attributes.get("digests", {})
+    digests = {str(i): recorded[str(i)] for i in writer.column("iteration")}
+    for iteration, (path, digest) in found.items():
+        if digests.get(str(iteration), digest) != digest:
+            raise InvalidValueError(
+                f"{path} differs from the checkpoint at iteration {iteration} that {writer.path} "
+                "was made from; use another store"
+            )
+    return digests
+
+
+def _optimizer(
+    model: torch.nn.Module,
+    loss: SampleLoss,
+    checkpoint: Checkpoint,
+    settings: ProbeSettings,
+    learning_rate: float,
+    path: Path,
+) -> torch.optim.Optimizer | None:
+    """The optimizer whose step ``origin="after-step"`` takes."""
+    if settings.origin == "before-step":
+        return None
+    if checkpoint.run is not None and checkpoint.training is not None:
+        run = checkpoint.run
+        optimizer = named.build(
+            run["optimizer"],
+            model.parameters(),
+            run["learning_rate"],
+            run["options"],
+            loss=loss,
+            model=model,
+            steps_per_epoch=1,  # what it is comes with the state
+        )
+        optimizer.load_state_dict(checkpoint.training["optimizer"])
+        return optimizer
+    rate = checkpoint.learning_rate if np.isnan(learning_rate) else learning_rate
+    if np.isnan(rate):
+        raise InvalidValueError(
+            f"{path} does not say how it was trained, and origin 'after-step' needs to know the "
+            "step; give the learning rate of plain SGD"
+        )
+    return torch.optim.SGD(model.parameters(), lr=rate)
+
+
+def task_of(
+    paths: Sequence[Path] | CheckpointFiles,
+    spec: str | None,
+    *,
+    data: Path | None = None,
+    download: bool = False,
+) -> tuple[Task, int]:
+    """The task that checkpoints belong to, and the batch size they were trained with.
+
+    ``spec`` and ``data`` count more than what a run's own checkpoints say.
+
+    Raises :class:`InvalidValueError` where neither names a task.
+    """
+    files = CheckpointFiles.of(paths)
+    run = files.read(files.paths[0]).run or {}
+    name = spec or run.get("task")
+    if name is None:
+        raise InvalidValueError(
+            f"{files.paths[0]} does not say which task it belongs to; give --task, a built-in one or "
+            "your own as my_module:my_task"
+        )
+    if spec is None and run.get("folder") and run["folder"] not in sys.path:
+        sys.path.insert(0, run["folder"])  # where the user's module was found in training
+    if data is None and run.get("data"):
+        data = Path(run["data"])
+    kept: dict[str, Any] = {}
+    if spec is None or source(spec)["task"] == run.get("task"):
+        kept = {n: run[n] for n in ("dataset", "train_samples") if n in run}
+        if data is not None and data.suffix == ".npz":
+            kept.pop("dataset", None)
+    task = load_task(name, data=data, download=download, **kept)
+    return task, int(run.get("batch_size", task.batch_size))
+
+
+def default_store(paths: Sequence[Path]) -> Path:
+    """Where slices go: into the run's folder if ``paths`` is one, else beside the user."""
+    if len(paths) == 1 and Run(paths[0]).there:
+        return Run(paths[0]).slices
+    return Path(SLICES)

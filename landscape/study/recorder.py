@@ -1,0 +1,228 @@
+"""Probing while training goes on, in anyone's own training loop."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from itertools import islice
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import torch
+import xarray as xr
+from torch import nn
+
+from landscape import arguments, store
+from landscape.data import as_data
+from landscape.errors import InvalidValueError
+from landscape.metrics import SampleLoss, cross_entropy
+from landscape.network.losses import sample_loss
+from landscape.network.precision import check_precision
+from landscape.probing.prober import Prober
+from landscape.probing.settings import ProbeSettings, comparable
+from landscape.runtime.devices import versions
+from landscape.study.search_record import Watch, search_settings, with_search
+
+
+class Recorder:
+    """Probes a model at chosen iterations of its training, on the very batches it trains on.
+
+    Each training step runs in a ``with`` block; at most iterations that does nothing but count:
+
+    >>> recorder = landscape.Recorder(
+    ...     "run.zarr", model, optimizer, train=(x, y), validation=(xv, yv), every=100
+    ... )  # doctest: +SKIP
+    >>> for inputs, targets in loader:  # doctest: +SKIP
+    ...     with recorder(inputs, targets):
+    ...         optimizer.step(closure)  # or zero_grad, backward, step
+
+    Training is not changed: with and without a recorder it ends at the same bits. Neither a
+    failing probe nor Ctrl-C in one leaves a trace in the model or half a row in the store.
+
+    ``iteration`` is the number of updates made before the next step. The recorder counts them; a
+    training that goes on somewhere else sets it. Iterations that the store, ``path``, holds are
+    not probed again: a resumed training goes on in the same store, a new one needs a new one.
+
+    Args:
+        path: the store, a folder, read by ``landscape.open`` also while training goes on.
+        model: the one that is trained.
+        optimizer: any of torch's. Of a line search (:class:`LineSearch`) the store also holds
+            what its search saw, see below.
+        train, validation: as in :func:`landscape.probe`; other batches and the big batch are
+            drawn from ``train``.
+        at: the iterations to probe, e.g. those of :func:`checkpoint_iterations`; or
+        every: probe each multiple of it, beginning at 0.
+        loss: ``loss(logits, targets)``, one value a sample.
+        task: a name for what is trained, for the titles of figures.
+        run: anything else that the store should keep about the training.
+        settings: the fields of :class:`ProbeSettings`. ``batch_size`` is that of the first batch
+            unless given. With ``origin="after-step"`` the slice goes along the gradient from
+            before the update and through the point after it. ``draws`` is 1. What a line search
+            searched is always kept, so that it can be drawn: its metric is added to ``metrics``,
+            "same_batch" to ``sets``, and its slope factor, if any, to ``slope_factors``.
+
+    What a search saw is kept along ``checkpoint``: ``search_value`` (h(0)), ``search_slope``,
+    ``search_step_size`` (the one taken), ``search_outcome`` ("accepted", "exhausted" or
+    "skipped", see :class:`Search`; "held" between two searches; "none" for other optimizers,
+    whose step size is their learning rate) and, over (checkpoint, trial), ``trial_step_size`` and
+    ``trial_value``, NaN after the last trial. The attribute ``search`` names the searched metric,
+    c and the other settings of it.
+
+    Raises :class:`InvalidValueError` for settings that are not allowed; the first step raises it
+    for data that is too small, and :class:`StoreError` for a store that was made otherwise.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        train: Any,
+        validation: Any = None,
+        *,
+        at: Iterable[int] | None = None,
+        every: int | None = None,
+        loss: SampleLoss = cross_entropy,
+        task: str | None = None,
+        run: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        chosen = ProbeSettings.of(settings)
+        if chosen.draws != 1:
+            raise InvalidValueError(
+                f"draws is {chosen.draws}; a training step has one batch, so it is 1"
+            )
+        self.iteration = 0
+        self._at, self._every = _iterations(at, every)
+        self.path = Path(path)
+        self._model = model
+        self._optimizer = optimizer
+        self._train = as_data(train, "training data")
+        self._validation = None if validation is None else as_data(validation, "validation data")
+        self._loss = sample_loss(loss)
+        self._settings = with_search(chosen, optimizer)
+        for first in islice(model.parameters(), 1):
+            check_precision(self._settings.precision, first.device, first.dtype)
+        self._sized = "batch_size" in settings
+        self._about: dict[str, Any] = {
+            "task": task or type(model).__name__,
+            "optimizer": type(optimizer).__name__,
+        }
+        self._run = dict(run or {})
+        self._prober: Prober | None = None  # both are there once a first batch has told its size
+        self._writer: store.Writer | None = None
+        self._done: set[int] = set()
+        self._waiting = False  # for a batch to probe on
+        self._passing = _Passing(self)
+
+    def __call__(
+        self,
+        inputs: Any,
+        targets: Any,
+        *,
+        indices: Any = None,
+        iteration: int | None = None,
+        epoch: float = nan,
+    ) -> AbstractContextManager[None]:
+        """The ``with`` block of one training step on ``inputs`` (N, …) and ``targets`` (N,).
+
+        ``indices`` (N,) are the batch's places in the training data. With them the other batches
+        and the big batch have no sample of it; without, they may. ``iteration`` sets the count.
+
+        A batch smaller than the first, as the last of an epoch may be, is not probed; the next
+        whole one then is. If the block raises, nothing is written and the step does not count.
+        """
+        if iteration is not None:
+            self.iteration = iteration
+        if self._prober is None:
+            self._prober = self._open(len(targets))
+        if self._due(len(targets), self._prober.settings.batch_size):
+            return self._recording(self._prober, (inputs, targets, indices), epoch)
+        return self._passing
+
+    def _due(self, samples: int, batch_size: int) -> bool:
+        if self.iteration in self._at or (self._every and self.iteration % self._every == 0):
+            self._waiting = True
+        if not self._waiting or samples < batch_size:
+            return False
+        self._waiting = False
+        return self.iteration not in self._done
+
+    @contextmanager
+    def _recording(self, prober: Prober, batch: tuple[Any, ...], epoch: float) -> Iterator[None]:
+        iteration, watch = self.iteration, Watch(self._optimizer)
+
+        def probe(**along: Any) -> xr.DataTree:
+            return prober(
+                self._model,
+                iteration=iteration,
+                epoch=epoch,
+                learning_rate=watch.learning_rate,
+                batch=batch,
+                **along,
+            )
+
+        if prober.settings.origin == "before-step":
+            row = probe()
+            yield
+        else:
+            direction = prober.direction(self._model, batch, iteration=iteration)
+            yield
+            row = probe(direction=direction)
+        self.iteration = iteration + 1
+        row.dataset = row.to_dataset().assign_coords(watch.seen())
+        self._write(row)
+        self._done.add(iteration)
+
+    def _open(self, samples: int) -> Prober:
+        settings = self._settings
+        if not self._sized:
+            settings = replace(settings, batch_size=samples)
+        prober = Prober(self._train, self._validation, settings, loss=self._loss)
+        first = next(self._model.parameters(), torch.empty(0))
+        self._about |= {
+            "search": search_settings(self._optimizer),
+            "training_samples": len(self._train),
+            "device": first.device.type,
+            "dtype": str(first.dtype).removeprefix("torch."),
+            "settings": prober.settings.as_dict(),
+        }
+        if self.path.exists():
+            self._writer = store.resume(self.path)
+            store.require_same(self._writer, self._about, comparable)
+            self._done = {int(i) for i in self._writer.column("iteration")}
+        return prober
+
+    def _write(self, row: xr.DataTree) -> None:
+        if self._writer is None:
+            device = next(self._model.parameters()).device
+            attributes = {**self._about, "run": self._run, **versions(device)}
+            self._writer = store.create(
+                self.path, row, rows=max(1, len(self._at)), attributes=attributes
+            )
+        self._writer.write(row)
+
+
+class _Passing:
+    """The ``with`` block of a step that is not probed: it counts the update."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._recorder.iteration += 1
+
+
+def _iterations(at: Iterable[int] | None, every: int | None) -> tuple[frozenset[int], int | None]:
+    if (at is None) == (every is None):
+        raise InvalidValueError(
+            f"at is {at!r} and every is {every!r}; give one of them: the iterations to probe, or "
+            "the distance between them"
+        )
+    if every is not None:
+        every = arguments.integer("every", every, 1)
+    return frozenset(arguments.integers("at", () if at is None else at, 0)), every

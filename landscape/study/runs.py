@@ -1,0 +1,207 @@
+"""A run: a task trained into a folder, from which it can go on after any interruption.
+
+The folder holds ``run.json`` (task and settings), ``checkpoints/iteration-….pt`` (the probed
+iterations), ``latest.pt`` (where to go on) and ``history.zarr`` (one row an epoch).
+"""
+
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from landscape import store
+from landscape.data import digest
+from landscape.errors import CheckpointError, InvalidValueError
+from landscape.histories.layout import HISTORY_NAMES, Run
+from landscape.probing.settings import ProbeSettings
+from landscape.runtime.atomic import written_whole
+from landscape.runtime.devices import versions
+from landscape.runtime.interrupts import interrupts_held
+from landscape.runtime.locks import alone
+from landscape.runtime.progress import Progress, silent
+from landscape.study.recorder import Recorder
+from landscape.tasks import Task
+from landscape.training import checkpoints
+from landscape.training.checkpoints import Checkpoint
+from landscape.training.loop import Around, Training
+from landscape.training.settings import TrainingSettings
+from landscape.training.validation import EpochRecord
+
+# What a setting was in a run whose record does not mention it yet.
+BEFORE = {"train_samples": None, **asdict(TrainingSettings())}
+
+
+def record_of(
+    task: Task, settings: TrainingSettings, source: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What a run is asked to do, as its folder keeps it."""
+    return {
+        "task": task.name,
+        **(source or {}),
+        "data_digest": digest(task.train, task.validation),
+        **asdict(settings),
+    }
+
+
+def train(
+    task: Task,
+    settings: TrainingSettings,
+    out: Path,
+    *,
+    source: Mapping[str, Any] | None = None,
+    probe: Mapping[str, Any] | None = None,
+    device: torch.device | str = "cpu",
+    progress: Progress = silent,
+) -> Training:
+    """Train ``task`` into the folder ``out``, or go on with the run that is there.
+
+    ``source`` (plain JSON values) says where the task came from and is kept in the run's record.
+    With ``probe``, fields of :class:`ProbeSettings`, the iterations of the checkpoints are also
+    probed on the way, on the batch of the next update; see :class:`Recorder`.
+    Going on reaches the same bits as never having stopped, and is refused with other settings. A
+    run loses at most the epoch in hand.
+
+    Raises :class:`InvalidValueError` where ``out`` holds something else, or a run with other
+    settings.
+    """
+    run = Run(out)
+    training = Training(task, settings, device)
+    record = record_of(task, settings, source)
+    training.check()
+    around = _recording(run, task, training, record, probe)
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InvalidValueError(f"{out} is, or lies in, a file; give a folder") from error
+    with alone(run.folder):
+        _open_run(run, record)
+        _go_on(run, task, training, around, progress)
+    return training
+
+
+def _go_on(run: Run, task: Task, training: Training, around: Around, progress: Progress) -> None:
+    """Put ``training`` where the run in the folder stopped, and train it to the end."""
+    if run.latest.exists():
+        training.resume(_latest(run))
+    record = run.read()  # of old, so that all of a run's files say the same
+    writer: store.Writer | None = None
+    if run.history.exists():
+        writer = store.resume(run.history)
+        writer.forget(training.iteration // training.steps_per_epoch)
+    with progress(f"training {task.name}", training.steps) as advance:
+        for _ in range(training.iteration):
+            advance()
+        written = True
+        try:
+            for event in training.run(advance, around):
+                # Ctrl-C waits here; a second one leaves the last epoch to be trained again.
+                with interrupts_held() as interrupts:
+                    written = False
+                    if isinstance(event, Checkpoint):
+                        path = run.checkpoint(event.iteration)
+                        checkpoints.write(path, replace(event, run=record))
+                    else:
+                        writer = writer or _history(run, event, record, training)
+                        writer.write(_history_row(event), event.epoch - 1)
+                        checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
+                    written = True
+                if interrupts:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            if written and training.whole:
+                checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
+            raise
+
+
+def _recording(
+    run: Run,
+    task: Task,
+    training: Training,
+    record: Mapping[str, Any],
+    settings: Mapping[str, Any] | None,
+) -> Around:
+    """What is around an update: a recorder's step, or nothing."""
+    if settings is None:
+        return lambda *_: nullcontext()
+    most = training.settings.batch_size
+    if ProbeSettings.of({"batch_size": most, **settings}).batch_size > most:
+        raise InvalidValueError(
+            f"the probe's batch size is {settings['batch_size']}, and the training's {most}; a "
+            f"batch of the training is probed, so choose at most {most}"
+        )
+    recorder = Recorder(
+        run.recording,
+        training.model,
+        training.optimizer,
+        task.train,
+        task.validation,
+        # No update follows the last iteration.
+        at=[i for i in training.checkpoint_iterations if i < training.steps],
+        loss=task.loss,
+        task=task.name,
+        run=record,
+        **{"batch_size": training.settings.batch_size, **settings},
+    )
+
+    def step(inputs: Tensor, targets: Tensor, indices: Tensor) -> AbstractContextManager[None]:
+        return recorder(
+            inputs,
+            targets,
+            indices=indices,
+            iteration=training.iteration,
+            epoch=float(training.iteration // training.steps_per_epoch),
+        )
+
+    return step
+
+
+def _open_run(run: Run, record: Mapping[str, Any]) -> None:
+    """Make the folder the run's own, or see that it is; one where nothing was trained is free."""
+    unfinished = set(run.folder.glob(f".{run.record.name}.*.tmp"))
+    if run.begun or set(run.folder.iterdir()) - unfinished - {run.record}:
+        run.require(record, BEFORE)
+        return
+    with written_whole(run.record) as partial:
+        partial.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _latest(run: Run) -> Checkpoint:
+    try:
+        return checkpoints.read(run.latest)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{error}; or put the last of {run.checkpoints} in its place, or delete it to begin "
+            "anew"
+        ) from error
+
+
+def _history(
+    run: Run, event: EpochRecord, record: Mapping[str, Any], training: Training
+) -> store.Writer:
+    epochs = training.settings.epochs
+    return store.create(
+        run.history,
+        _history_row(event),
+        rows=epochs,
+        along="epoch",
+        chunk=epochs,
+        attributes={**record, **versions(training.device)},
+    )
+
+
+def _history_row(event: EpochRecord) -> xr.DataTree:
+    values = asdict(event)
+    row = xr.Dataset(
+        {name: ("epoch", np.array([v])) for name, v in values.items() if name != "epoch"},
+        {"epoch": ("epoch", np.array([values["epoch"]]))},
+    )
+    for name, variable in row.variables.items():
+        variable.attrs["long_name"], variable.attrs["units"] = HISTORY_NAMES[str(name)]
+    return xr.DataTree(row)

@@ -1,0 +1,304 @@
+"""Train a task, stopping at the iterations to be probed; every stop can be continued from.
+
+Nothing but the iteration and the global generators' state is needed to draw the same samples
+again: a batch is keyed by (seed, iteration), and what a model draws itself (dropout) comes from
+the global generators.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import deepcopy
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape.data import TensorData
+from landscape.errors import CheckpointError, users_code
+from landscape.network import outputs as checks
+from landscape.network.chunking import Chunk
+from landscape.network.forward import Forward
+from landscape.network.point import preserved
+from landscape.optimizers import named, schedules
+from landscape.optimizers.line_search.base import COUNTS
+from landscape.runtime import randomness
+from landscape.runtime.interrupts import interrupts_held
+from landscape.runtime.progress import Advance
+from landscape.tasks.task import Task
+from landscape.training.batches import INITIALISATION, MODEL, Batches
+from landscape.training.checkpoints import Checkpoint, load_into
+from landscape.training.settings import TrainingSettings, checkpoint_iterations
+from landscape.training.updates import Updater
+from landscape.training.validation import EpochRecord, validate
+
+# Given the inputs, targets and indices of a batch, a context for the update that is made with it.
+Around = Callable[[Tensor, Tensor, Tensor], AbstractContextManager[object]]
+
+
+class Training:
+    """One training run of ``task``, held at some iteration.
+
+    ``model`` (on ``device``), ``optimizer`` and ``iteration``, the number of updates made, are
+    those of the moment. The caller's global generators are left as they are found.
+
+    Raises :class:`InvalidValueError` for a batch larger than the data and for settings that the
+    optimizer does not take.
+    """
+
+    def __init__(
+        self, task: Task, settings: TrainingSettings, device: torch.device | str = "cpu"
+    ) -> None:
+        self.settings = settings
+        self.device = torch.device(device)
+        self._batches = Batches(
+            task.train.to(self.device), settings.batch_size, settings.seed, self.device
+        )
+        if settings.search_batch is not None:
+            self._batches.check_fresh(settings.search_batch)
+        self.steps_per_epoch = self._batches.per_epoch
+        self.steps = self.steps_per_epoch * settings.epochs
+        self.checkpoint_iterations = checkpoint_iterations(
+            len(task.train), settings.batch_size, settings.epochs, settings.checkpoints
+        )
+        with users_code("making the model"), randomness.seeded(INITIALISATION, settings.seed):
+            self.model: nn.Module = task.model().to(self.device)
+        self._forward = Forward(
+            self.model,
+            settings.precision,
+            compile=settings.compile,
+            channels_last=settings.channels_last,
+        )
+        if settings.channels_last:
+            self.model.to(memory_format=torch.channels_last)
+        assert settings.learning_rate is not None
+        assert settings.schedule is not None
+        self.optimizer = named.build(
+            settings.optimizer,
+            self.model.parameters(),
+            settings.learning_rate,
+            settings.options,
+            loss=task.loss,
+            model=self.model,
+            steps_per_epoch=self.steps_per_epoch,
+        )
+        self._update = Updater(self._forward, self.optimizer, task.loss)
+        self.schedule = schedules.build(
+            settings.schedule, self.optimizer, settings.epochs, settings.schedule_options
+        )
+        self.iteration = 0
+        self._loss = task.loss
+        self._validation = task.validation.to(self.device)
+        # Not by a GPU's free memory, which is another when the run goes on elsewhere.
+        self._chunk = Chunk(2000 if self.device.type == "cuda" else None)
+        self._yielded = 0  # the iteration of the latest checkpoint that run() gave
+        self._cut_off = False
+        self._before = dict.fromkeys(COUNTS, 0)  # what was counted before the epoch in progress
+        self._losses: list[float] = []  # of the epoch in progress, as is the next
+        self._seconds = 0.0
+        with randomness.seeded(MODEL, settings.seed):
+            self._random = randomness.capture()
+
+    def run(
+        self,
+        advance: Advance = lambda: None,
+        around: Around = lambda *_: nullcontext(),
+    ) -> Iterator[Checkpoint | EpochRecord]:
+        """Train to the end; give a record after each epoch, a checkpoint where one is due.
+
+        Both are given between two updates; the record comes first. The training waits
+        meanwhile: what the caller does then, to the global generators too, does not change it.
+        Ctrl-C lets the update in progress finish and is then raised, so that
+        :meth:`checkpoint` holds all that was done. Leaving early is as good as Ctrl-C:
+        ``run()`` may be called again. ``advance`` is called once an update, which is made within
+        ``around(inputs, targets, indices)`` of its batch.
+        """
+        self._settle()
+        while True:
+            if len(self._losses) == self.steps_per_epoch:
+                yield self._finish_epoch()
+            if self.iteration in self.checkpoint_iterations and self.iteration > self._yielded:
+                self._yielded = self.iteration
+                yield self.checkpoint()
+            if self.iteration == self.steps:
+                return
+            self._advance(advance, around)
+
+    @property
+    def whole(self) -> bool:
+        """False where an error cut an update off, so that there is no point to keep."""
+        return not self._cut_off
+
+    def check(self) -> None:
+        """Refuse, before anything is trained, data that the model or its loss cannot take.
+
+        Raises :class:`InvalidValueError`; leaves the model and the generators as they are.
+        """
+        with torch.no_grad(), self._forward.isolated(), preserved(self.model):
+            self.model.eval()
+            for what, data in (("training", self._batches.data), ("validation", self._validation)):
+                inputs, targets = data.take(torch.arange(min(len(data), self.settings.batch_size)))
+                shape = tuple(inputs.shape)
+                with users_code(f"the model on {what} data of shape {shape}, {inputs.dtype},"):
+                    logits = self._forward.plain(inputs)
+                classes = checks.classes(logits, len(targets))
+                everything = data.targets if isinstance(data, TensorData) else targets
+                checks.labels(everything, classes, f"{what} data")
+                with users_code("the loss"):
+                    self._loss(logits, targets)
+
+    def checkpoint(self) -> Checkpoint:
+        """The run at this moment, on the CPU and apart from it: to be probed or continued.
+
+        Raises :class:`CheckpointError` if an error cut an update off, which leaves no such point.
+        """
+        if self._cut_off:
+            raise CheckpointError(
+                f"an error cut off update {self.iteration + 1}; continue from an earlier checkpoint"
+            )
+        return Checkpoint(
+            iteration=self.iteration,
+            model={
+                name: tensor.detach().to("cpu", copy=True)
+                for name, tensor in self.model.state_dict().items()
+            },
+            epoch=float(self.iteration // self.steps_per_epoch),
+            learning_rate=self._learning_rate(),
+            training={
+                "settings": self._fixed(),
+                "optimizer": deepcopy(self.optimizer.state_dict()),
+                "schedule": deepcopy(self.schedule.state_dict()) if self.schedule else None,
+                "random": self._random,
+                "yielded": self._yielded,
+                "losses": list(self._losses),
+                "passes": dict(self._update.passes),
+                "before": dict(self._before),
+                "seconds": self._seconds,
+            },
+        )
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Continue from ``checkpoint``, to the same bits as the run that it came from.
+
+        The number of epochs and of checkpoints may differ from that run's.
+
+        Raises :class:`CheckpointError` if it holds no training, or one with other settings.
+        """
+        state = checkpoint.training
+        if state is None:
+            raise CheckpointError(
+                f"the checkpoint at iteration {checkpoint.iteration} holds a model without its "
+                "training; it can be probed, not continued"
+            )
+        if "before" not in state:
+            raise CheckpointError(
+                f"the checkpoint at iteration {checkpoint.iteration} is of an older version's "
+                "training; it can be probed, not continued"
+            )
+        # A setting that was not recorded yet has its default.
+        before = asdict(TrainingSettings()) | state["settings"]
+        for name, value in self._fixed().items():
+            if before.get(name) != value:
+                raise CheckpointError(
+                    f"the checkpoint was trained with {name} {before.get(name)!r}, "
+                    f"this run with {value!r}; give the same"
+                )
+        if checkpoint.iteration > self.steps:
+            raise CheckpointError(
+                f"the checkpoint is at iteration {checkpoint.iteration}; "
+                f"this run ends at {self.steps}"
+            )
+        load_into(self.model, checkpoint, "the checkpoint")
+        # A copy, since the optimizer keeps the very tensors that it is given.
+        self.optimizer.load_state_dict(deepcopy(state["optimizer"]))
+        if self.schedule:
+            self.schedule.load_state_dict(deepcopy(state["schedule"]))
+        self.iteration = checkpoint.iteration
+        self._random = state["random"]
+        self._yielded = state["yielded"]
+        self._losses = list(state["losses"])
+        self._update.passes = dict(state["passes"])
+        self._before = dict(state["before"])
+        self._seconds = state["seconds"]
+        self._cut_off = False
+
+    def _settle(self) -> None:
+        """See :meth:`Forward.settle`."""
+        if self._forward.channels_last is None:
+            data = self._batches.data
+            inputs, _ = data.take(torch.arange(min(2, len(data))))
+            with self._forward.isolated():
+                self._forward.settle(inputs)
+
+    def _advance(self, advance: Advance, around: Around) -> None:
+        """Train to the end of the epoch, or to a checkpoint that is due before it."""
+        epoch = self.iteration // self.steps_per_epoch
+        end = (epoch + 1) * self.steps_per_epoch
+        end = min([i for i in self.checkpoint_iterations if i > self.iteration] + [end])
+        self.model.train()
+        losses: list[Tensor] = []
+        with users_code("training"), self._own_turn(), interrupts_held() as interrupts:
+            self._cut_off = True
+            while self.iteration < end and not interrupts:
+                losses.append(self._step(around))
+                self.iteration += 1
+                advance()
+            # The one place where the host waits for the device.
+            self._losses += torch.stack(losses).tolist()
+            self._cut_off = False
+        if interrupts:
+            raise KeyboardInterrupt
+
+    def _step(self, around: Around) -> Tensor:
+        """One update, on the next batch; returns the loss before it."""
+        inputs, targets, indices = self._batches.at(self.iteration)
+        size = self.settings.search_batch
+        fresh = None if size is None else partial(self._batches.fresh, self.iteration, size)
+        with around(inputs, targets, indices):
+            return self._update(inputs, targets, fresh)
+
+    def _finish_epoch(self) -> EpochRecord:
+        with users_code("validation"), self._own_turn():
+            validation_loss, validation_accuracy = validate(
+                self.model, self._validation, self._loss, self._chunk, self._forward
+            )
+        counts = self._update.counts
+        counted = {
+            name: count - self._before[name] for name, count in counts.items() if name != "steps"
+        }
+        record = EpochRecord(
+            epoch=self.iteration // self.steps_per_epoch,
+            iteration=self.iteration,
+            loss=torch.tensor(self._losses, dtype=torch.float64).mean().item(),
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            step_size=self._learning_rate(),
+            seconds=self._seconds,
+            **counted,
+        )
+        self._losses, self._before, self._seconds = [], dict(counts), 0.0
+        if self.schedule:
+            schedules.advance(self.schedule, validation_loss)
+        return record
+
+    def _learning_rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def _fixed(self) -> dict[str, Any]:
+        """The settings that a run cannot change half way."""
+        settings = asdict(self.settings) | {"samples": len(self._batches.data)}
+        return {k: v for k, v in settings.items() if k not in ("epochs", "checkpoints")}
+
+    @contextmanager
+    def _own_turn(self) -> Iterator[None]:
+        """The run's own global random state inside, the caller's outside; its time is counted."""
+        started = time.perf_counter()
+        with self._forward.isolated(), randomness.preserved():
+            randomness.restore(self._random)
+            try:
+                yield
+            finally:
+                self._random = randomness.capture()
+                self._seconds += time.perf_counter() - started

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from landscape.errors import InvalidValueError
+from landscape.slices.choice import choose_checkpoint, choose_checkpoints, choose_metric
+
+
+def test_checkpoints_are_chosen_by_iteration(dataset):
+    assert choose_checkpoints(dataset, 1953) == [1]
+    assert choose_checkpoints(dataset, np.int64(1953)) == [1]
+    assert choose_checkpoints(dataset, [17577, 100]) == [9, 0]
+    assert choose_checkpoints(dataset, None) == list(range(10))
+
+
+def test_of_many_checkpoints_some_are_spread_from_first_to_last(dataset, make):
+    assert choose_checkpoints(dataset, None, most=3) == [0, 4, 9]
+    assert choose_checkpoints(make(checkpoints=2), None, most=3) == [0, 1]
+    assert choose_checkpoints(make(checkpoints=1), None, most=3) == [0]
+
+
+def test_one_checkpoint_is_the_second_or_the_only_one(dataset, make):
+    assert choose_checkpoint(dataset, None) == 1
+    assert choose_checkpoint(make(checkpoints=1), None) == 0
+    assert choose_checkpoint(dataset, [3906]) == 2
+    with pytest.raises(InvalidValueError, match="shows one"):
+        choose_checkpoint(dataset, [100, 1953])
+    with pytest.raises(InvalidValueError, match="names no iteration"):
+        choose_checkpoint(dataset, [])
+
+
+def test_metric_has_four_dimensions_in_order(dataset):
+    turned = dataset.transpose("step_size", ...)
+    dims = ("checkpoint", "draw", "evaluation_set", "step_size")
+    for metric in ("accuracy", "smooth_accuracy"):
+        assert choose_metric(turned, metric).dims == dims
+
+
+def test_slope_factor_is_the_one_asked_for_or_nearest_to_1(dataset):
+    assert choose_metric(dataset, "smooth_accuracy")["slope_factor"] == 1
+    assert choose_metric(dataset, "smooth_accuracy", 10)["slope_factor"] == 10
+    only = dataset.isel(slope_factor=[2])
+    assert choose_metric(only, "smooth_accuracy")["slope_factor"] == 10
+    with pytest.raises(InvalidValueError, match=r"slope factor 2.*choose from 0.5, 1, 10"):
+        choose_metric(dataset, "smooth_accuracy", 2)
+    with pytest.raises(InvalidValueError, match="accuracy has none"):
+        choose_metric(dataset, "accuracy", 2)
+
+
+def test_metric_that_was_not_measured_is_named(dataset):
+    with pytest.raises(InvalidValueError, match="choose from loss, smooth_accuracy"):
+        choose_metric(dataset.drop_vars("accuracy"), "accuracy")

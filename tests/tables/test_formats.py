@@ -1,0 +1,114 @@
+import csv as standard
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from landscape.errors import InvalidValueError, MissingFileError
+from landscape.tables.formats import cells, csv, latex, markdown, note, save, text
+
+
+def frame(tasks=("a", "a"), names=("sgd", "a_b|c & 5%")):
+    made = pd.DataFrame(
+        {
+            "seed 0 (%)": [98.36999, np.nan],
+            "mean (%)": [98.374, 50.0],
+            "sd (%)": [0.0321, np.nan],
+            "final mean (%)": [97.0, 50.0],
+            "steps": [93600.0, 12.4],
+            "epochs": ["3 of 3", "1 of 3"],
+        },
+        pd.MultiIndex.from_tuples(zip(tasks, names, strict=True), names=["task", "optimizer"]),
+    )
+    made.attrs["note"] = "Best_of 3."
+    return made
+
+
+def test_cells_are_rounded_and_mean_and_sd_are_one():
+    header, rows = cells(frame())
+    assert header == [
+        "optimizer", "seed 0 (%)", "mean ± sd (%)", "final mean (%)", "steps", "epochs"
+    ]  # fmt: skip
+    assert rows == [
+        ["sgd", "98.37", "98.37 ± 0.03", "97.00", "93600", "3 of 3"],
+        ["a_b|c & 5%", "–", "50.00", "50.00", "12", "1 of 3"],
+    ]
+
+
+def test_several_tasks_are_a_column_and_one_is_in_the_note():
+    header, rows = cells(frame(tasks=("a", "b")))
+    assert header[:2] == ["task", "optimizer"]
+    assert [row[0] for row in rows] == ["a", "b"]
+    assert note(frame(tasks=("a", "b"))) == "Best_of 3."
+    assert note(frame()) == "a. Best_of 3."
+
+
+def test_csv_has_all_and_unrounded():
+    rows = list(standard.DictReader(io.StringIO(csv(frame()))))
+    assert rows[0]["task"] == "a"
+    assert rows[1]["optimizer"] == "a_b|c & 5%"
+    assert float(rows[0]["seed 0 (%)"]) == 98.36999
+    assert float(rows[0]["sd (%)"]) == 0.0321
+    assert rows[1]["sd (%)"] == ""
+    assert "note" not in csv(frame())
+
+
+def test_markdown_is_a_pipe_table():
+    lines = markdown(frame()).splitlines()
+    assert lines[0].startswith("| optimizer | seed 0 (%) | mean ± sd (%) |")
+    assert lines[1] == "| --- | ---: | ---: | ---: | ---: | ---: |"
+    assert lines[3].startswith(r"| a\_b\|c & 5% | – |")
+    assert lines[-1] == r"a. Best\_of 3."
+    # As many cells as columns, an escaped bar being none.
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines[:4]} == {7}
+
+
+def test_latex_is_a_booktabs_table():
+    written = latex(frame())
+    for part in (
+        r"\caption{a. Best\_of 3.}",
+        r"\begin{tabular}{lrrrrr}",
+        r"optimizer & seed 0 (\%) & mean $\pm$ sd (\%) &",
+        r"sgd & 98.37 & 98.37 $\pm$ 0.03 & 97.00 & 93600 & 3 of 3 \\",
+        r"a\_b\textbar{}c \& 5\% & -- & 50.00 &",
+    ):
+        assert part in written
+    for rule in ("toprule", "midrule", "bottomrule"):
+        assert written.count(rf"\{rule}") == 1
+    assert written.isascii()
+
+
+def test_latex_escapes_all_that_tex_reads():
+    written = latex(frame(names=(r"\input{x}~^$#", "<b>\nnew line")))
+    assert r"\textbackslash{}input\{x\}\textasciitilde{}\textasciicircum{}\$\#" in written
+    assert r"\textless{}b\textgreater{} new line &" in written
+
+
+@pytest.mark.parametrize(
+    ("suffix", "write"), [(".csv", csv), (".md", markdown), (".tex", latex), (".TEX", latex)]
+)
+def test_the_suffix_says_the_format(tmp_path, suffix, write):
+    path = save(frame(), tmp_path / f"a{suffix}")
+    assert path.read_text(encoding="utf-8") == write(frame())
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_format_may_be_named(tmp_path):
+    assert save(frame(), tmp_path / "a.txt", "latex").read_text() == latex(frame())
+    with pytest.raises(InvalidValueError, match="unknown format 'html'; choose from csv"):
+        text(frame(), "html")
+
+
+def test_bad_paths_write_nothing(tmp_path):
+    for name, error, message in (
+        ("a.doc", InvalidValueError, r"suffix of a table '\.doc'.*\.csv, \.md, \.tex"),
+        ("nowhere/a.csv", MissingFileError, "no folder"),
+    ):
+        with pytest.raises(error, match=message):
+            save(frame(), tmp_path / name)
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InvalidValueError, match="is a folder"):
+        save(frame(), tmp_path / "folder.csv")
+    assert [p.name for p in tmp_path.iterdir()] == ["folder.csv"]
