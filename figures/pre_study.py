@@ -48,7 +48,7 @@ PROBES = {
 def main(data, scratch="runs/mnist-mlp"):
     started = time.perf_counter()
     task, run = load_task("mnist-mlp", data=Path(data)), Path(scratch)
-    runs.train(task, TrainingSettings.of(task), run, source={"task": task.name})
+    runs.train(task, TrainingSettings.for_task(task), run, source={"task": task.name})
     print(f"training {time.perf_counter() - started:.0f} s")
     accuracy = store.open_(run / "history.zarr").validation_accuracy.values
     print(f"validation accuracy: {accuracy[-1]:.4f} at the end, {accuracy.max():.4f} at best")

@@ -30,7 +30,7 @@ def kept(variant=""):
 def make(arrays, scratch):
     """Train, probe, and pack the aggregates beside this script."""
     task = load_task(model="resnet20", dataset=arrays, train_samples=10_000)
-    training = TrainingSettings.of(task, epochs=15)
+    training = TrainingSettings.for_task(task, epochs=15)
     settings = ProbeSettings(validation_samples=2000)
     source = {"train_samples": 10_000}
     store.pack(study.pre_study(task, scratch, training, settings, source=source), kept())

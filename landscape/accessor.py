@@ -16,7 +16,15 @@ import xarray as xr
 
 from landscape import statistics, store
 from landscape.errors import InvalidValueError
+from landscape.histories.layout import store_at
 from landscape.plots.registry import FIGURES, Figure
+from landscape.tables import summary
+
+# What a Dataset says of itself, in this order.
+FACTS = (
+    *("task", "optimizer", "checkpoints", "evaluation sets", "step sizes", "origin", "draws"),
+    "metrics",
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +36,7 @@ def open_(path: str | Path) -> xr.Dataset:
     As :func:`landscape.store.open_` gives them, and raising what it raises; the Dataset remembers
     its store.
     """
-    path = Path(path)
-    if (path / "run.json").is_file():
-        path /= "landscape.zarr"
+    path = store_at(Path(path))
     dataset = store.open_(path)
     dataset.encoding["source"] = str(path.absolute())
     return dataset
@@ -88,23 +94,13 @@ class Landscape:
         if not {"checkpoint", "draw", "evaluation_set", "step_size"} <= set(dataset.dims):
             yield "no slices", f"dimensions {', '.join(map(str, dataset.dims)) or 'none'}"
             return
-        attributes = dataset.attrs
-        yield from ((n, str(attributes[n])) for n in ("task", "optimizer") if attributes.get(n))
-        yield "checkpoints", _checkpoints(dataset)
-        for i, one in enumerate(dataset["evaluation_set"]):
-            said = [str(one.item())]
-            if "samples" in one.coords:
-                said.append(f"{one['samples'].item()} samples")
-            if "batch_norm" in one.coords:
-                said.append(f"batch norm {one['batch_norm'].item()}")
-            yield "" if i else "evaluation sets", ", ".join(said)
-        along = " along the " + str(attributes.get("direction", "direction")).replace("-", " ")
-        steps = dataset["step_size"].values
-        ends = f" from {steps[0]:g} to {steps[-1]:g}" if steps.size else ""
-        yield "step sizes", f"{steps.size}{ends}{along}"
-        yield "draws", str(dataset.sizes["draw"])
-        metrics = sorted(statistics.metrics(dataset))
-        yield "metrics", ", ".join(_metric(dataset[name]) for name in metrics)
+        told = dict(summary.facts(dataset))
+        sets = [_set(row) for row in _rows_of(summary.evaluation_sets(dataset))]
+        for name in FACTS:
+            if name == "evaluation sets":
+                yield from ((name * (i == 0), each) for i, each in enumerate(sets))
+            elif name in told:
+                yield name, told[name]
         yield "figures", ", ".join(f".plot.{name}()" for name in _figures(dataset))
 
 
@@ -181,21 +177,14 @@ def _selected(samples: xr.Dataset, dataset: xr.Dataset, path: str) -> xr.Dataset
     return found
 
 
-def _checkpoints(dataset: xr.Dataset) -> str:
-    said = str(dataset.sizes["checkpoint"])
-    if "iteration" in dataset.coords:
-        iterations = [str(each) for each in np.ravel(dataset["iteration"].values)]
-        if len(iterations) > 12:
-            iterations = [*iterations[:5], "…", *iterations[-5:]]
-        said += f" at iteration {', '.join(iterations)}" * bool(iterations)
-    epochs = np.ravel(dataset["epoch"].values) if "epoch" in dataset.coords else np.array([])
-    if epochs.size and np.isfinite(epochs).all():
-        said += f" (epoch {epochs[0]:.4g} to {epochs[-1]:.4g})"
-    return said
+def _rows_of(listing: summary.Listing) -> list[dict[str, str]]:
+    header, rows = listing
+    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
-def _metric(values: xr.DataArray) -> str:
-    if "slope_factor" not in values.dims:
-        return str(values.name)
-    factors = ", ".join(f"{each:g}" for each in values["slope_factor"].values)
-    return f"{values.name} (slope factor {factors})"
+def _set(row: Mapping[str, str]) -> str:
+    """An evaluation set in a line; its name is the one to select it by."""
+    parts = [row["evaluation set"]]
+    parts += [f"{row['samples']} samples"] if "samples" in row else []
+    parts += [f"batch norm {row['batch norm']}"] if "batch norm" in row else []
+    return ", ".join(parts)

@@ -118,27 +118,27 @@ class Metric:
 
     ``values(array)`` gives one value a sample from the per-sample ``loss`` or ``margin``, as
     ``of`` says; where ``sloped``, it takes a slope factor too and the metric gains the
-    dimension ``slope_factor``. ``long_name`` and ``units`` label axes; ``better`` is "lower" or
-    "higher".
+    dimension ``slope_factor``. ``long_name`` and ``units`` label axes; ``mode`` is "min" or
+    "max".
     """
 
     values: Callable[..., Any]
     of: str
     long_name: str
     units: str
-    better: str
+    mode: str
     sloped: bool = False
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "loss": Metric(lambda loss: loss, "loss", "loss", "nat", "lower"),
-        "accuracy": Metric(correct, "margin", "accuracy", "1", "higher"),
+        "loss": Metric(lambda loss: loss, "loss", "loss", "nat", "min"),
+        "accuracy": Metric(correct, "margin", "accuracy", "1", "max"),
         "smooth_accuracy": Metric(
-            smooth_correct, "margin", "smooth accuracy", "1", "higher", sloped=True
+            smooth_correct, "margin", "smooth accuracy", "1", "max", sloped=True
         ),
-        "focal_loss": Metric(focal_loss, "loss", "focal loss", "nat", "lower"),
-        "sigmoidal_loss": Metric(sigmoidal_loss, "margin", "sigmoidal loss", "1", "lower"),
-        "zero_one_loss": Metric(zero_one_loss, "margin", "0-1 loss", "1", "lower"),
+        "focal_loss": Metric(focal_loss, "loss", "focal loss", "nat", "min"),
+        "sigmoidal_loss": Metric(sigmoidal_loss, "margin", "sigmoidal loss", "1", "min"),
+        "zero_one_loss": Metric(zero_one_loss, "margin", "0-1 loss", "1", "min"),
     }
 )

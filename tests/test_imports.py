@@ -14,7 +14,7 @@ import landscape
         "import landscape",
         "from landscape import plots, statistics; plots.plot_widening",
         "import landscape; landscape.open",
-        "from landscape import histories, plots; import landscape.tables.formats; plots.plot_training",
+        "from landscape import plots; import landscape.tables.formats; plots.plot_training",
         "import landscape.tables.summary, landscape.metrics",
         "import landscape.tasks",
     ],

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from landscape.errors import LandscapeError
-from landscape_cli import demo, info, plot, probe, report, study, table, tasks, train
+from landscape_cli import demo, info, options, plot, probe, report, study, table, tasks, train
 
 
 class Commands(TyperGroup):
@@ -48,7 +48,10 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": options.current,
+    },
 )
 
 

@@ -9,10 +9,8 @@ from landscape_cli import options
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where all goes.")] = Path(
-        "demo"
-    ),
-    seed: options.Seed = 0,
+    out: Annotated[Path, options.place("FOLDER", "Where everything goes.")] = Path("demo"),
+    seed: options.Seed = options.TRAINING.seed,
     device: options.Device = "cpu",
 ) -> None:
     """Train, probe and plot on handwritten digits, in less than a minute and with no download."""

@@ -5,12 +5,17 @@ from typing import Annotated
 
 import typer
 
+from landscape_cli import options
+
 
 def info(
-    store: Annotated[Path, typer.Argument(metavar="STORE", help="A store, or a run's folder.")],
+    store: Annotated[
+        Path,
+        typer.Argument(metavar="STORE", help="A store, or a run's folder.", callback=options.local),
+    ],
 ) -> None:
     """Say what is inside a store."""
-    from landscape.tables.summary import account
+    from landscape.tables.summary import describe_store
 
-    for line in account(store):
+    for line in describe_store(store):
         typer.echo(line)

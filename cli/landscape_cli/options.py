@@ -1,65 +1,126 @@
-"""Options that several commands share, and how their texts are read."""
+"""Options that several commands share, and how their texts are read.
 
+What a setting is by default is asked of the class that has it, never written down here.
+"""
+
+import inspect
 import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from types import SimpleNamespace
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from landscape.errors import InvalidValueError
 from landscape.optimizers.recipes import RECIPES
+from landscape.probing.settings import ProbeSettings
+from landscape.training.settings import TrainingSettings
 
-TaskName = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="TASK", help="A built-in task, or your own as my_module:my_task or file.py:my_task."
-    ),
-]
-Model = Annotated[
-    str | None, typer.Option(help="Another network for the task: one of `landscape tasks`.")
-]
-Dataset = Annotated[
-    str | None,
-    typer.Option(help="Another data set: one of `landscape tasks`, or an .npz of arrays."),
-]
-TrainSamples = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Keep the first N training samples.", show_default="all"),
-]
-Data = Annotated[
-    Path | None, typer.Option("--data", metavar="ROOT", help="Folder of the data sets.")
-]
-Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")]
+
+def defaults_of(settings: type) -> SimpleNamespace:
+    """What each field of a class of settings is, unless it is given."""
+    return SimpleNamespace(
+        **{
+            field.name: field.default
+            if field.default_factory is MISSING
+            else field.default_factory()
+            for field in fields(settings)
+        }
+    )
+
+
+PROBE = defaults_of(ProbeSettings)
+TRAINING = defaults_of(TrainingSettings)
+
+
+def local(given: Any) -> Any:
+    """Expand ~ in the paths of an option or argument; refuse an address on another machine."""
+    if isinstance(given, list):
+        return [local(each) for each in given]
+    if not isinstance(given, Path):
+        return given
+    # A Path has lost the second slash.
+    if address := re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(given)):
+        raise InvalidValueError(
+            f"the path is '{address[1]}://{address[2]}'; give a file or folder of this machine, "
+            "for addresses are not supported yet"
+        )
+    return given.expanduser()
+
+
+def place(metavar: str, what: str, default: str | None = None) -> Any:
+    """The option that says where results go, the same in every command: --out, or -o."""
+    shown: dict[str, Any] = {} if default is None else {"show_default": default}
+    return typer.Option("--out", "-o", metavar=metavar, help=what, callback=local, **shown)
+
+
+# Older spellings, which are still understood: of the option -> what it is called now.
+OLDER = {"store": "out", "output": "out", "chunk": "eval-batch-size"}
+
+
+def current(name: str) -> str:
+    """What an option is called now."""
+    return OLDER.get(name, name)
+
+
 Runs = Annotated[
     list[Path],
     typer.Argument(
         metavar="RUN...",
         help="Runs' folders, folders that hold such at any depth, or packed collections of runs.",
+        callback=local,
     ),
 ]
 Store = Annotated[
     Path,
-    typer.Argument(metavar="STORE", help="Store that landscape probe made, or the run it is in."),
+    typer.Argument(
+        metavar="STORE",
+        help="A store that landscape probe made, or the run it is in.",
+        callback=local,
+    ),
 ]
-Optimizer = Annotated[
-    str, typer.Option(help=f"{', '.join(RECIPES)}, or any of torch.optim by name.")
+Stores = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="STORE...",
+        help="Stores that landscape probe made, or the runs they are in.",
+        callback=local,
+    ),
 ]
-LearningRate = Annotated[
-    float | None,
-    typer.Option("--lr", help="Learning rate.", show_default="the optimizer's, or else the task's"),
+RecordedStore = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STORE",
+        help="A store that was recorded in training, or the run it is in.",
+        callback=local,
+    ),
 ]
-Epochs = Annotated[
-    int | None, typer.Option(help="Passes over the data.", show_default="the task's")
+SlopeFactor = Annotated[
+    float | None, typer.Option(help="Of smooth accuracy.", show_default="the nearest to 1")
 ]
-BatchSize = Annotated[int | None, typer.Option(help="Samples a batch.", show_default="the task's")]
 ProbeSet = Annotated[
     list[str] | None,
     typer.Option(
-        "--probe-set", metavar="NAME=VALUE", help="A setting of the probe: other_batches=4."
+        "--probe-set",
+        metavar="NAME=VALUE",
+        help="A setting of the probe, as other_batches=4; may be repeated.",
     ),
 ]
 Device = Annotated[
-    str, typer.Option("--device", help="cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.")
+    str,
+    typer.Option("--device", help="cpu, cuda, cuda:1 or mps; auto takes a GPU if there is one."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="ROOT", help="Folder of the data sets.", callback=local),
+]
+Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, help="Seed of everything that is drawn at random.")
 ]
 Precision = Annotated[
     str, typer.Option(help="Of matrix products and convolutions: float32, tf32 or bfloat16.")
@@ -73,7 +134,123 @@ ChannelsLast = Annotated[
         show_default="last for convolutions",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all that is drawn at random.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """Which task: a network and its data."""
+
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TASK",
+            help="A built-in task, or your own as my_module:my_task or file.py:my_task.",
+        ),
+    ] = None
+    model: Annotated[
+        str | None, typer.Option(help="Another network for the task: one of `landscape tasks`.")
+    ] = None
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="Another data set: one of `landscape tasks`, or an .npz of arrays."),
+    ] = None
+    train_samples: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Keep the first N training samples.", show_default="all"),
+    ] = None
+    data: Data = None
+    download: Download = False
+
+    def load(self) -> tuple[Any, dict[str, Any]]:
+        """Load the task; give it, and where it came from as a run's record keeps it."""
+        from landscape import tasks
+
+        named: dict[str, Any] = {
+            "model": self.model,
+            "dataset": self.dataset,
+            "data": self.data,
+            "train_samples": self.train_samples,
+        }
+        arrays = self.data is not None and self.data.suffix == ".npz"
+        if self.task is None and (self.model is None or not (self.dataset or arrays)):
+            raise InvalidValueError(
+                "no task was given; give one of `landscape tasks`, your own, or --model and "
+                "--dataset"
+            )
+        loaded = tasks.load_task(self.task, download=self.download, **named)
+        return loaded, tasks.source(self.task, **named)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerOptions:
+    """Which optimizer, and from which seed."""
+
+    optimizer: Annotated[
+        str, typer.Option(help=f"{', '.join(RECIPES)}, or any of torch.optim by name.")
+    ] = TRAINING.optimizer
+    lr: Annotated[
+        float | None,
+        typer.Option(
+            "--lr", help="Learning rate.", show_default="the optimizer's, or else the task's"
+        ),
+    ] = TRAINING.learning_rate
+    seed: Seed = TRAINING.seed
+
+    def settings(self) -> dict[str, Any]:
+        """Those fields of ``TrainingSettings`` that were given."""
+        return given(optimizer=self.optimizer, learning_rate=self.lr, seed=self.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How long, and how, each run is trained."""
+
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the data.", show_default="the task's")
+    ] = None
+    batch_size: Annotated[
+        int | None, typer.Option(help="Samples a batch.", show_default="the task's")
+    ] = None
+    precision: Precision = TRAINING.precision
+    compile: Compile = TRAINING.compile
+    channels_last: ChannelsLast = TRAINING.channels_last
+
+    def settings(self) -> dict[str, Any]:
+        """Those fields of ``TrainingSettings`` that were given."""
+        return given(**vars(self))
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take groups of options: a parameter that is a dataclass becomes its fields."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {n: hint for n, hint in hints.items() if is_dataclass(hint)}
+
+    def parameters() -> Iterator[inspect.Parameter]:
+        for name, parameter in inspect.signature(command).parameters.items():
+            if name not in groups:
+                yield parameter.replace(
+                    kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints.get(name)
+                )
+                continue
+            annotations = get_type_hints(groups[name], include_extras=True)
+            for field in fields(groups[name]):
+                yield inspect.Parameter(
+                    field.name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=field.default,
+                    annotation=annotations[field.name],
+                )
+
+    @wraps(command)
+    def run(**options: Any) -> None:
+        for name, group in groups.items():
+            options[name] = group(**{each.name: options.pop(each.name) for each in fields(group)})
+        command(**options)
+
+    signature = inspect.Signature([*parameters()])
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    return run
 
 
 def numbers(text: str, what: str) -> list[float]:
@@ -88,13 +265,18 @@ def numbers(text: str, what: str) -> list[float]:
 
 def names(text: str) -> list[str]:
     """Read "same-batch,validation"; hyphens and underscores are alike."""
-    return [part.strip().replace("-", "_") for part in text.split(",") if part.strip()]
+    return [stored_name(part.strip()) for part in text.split(",") if part.strip()]
 
 
-def assignments(texts: list[str], what: str) -> dict[str, Any]:
+def stored_name(name: str) -> str:
+    """Give the name under which a store has a metric or a set: "same-batch" is same_batch."""
+    return name.replace("-", "_")
+
+
+def assignments(texts: list[str] | None, what: str) -> dict[str, Any]:
     """Read "momentum=0.9" and the like; values are JSON, or else plain text."""
     pairs: dict[str, Any] = {}
-    for text in texts:
+    for text in texts or []:
         name, separator, value = text.partition("=")
         if not (name and separator):
             raise InvalidValueError(f"{what} is {text!r}; give it as name=value")
@@ -112,40 +294,16 @@ def given(**options: Any) -> dict[str, Any]:
 
 def probe_settings(texts: list[str] | None) -> dict[str, Any]:
     """Fields of ``ProbeSettings``, checked as far as they can be without data."""
-    from landscape.probing.settings import ProbeSettings
-
-    settings = assignments(texts or [], "a probe's setting")
-    ProbeSettings.of(settings)
+    settings = assignments(texts, "a probe's setting")
+    ProbeSettings.from_mapping(settings)
     return settings
 
 
-def open_slices(path: Path) -> Any:
-    """The Dataset of a store, or of the one in a run's folder."""
-    from landscape import store
+def open_slices(path: Path, name: str | None = None) -> Any:
+    """Open the Dataset of a store of slices, or of the one called ``name`` in a run's folder."""
+    from landscape import statistics, store
+    from landscape.histories.layout import SLICES, store_at
 
-    return store.open_(path / "landscape.zarr" if (path / "run.json").is_file() else path)
-
-
-def load(
-    task: str | None,
-    model: str | None,
-    dataset: str | None,
-    data: Path | None,
-    download: bool,
-    train_samples: int | None,
-) -> tuple[Any, dict[str, Any]]:
-    """The task that these options name, and where it comes from as a run's record keeps it."""
-    from landscape import tasks
-
-    named: dict[str, Any] = {
-        "model": model,
-        "dataset": dataset,
-        "data": data,
-        "train_samples": train_samples,
-    }
-    arrays = data is not None and data.suffix == ".npz"
-    if task is None and (model is None or not (dataset or arrays)):
-        raise InvalidValueError(
-            "no task was given; give one of `landscape tasks`, your own, or --model and --dataset"
-        )
-    return tasks.load_task(task, download=download, **named), tasks.source(task, **named)
+    dataset = store.open_(store_at(path, name or SLICES))
+    statistics.require_slices(dataset)
+    return dataset

@@ -24,9 +24,7 @@ OPTIONS: dict[str, Any] = {
     "evaluation_set": Annotated[
         str | None, typer.Option("--set", help="Evaluation set to show, as in same-batch.")
     ],
-    "slope_factor": Annotated[
-        float | None, typer.Option(help="Of smooth accuracy.", show_default="the nearest to 1")
-    ],
+    "slope_factor": options.SlopeFactor,
     "against": Annotated[
         str | None, typer.Option(help="step-size, or distance: step size times gradient norm.")
     ],
@@ -85,67 +83,40 @@ LOOK: dict[str, Any] = {
 
 # What a figure draws -> the argument that says where it is; formulas need none.
 SOURCES: dict[str, tuple[str, Any]] = {
-    "slices": (
-        "store",
-        Annotated[
-            Path, typer.Argument(help="Store that landscape probe made, or the run it is in.")
-        ],
-    ),
-    "stores": (
-        "stores",
-        Annotated[
-            list[Path],
-            typer.Argument(
-                metavar="STORE...",
-                help="Stores that landscape probe made, or the runs they are in.",
-            ),
-        ],
-    ),
-    "searches": (
-        "store",
-        Annotated[
-            Path,
-            typer.Argument(help="Store that was recorded while training, or the run it is in."),
-        ],
-    ),
+    "slices": ("store", options.Store),
+    "stores": ("stores", options.Stores),
+    "searches": ("store", options.RecordedStore),
     "runs": ("runs", options.Runs),
 }
-# Where a run's folder has them.
-IN_RUN = {"slices": "landscape.zarr", "stores": "landscape.zarr", "searches": "mid-training.zarr"}
 
 
 def _read(source: str, given: Any) -> Any:
     """The Dataset, or the list of them, that a figure draws."""
-    from landscape import statistics, store
-    from landscape.histories import collection as histories
+    from landscape import histories
+    from landscape.histories.layout import RECORDING
 
     if source == "runs":
         return histories.collect(given)
-    paths = given if source == "stores" else [given]
-    read = [
-        store.open_(path / IN_RUN[source] if (path / "run.json").is_file() else path)
-        for path in paths
-    ]
-    for each in read:
-        statistics.require_slices(each)
-    return read if source == "stores" else read[0]
+    if source == "stores":
+        return [options.open_slices(path) for path in given]
+    return options.open_slices(given, RECORDING if source == "searches" else None)
 
 
 def _command(figure: Figure) -> Callable[..., None]:
     argument, annotation = SOURCES.get(figure.source, ("", None))
 
-    def command(output: Path | None, style: str | None, width: str | None, **options: Any) -> None:
+    def command(out: Path | None, style: str | None, width: str | None, **chosen: Any) -> None:
         import matplotlib.pyplot
 
         matplotlib.use("Agg")
         from landscape import plots
 
-        dataset = [_read(figure.source, options.pop(argument))] if argument else []
-        chosen = {name: value for name, value in options.items() if value not in (None, [])}
+        dataset = [_read(figure.source, chosen.pop(argument))] if argument else []
+        chosen = {name: value for name, value in chosen.items() if value not in (None, [])}
         for name in ("metric", "evaluation_set"):
             if name in chosen:
-                chosen[name] = chosen[name].replace("-", "_")
-        path = output or Path(f"{figure.name}.png")
+                chosen[name] = options.stored_name(chosen[name])
+        path = out or Path(f"{figure.name}.png")
         try:
             with plots.styled(style, width=width):
                 typer.echo(f"figure: {plots.save(figure.load()(*dataset, **chosen), path)}")
@@ -153,14 +124,9 @@ def _command(figure: Figure) -> Callable[..., None]:
             matplotlib.pyplot.close("all")
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    output = Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help=".png, .pdf or .svg.", show_default=f"{figure.name}.png"
-        ),
-    ]
+    out = Annotated[Path | None, options.place("FILE", ".png, .pdf or .svg.", f"{figure.name}.png")]
     parameters = [
-        inspect.Parameter("output", keyword, default=None, annotation=output),
+        inspect.Parameter("out", keyword, default=None, annotation=out),
         *(
             inspect.Parameter(name, keyword, default=None, annotation=annotation)
             for name, annotation in [*((n, OPTIONS[n]) for n in figure.options), *LOOK.items()]

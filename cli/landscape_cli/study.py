@@ -17,24 +17,14 @@ def study() -> None:
 
 
 @app.command("pre-study")
+@options.grouped
 def pre_study(
-    task: options.TaskName = None,
     *,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where all goes.")],
-    optimizer: options.Optimizer = "sgd",
-    lr: options.LearningRate = None,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
+    task: options.TaskOptions,
+    out: Annotated[Path, options.place("FOLDER", "Where everything goes.")],
+    optimizer: options.OptimizerOptions,
+    run: options.RunOptions,
     probe_set: options.ProbeSet = None,
-    seed: options.Seed = 0,
-    model: options.Model = None,
-    dataset: options.Dataset = None,
-    train_samples: options.TrainSamples = None,
-    data: options.Data = None,
-    download: options.Download = False,
-    precision: options.Precision = "float32",
-    compile: options.Compile = False,  # noqa: A002
-    channels_last: options.ChannelsLast = None,
     device: options.Device = "auto",
 ) -> None:
     """Train, probe ten checkpoints on five sets, draw: from nothing to a store and its figures.
@@ -48,29 +38,21 @@ def pre_study(
     matplotlib.use("Agg")
     from landscape import plots, store
     from landscape import study as library
-    from landscape.probing.settings import ProbeSettings
+    from landscape.probing import ProbeSettings
     from landscape.runtime import devices
     from landscape.training import TrainingSettings
     from landscape_cli.bars import bars
 
     where = devices.choose(device)
     probed = options.probe_settings(probe_set)
-    loaded, source = options.load(task, model, dataset, data, download, train_samples)
-    settings = TrainingSettings.of(
-        loaded,
-        optimizer=optimizer,
-        seed=seed,
-        precision=precision,
-        compile=compile,
-        channels_last=channels_last,
-        **options.given(learning_rate=lr, epochs=epochs, batch_size=batch_size),
-    )
-    probed = {"batch_size": settings.batch_size, "seed": seed, **probed}
+    loaded, source = task.load()
+    settings = TrainingSettings.for_task(loaded, **optimizer.settings(), **run.settings())
+    probed = {"batch_size": settings.batch_size, "seed": settings.seed, **probed}
     slices = library.pre_study(
         loaded,
         out,
         settings,
-        ProbeSettings(**probed),
+        ProbeSettings.from_mapping(probed),
         source=source,
         device=where,
         progress=bars,
@@ -83,10 +65,11 @@ def pre_study(
 
 
 @app.command()
+@options.grouped
 def benchmark(
-    task: options.TaskName = None,
     *,
-    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder of all the runs.")],
+    task: options.TaskOptions,
+    out: Annotated[Path, options.place("FOLDER", "Folder of all the runs.")],
     optimizer: Annotated[
         list[str],
         typer.Option(
@@ -97,8 +80,7 @@ def benchmark(
         ),
     ],
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 4,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
+    run: options.RunOptions,
     part: Annotated[
         str,
         typer.Option(
@@ -108,14 +90,6 @@ def benchmark(
         ),
     ] = "1/1",
     status: Annotated[bool, typer.Option("--status", help="Only say what is finished.")] = False,
-    model: options.Model = None,
-    dataset: options.Dataset = None,
-    train_samples: options.TrainSamples = None,
-    data: options.Data = None,
-    download: options.Download = False,
-    precision: options.Precision = "float32",
-    compile: options.Compile = False,  # noqa: A002
-    channels_last: options.ChannelsLast = None,
     device: options.Device = "auto",
 ) -> None:
     """Train optimizers x seeds on a task, each into FOLDER/TASK/OPTIMIZER-SEED.
@@ -131,40 +105,37 @@ def benchmark(
 
     # What is finished can be said without the device.
     where = None if status else devices.choose(device)
-    loaded, source = options.load(task, model, dataset, data, download, train_samples)
-    pieces = library.pieces(
+    loaded, source = task.load()
+    runs = library.benchmark_runs(
         loaded,
         [each for text in optimizer for each in library.split(text)],
         range(seeds),
         out,
         source=source,
         checkpoints=0,
-        precision=precision,
-        compile=compile,
-        channels_last=channels_last,
-        **options.given(epochs=epochs, batch_size=batch_size),
+        **run.settings(),
     )
-    todo = library.part(pieces, part)
+    todo = library.shard(runs, part)
     failures: dict[Path, str] = {}
     if where is not None:
-        for piece, failure in library.benchmark(todo, device=where, progress=bars):
+        for one, failure in library.benchmark(todo, device=where, progress=bars):
             if failure is not None:
-                failures[piece.folder] = failure
-            said = failure or f"best validation accuracy {piece.state()[1]:.4f}"
-            typer.echo(f"{piece.folder.name}: {said}")
-    width = max(len(piece.folder.name) for piece in pieces)
+                failures[one.folder] = failure
+            said = failure or f"best validation accuracy {one.state()[1]:.4f}"
+            typer.echo(f"{one.folder.name}: {said}")
+    width = max(len(one.folder.name) for one in runs)
     typer.echo(f"{'run':{width}}  epochs     best validation accuracy")
-    for piece in pieces:
+    for one in runs:
         try:
-            done, best = piece.state()
-            row = f"{f'{done} of {piece.settings.epochs}':10} {best:.4f}"
+            done, best = one.state()
+            row = f"{f'{done} of {one.settings.epochs}':10} {best:.4f}"
         except LandscapeError as error:
-            failures.setdefault(piece.folder, str(error))
+            failures.setdefault(one.folder, str(error))
             row = f"{'?':10} ?     "
-        mark = "  failed" if piece.folder in failures else ""
-        typer.echo(f"{piece.folder.name:{width}}  {row}{mark}")
+        mark = "  failed" if one.folder in failures else ""
+        typer.echo(f"{one.folder.name:{width}}  {row}{mark}")
     typer.echo(f"next: landscape table benchmark {out}")
     for folder, failure in failures.items():
         typer.echo(f"failed: {folder.name}: {failure}", err=True)
     if failures:
-        raise LandscapeError(f"{len(failures)} of {len(pieces)} runs failed, for the reasons above")
+        raise LandscapeError(f"{len(failures)} of {len(runs)} runs failed, for the reasons above")

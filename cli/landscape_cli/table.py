@@ -5,14 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from landscape_cli.options import Runs, Store, given, open_slices
+from landscape_cli import options
+from landscape_cli.options import Runs, SlopeFactor, Store, given, open_slices
 
 app = typer.Typer(no_args_is_help=True, help="Tables of several runs, or of a store's slices.")
 
-Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help=".csv, .md or .tex.", show_default="the terminal"),
-]
+Out = Annotated[Path | None, options.place("FILE", ".csv, .md or .tex.", "the terminal")]
 Format = Annotated[
     str | None,
     typer.Option(
@@ -27,13 +25,10 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", help="Evaluation set; may be repeated.", show_default="all"),
 ]
-SlopeFactor = Annotated[
-    float | None, typer.Option(help="Of smooth accuracy.", show_default="the nearest to 1")
-]
 
 
 @app.command()
-def benchmark(runs: Runs, output: Output = None, format_: Format = None) -> None:
+def benchmark(runs: Runs, out: Out = None, format_: Format = None) -> None:
     """Best validation accuracy of each run, mean ± sd, final accuracy and time.
 
     A row is an optimizer on a task; where settings differ, they are named. Runs that differ in
@@ -43,16 +38,16 @@ def benchmark(runs: Runs, output: Output = None, format_: Format = None) -> None
     from landscape import tables
     from landscape.histories import collection as histories
 
-    _show(tables.benchmark(histories.collect(runs)), output, format_)
+    _show(tables.benchmark(histories.collect(runs)), out, format_)
 
 
 @app.command()
-def passes(runs: Runs, output: Output = None, format_: Format = None) -> None:
+def passes(runs: Runs, out: Out = None, format_: Format = None) -> None:
     """Forward and backward passes a step, trials a search, searches skipped and exhausted."""
     from landscape import tables
     from landscape.histories import collection as histories
 
-    _show(tables.passes(histories.collect(runs)), output, format_)
+    _show(tables.passes(histories.collect(runs)), out, format_)
 
 
 @app.command("slice")
@@ -73,7 +68,7 @@ def slice_(
     draw: Annotated[
         int | None, typer.Option(help="Draw to show.", show_default="the mean of all")
     ] = None,
-    output: Output = None,
+    out: Out = None,
     format_: Format = None,
 ) -> None:
     """The values of one checkpoint at all step sizes, to six digits."""
@@ -86,7 +81,7 @@ def slice_(
         draw=draw,
         **given(evaluation_set=_names(evaluation_set), metric=_names(metric)),
     )
-    _show(frame, output, format_)
+    _show(frame, out, format_)
 
 
 @app.command()
@@ -115,7 +110,7 @@ def statistics(
             "--relative/--absolute", help="Whether the tolerance is a share of the best value."
         ),
     ] = True,
-    output: Output = None,
+    out: Out = None,
     format_: Format = None,
 ) -> None:
     """Peak width, plateau, best step size, batch bias and gap; a row a checkpoint and set."""
@@ -125,24 +120,24 @@ def statistics(
         open_slices(store),
         checkpoint=checkpoint or None,
         evaluation_set=_names(evaluation_set),
-        metric=metric.replace("-", "_"),
+        metric=options.stored_name(metric),
         slope_factor=slope_factor,
         against=against,
         tolerance=tolerance,
         relative=relative,
     )
-    _show(frame, output, format_)
+    _show(frame, out, format_)
 
 
 def _names(given: list[str] | None) -> list[str] | None:
-    return [name.replace("-", "_") for name in given] if given else None
+    return [options.stored_name(name) for name in given] if given else None
 
 
-def _show(frame: Any, output: Path | None, format_: str | None) -> None:
+def _show(frame: Any, out: Path | None, format_: str | None) -> None:
     from landscape.tables import formats as table_formats
 
-    if output is not None:
-        typer.echo(f"table: {table_formats.save(frame, output, format_)}")
+    if out is not None:
+        typer.echo(f"table: {table_formats.save(frame, out, format_)}")
     elif format_ is not None:
         typer.echo(table_formats.text(frame, format_), nl=False)
     else:

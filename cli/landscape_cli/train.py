@@ -6,20 +6,21 @@ from typing import Annotated
 import typer
 
 from landscape.errors import InvalidValueError
-from landscape.histories.layout import Run
 from landscape_cli import options
 
 
+@options.grouped
 def train(
-    task: options.TaskName = None,
     *,
-    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Folder of the run.")],
-    optimizer: options.Optimizer = "sgd",
-    lr: options.LearningRate = None,
+    task: options.TaskOptions,
+    out: Annotated[Path, options.place("RUN", "Folder of the run.")],
+    optimizer: options.OptimizerOptions,
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="NAME=VALUE", help="Another setting of the optimizer: momentum=0.9."
+            "--set",
+            metavar="NAME=VALUE",
+            help="Another setting of the optimizer, as momentum=0.9; may be repeated.",
         ),
     ] = None,
     schedule: Annotated[
@@ -29,24 +30,27 @@ def train(
             "stepped once an epoch.",
             show_default="the optimizer's",
         ),
-    ] = None,
+    ] = options.TRAINING.schedule,
     schedule_set: Annotated[
         list[str] | None,
         typer.Option(
-            "--schedule-set", metavar="NAME=VALUE", help="A setting of the schedule: step_size=10."
+            "--schedule-set",
+            metavar="NAME=VALUE",
+            help="A setting of the schedule, as step_size=10; may be repeated.",
         ),
     ] = None,
     search_batch: Annotated[
         int | None,
         typer.Option(
             metavar="SAMPLES",
-            help="Let a line search look at a fresh batch of so many samples.",
+            help="Let a line search try its step sizes on a fresh batch of that size.",
             show_default="the gradient's batch",
         ),
-    ] = None,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    checkpoints: Annotated[int, typer.Option(help="How many iterations are kept to probe.")] = 10,
+    ] = options.TRAINING.search_batch,
+    run: options.RunOptions,
+    checkpoints: Annotated[
+        int, typer.Option(help="How many iterations are kept to be probed.")
+    ] = options.TRAINING.checkpoints,
     probe: Annotated[
         bool,
         typer.Option(
@@ -54,59 +58,45 @@ def train(
         ),
     ] = False,
     probe_set: options.ProbeSet = None,
-    seed: options.Seed = 0,
-    model: options.Model = None,
-    dataset: options.Dataset = None,
-    train_samples: options.TrainSamples = None,
-    data: options.Data = None,
-    download: options.Download = False,
-    precision: options.Precision = "float32",
-    compile: options.Compile = False,  # noqa: A002
-    channels_last: options.ChannelsLast = None,
     device: options.Device = "auto",
 ) -> None:
-    """Train a task, keeping ten checkpoints to probe. The same command resumes a stopped run."""
-    from landscape.histories.reading import open_
+    """Train a task, and keep checkpoints to probe. The same command resumes a stopped run."""
+    from landscape import histories, study
     from landscape.optimizers.named import is_line_search
     from landscape.runtime import devices
-    from landscape.study import runs
     from landscape.training import TrainingSettings
     from landscape_cli.bars import bars
 
     where = devices.choose(device)
-    loaded, source = options.load(task, model, dataset, data, download, train_samples)
-    settings = TrainingSettings.of(
+    loaded, source = task.load()
+    settings = TrainingSettings.for_task(
         loaded,
-        optimizer=optimizer,
-        options=options.assignments(set_ or [], "an optimizer's setting"),
+        options=options.assignments(set_, "an optimizer's setting"),
         schedule=schedule,
-        schedule_options=options.assignments(schedule_set or [], "a schedule's setting"),
+        schedule_options=options.assignments(schedule_set, "a schedule's setting"),
         search_batch=search_batch,
         checkpoints=checkpoints,
-        seed=seed,
-        precision=precision,
-        compile=compile,
-        channels_last=channels_last,
-        **options.given(learning_rate=lr, epochs=epochs, batch_size=batch_size),
+        **optimizer.settings(),
+        **run.settings(),
     )
     if probe_set and not probe:
         raise InvalidValueError(f"--probe-set {probe_set[0]} was given; give --probe with it")
     probed = options.probe_settings(probe_set) if probe else None
-    training = runs.train(
+    training = study.train(
         loaded, settings, out, source=source, probe=probed, device=where, progress=bars
     )
-    history = open_(Run(out).history)
-    accuracy = history.validation_accuracy.values
+    files = histories.Run(out)
+    accuracy = histories.open_(files.history).validation_accuracy.values
     typer.echo(
         f"{loaded.name}: {training.iteration} iterations, validation accuracy {accuracy[-1]:.4f} "
         f"(best {accuracy.max():.4f})"
     )
     typer.echo(f"run: {out}")
-    if probe and not Run(out).recording.exists():
+    if probe and not files.recording.exists():
         typer.echo("nothing was probed: no update was made at an iteration that is kept")
     elif probe:
-        figure = "line-search" if is_line_search(optimizer) else "widening"
-        typer.echo(f"slices: {Run(out).recording}")
-        typer.echo(f"next: landscape plot {figure} {Run(out).recording}")
+        figure = "line-search" if is_line_search(optimizer.optimizer) else "widening"
+        typer.echo(f"slices: {files.recording}")
+        typer.echo(f"next: landscape plot {figure} {files.recording}")
     else:
         typer.echo(f"next: landscape probe --checkpoint {out}")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from landscape import store
 from landscape.errors import InvalidValueError, MissingFileError
 from landscape.histories import reading as history
-from landscape.histories.labels import head, labels, natural
+from landscape.histories.labels import head, natural, run_labels
 
 
 def collect(paths: str | Path | Iterable[str | Path]) -> xr.Dataset:
@@ -204,7 +204,7 @@ def _dataset(
         "run": texts(names),
         "epoch": ("epoch", np.arange(1, shape[1] + 1), {"long_name": "epoch", "units": "1"}),
         "task": texts(record["task"] for record in records),
-        "label": texts(labels(records)),
+        "label": texts(run_labels(records)),
         "optimizer": texts(record["optimizer"] for record in records),
         "learning_rate": (
             "run",

@@ -41,7 +41,7 @@ def settings(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flat.items() if value is not None}
 
 
-def labels(records: Sequence[Mapping[str, Any]]) -> list[str]:
+def run_labels(records: Sequence[Mapping[str, Any]]) -> list[str]:
     """For each run its optimizer, and those settings in which its peers differ.
 
     Peers are the runs of the same task and optimizer; the seed is no setting. Runs of the same

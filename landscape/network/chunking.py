@@ -17,7 +17,7 @@ CACHED = 8 * 2**20
 TRIED = 64
 
 
-class Chunk:
+class EvalBatchSize:
     """As many samples as were asked for, or as are fastest; fewer once they are too many.
 
     On a GPU the fastest are as many as fit into its memory, on a CPU as many as stay in its
@@ -27,7 +27,7 @@ class Chunk:
     def __init__(self, size: int | None = None) -> None:
         self._size = size
 
-    def size(self, forward: Forward, inputs: Tensor) -> int:
+    def choose(self, forward: Forward, inputs: Tensor) -> int:
         """Samples at once for ``inputs`` (N, …); a size that is open is chosen at the first call.
 
         It is the same for the same model on a CPU. Measuring it on a GPU resets the device's peak
@@ -61,10 +61,10 @@ class Chunk:
                 start += size
 
 
-def fitting(room: float, each: float, most: int) -> int:
-    """The largest power of two, up to ``most``, whose samples of ``each`` bytes fit ``room``."""
+def fitting(budget: float, each: float, most: int) -> int:
+    """The largest power of two, up to ``most``, whose samples of ``each`` bytes fit ``budget``."""
     size = 1 << (most.bit_length() - 1)
-    while size > 1 and size * each > room:
+    while size > 1 and size * each > budget:
         size //= 2
     return size
 
@@ -76,7 +76,7 @@ def _by_memory(forward: Forward, inputs: Tensor) -> int:
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     try:
-        forward.plain(few)
+        forward.eager(few)
     except torch.OutOfMemoryError:
         return max(1, len(few) // 2)
     each = (torch.cuda.max_memory_allocated(device) - before) / len(few)
@@ -91,7 +91,7 @@ def _by_cache(forward: Forward, inputs: Tensor) -> int:
         few = inputs[torch.arange(samples) % len(inputs)]
         with _Sizes() as computed:
             try:
-                forward.plain(few)
+                forward.eager(few)
             except Exception:  # not every network bears to be looked on, or so few samples
                 return MOST
         sizes.append([few.nbytes, *computed.bytes])

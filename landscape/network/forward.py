@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from landscape.errors import InvalidValueError
 from landscape.network.point import preserved
-from landscape.network.precision import check_precision, float32_products
+from landscape.network.precision import PRECISIONS
 
 BACKEND = "inductor"
 
@@ -22,12 +23,12 @@ class Forward:
     ``precision`` is that of matrix products and convolutions: "float32" is the model's own type,
     whatever the caller's settings; "tf32" rounds their float32 inputs to 10 bits; "bfloat16" is
     autocast, with logits in float32. All that is computed, gradients too, belongs inside of
-    :meth:`isolated`.
+    :meth:`precision_context`.
 
     ``compile`` is torch.compile, which draws other dropout masks; with ``graphs`` on a GPU its
     CUDA graphs too, whose logits last until the next call. ``channels_last`` lays out 4-d inputs
     so, and with them what follows, which makes convolutions faster; None is decided by
-    :meth:`settle`, and until then is not done.
+    :meth:`choose_memory_format`, and until then is not done.
 
     Raises :class:`InvalidValueError` where the model's device or type lacks the precision.
     """
@@ -63,11 +64,11 @@ class Forward:
         """The logits, by the compiled model if there is one."""
         return self._run(self._fast, inputs)
 
-    def plain(self, inputs: Tensor) -> Tensor:
+    def eager(self, inputs: Tensor) -> Tensor:
         """The same, never compiled: for what is run once."""
         return self._run(self.model, inputs)
 
-    def settle(self, inputs: Tensor) -> None:
+    def choose_memory_format(self, inputs: Tensor) -> None:
         """Decide on the memory format, where it is open: last for convolutions that bear it.
 
         A network that takes a ``view`` of what a convolution gives, for one, does not. Two of
@@ -82,7 +83,7 @@ class Forward:
                     self.channels_last = False
 
     @contextmanager
-    def isolated(self) -> Iterator[None]:
+    def precision_context(self) -> Iterator[None]:
         """The precision is this one inside, whatever the caller's, which is put back."""
         rounding = "tf32" if self._precision == "tf32" else "ieee"
         with float32_products(rounding), torch.autocast(self.device.type, enabled=False):
@@ -92,7 +93,7 @@ class Forward:
         def logits(channels_last: bool, training: bool) -> Tensor:
             self.channels_last = channels_last
             self.model.train(training)
-            found = self.plain(inputs)
+            found = self.eager(inputs)
             if found.requires_grad:
                 moved = [p for p in self.model.parameters() if p.requires_grad]
                 torch.autograd.grad(found.sum(), moved, allow_unused=True)
@@ -113,3 +114,76 @@ class Forward:
         with torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False):
             logits = model(inputs)
         return logits.float() if isinstance(logits, Tensor) else logits
+
+
+def check_precision(
+    precision: str, device: torch.device, dtype: torch.dtype = torch.float32
+) -> None:
+    """Raise :class:`InvalidValueError` where ``device`` or parameters of ``dtype`` lack it."""
+    if precision == "float32":
+        return
+    if dtype != torch.float32:
+        raise InvalidValueError(
+            f"precision is {precision!r}, but the model is of {dtype}; choose 'float32', which "
+            "leaves its type as it is, or give a model of torch.float32"
+        )
+    if not _has(precision, device):
+        others = [p for p in PRECISIONS if p == "float32" or _has(p, device)]
+        raise InvalidValueError(
+            f"precision is {precision!r}, which device {str(device)!r} lacks; choose from "
+            f"{', '.join(others)}"
+        )
+
+
+def _has(precision: str, device: torch.device) -> bool:
+    if device.type != "cuda":
+        return precision == "bfloat16" and torch.amp.is_autocast_available(device.type)
+    # Both came with compute capability 8.0 (Ampere).
+    return torch.version.hip is None and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+@contextmanager
+def float32_products(rounding: str) -> Iterator[None]:
+    """Set how float32 products are rounded ("ieee" or "tf32") everywhere, for a while."""
+    backends: Any = torch.backends
+    parts = [
+        *(backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn),
+        *(backends.mkldnn.matmul, backends.mkldnn.conv, backends.mkldnn.rnn),
+    ]
+    older = _older()
+    before = []
+    # A part that says nothing reads as its whole does: the whole is read first, then silenced.
+    for place in (backends, backends.cudnn, *parts):
+        before.append((place, place.fp32_precision))
+        place.fp32_precision = "none"
+    try:
+        # The older settings too: one that disagrees with the new ones cannot be read.
+        _set_older("high" if rounding == "tf32" else "highest", rounding == "tf32")
+        for part in parts:
+            part.fp32_precision = rounding
+        yield
+    finally:
+        _set_older(*older)
+        for place, value in before:
+            place.fp32_precision = value
+
+
+def _older() -> tuple[str | None, bool | None]:
+    """The settings of older versions of torch; None where a caller has set only the new ones."""
+    values: list[Any] = []
+    for read in (
+        torch.get_float32_matmul_precision,
+        lambda: torch.backends.cudnn.allow_tf32,
+    ):
+        try:
+            values.append(read())
+        except RuntimeError:
+            values.append(None)
+    return values[0], values[1]
+
+
+def _set_older(matmul: str | None, cudnn: bool | None) -> None:
+    if matmul is not None:
+        torch.set_float32_matmul_precision(matmul)
+    if cudnn is not None:
+        torch.backends.cudnn.allow_tf32 = cudnn

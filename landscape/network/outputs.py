@@ -7,7 +7,7 @@ from torch import Tensor
 from landscape.errors import InvalidValueError
 
 
-def classes(logits: Any, samples: int) -> int:
+def count_classes(logits: Any, samples: int) -> int:
     """The number of classes of ``logits`` (samples, classes); refuses any other shape."""
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != samples:
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
@@ -17,7 +17,7 @@ def classes(logits: Any, samples: int) -> int:
     return logits.shape[1]
 
 
-def labels(targets: Tensor, classes: int, what: str) -> None:
+def check_targets(targets: Tensor, classes: int, what: str) -> None:
     """Refuse ``targets`` (N,) outside of 0 … classes − 1; ``what`` names them in the message."""
     low, high = (int(t) for t in targets.aminmax())
     if low < 0 or high >= classes:

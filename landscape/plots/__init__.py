@@ -16,4 +16,4 @@ __getattr__, __dir__ = lazily(
         "styled": "drawing.theme:",
     },
 )
-__all__ = __dir__()  # noqa: PLE0605
+__all__ = __dir__()

@@ -22,7 +22,7 @@ from landscape.slices.choice import (
     choose_metric,
     draw_note,
 )
-from landscape.slices.selection import better_of
+from landscape.slices.selection import mode_of
 from landscape.statistics.points import known_slope
 
 SLOPE_FACTORS = (0.1, 0.5, 1, 2, 5, 10)
@@ -79,7 +79,7 @@ def plot_approximations(
         ax, 2, columns=2, height=3.5, width=theme.PAGE_WIDTH, sharex=False, sharey=False
     )
     handles = curves.draw(left, [slice_], scale=scale, value_scale="linear")
-    handles += _lines(left, slice_, slope, constants, better_of(metric, None))
+    handles += _lines(left, slice_, slope, constants, mode_of(metric, None))
     last = slice_.steps[-1]
     left.set_xlim((-0.03 if scale == "linear" else 0) * last, 1.03 * last)
     fit(left, [*slice_.values[0], slice_.values[0, 0] + constants[0] * slope * last])
@@ -95,13 +95,13 @@ def plot_approximations(
 
 
 def _lines(
-    panel: Axes, slice_: curves.Curve, slope: float, constants: Sequence[float], better: str
+    panel: Axes, slice_: curves.Curve, slope: float, constants: Sequence[float], mode: str
 ) -> list[Artist]:
     """Armijo's line at each of ``constants``, ascending, and the samples' markers."""
     start, steps, values = slice_.values[0, 0], slice_.steps[1:], slice_.values[0, 1:]
     largest = np.full(steps.shape, -1)
     for i, c in enumerate(constants):
-        slack = statistics.armijo_slack(slice_.values[0], slice_.steps, slope, c, better)
+        slack = statistics.armijo_slack(slice_.values[0], slice_.steps, slope, c, mode)
         largest[slack[1:] >= 0] = i
     along = finely(slice_.steps)
     handles: list[Artist] = []

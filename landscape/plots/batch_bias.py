@@ -82,7 +82,9 @@ def plot_batch_bias(
             len(along), Line2D([], [], color="0.4", ls=":", label=f"at step size {near}")
         )
     right.set_xlabel("iteration")
-    right.xaxis.set_major_locator(MaxNLocator(nbins=int(style.room(right)) + 1, integer=True))
+    right.xaxis.set_major_locator(
+        MaxNLocator(nbins=int(style.available_width(right)) + 1, integer=True)
+    )
     for panel in panels:
         panel.axhline(0, color="0.4", linewidth=0.6, zorder=0.6, gid="no bias")
         panel.set_ylabel(fill(wording.value_label(next(iter(biases.values()))), 30))

@@ -70,7 +70,7 @@ def plot_compare(
         artists = draw(panel, curves, scale=scale, value_scale=value_scale, among=among)
         handles |= {str(artist.get_label()): artist for artist in artists}
         lines = [
-            _wrapped(each, style.room(panel) - LABELS / columns, TITLE)
+            _wrapped(each, style.available_width(panel) - LABELS / columns, TITLE)
             for each in (name, _differences(values, metric))
         ]
         panel.set_title("\n".join(filter(None, lines)), fontsize=TITLE)
@@ -78,7 +78,7 @@ def plot_compare(
     style.outer_labels(panels, columns, along, [wording.value_label(each) for each in shown])
     title = name_shared(datasets, shown)
     if ax is None and (figure := panels[0].get_figure(root=True)) is not None:
-        title = _wrapped(title, style.room(figure), 7.5)
+        title = _wrapped(title, style.available_width(figure), 7.5)
         figure.set_figheight(figure.get_figheight() + _lines_above_two(panels, columns) * LINE)
     style.title_and_legend(
         panels,

@@ -16,7 +16,7 @@ from landscape.plots.drawing import style, theme
 from landscape.plots.drawing.curves import Curve, draw
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric
-from landscape.statistics import set_name
+from landscape.slices.selection import norm, set_name
 
 # Light and dark enough to be told apart in grey; hatched besides.
 REGIONS: dict[bool, dict[str, Any]] = {
@@ -83,7 +83,7 @@ def plot_line_search(
         handles.append(mark)
     _fit(panel, [*same[steps >= 0], *reached], lines)
 
-    before = dataset.assign_attrs(origin="before-step", direction=said["direction"])
+    before = dataset.assign_attrs(origin="before-step", direction_symbol=said["symbol"])
     where = f"{wording.source_label(before)}\n{wording.checkpoint_label(row)}"
     panel.set_title(f"{where}\n{_told(outcome, len(tried), taken, row['search_slope'].item())}")
     panel.set_xlabel(wording.step_label(dataset["step_size"], before))
@@ -95,10 +95,10 @@ def plot_line_search(
 def _from_before(row: xr.Dataset) -> NDArray[np.float64]:
     """The slice's step sizes as the optimizer counts them: from before the step, in its units."""
     steps: NDArray[np.float64] = row["step_size"].values
-    norm = row["gradient_norm"].item()
-    searched = row.attrs["search"]["direction"]
-    if searched != row.attrs["direction"]:
-        steps = steps / norm if searched == "gradient" else steps * norm
+    searched = 1.0 if row.attrs["search"]["normalised"] else row["gradient_norm"].item()
+    along = norm(row).item()
+    if searched != along:
+        steps = steps * along / searched
     if row.attrs["origin"] == "after-step":
         steps = steps + row["search_step_size"].item()
     return steps
@@ -106,8 +106,8 @@ def _from_before(row: xr.Dataset) -> NDArray[np.float64]:
 
 def _line(row: xr.Dataset, steps: NDArray[np.float64], c: float) -> NDArray[np.float64]:
     value, slope = row["search_value"].item(), row["search_slope"].item()
-    better = row.attrs["search"]["better"]
-    return np.array([armijo_line(value, slope, s, c, better) for s in steps.tolist()])
+    mode = row.attrs["search"]["mode"]
+    return np.array([armijo_line(value, slope, s, c, mode) for s in steps.tolist()])
 
 
 def _lines(panel: Axes, row: xr.Dataset, last: float) -> list[Artist]:
@@ -149,7 +149,7 @@ def _shade(panel: Axes, slice_: Curve, row: xr.Dataset) -> list[Artist]:
     """Shade where the slice reaches Armijo's line, and where it does not."""
     said, steps = row.attrs["search"], slice_.steps
     above = steps >= 0
-    sign = 1 if said["better"] == "higher" else -1
+    sign = 1 if said["mode"] == "max" else -1
     margin = sign * (slice_.values[0] - _line(row, steps, said["c"]))
     spans: dict[bool, Artist] = {}
     for low, high, passes in _regions(steps[above].tolist(), margin[above].tolist()):
@@ -192,8 +192,8 @@ def _fit(panel: Axes, values: Sequence[float], lines: Sequence[Artist]) -> None:
         panel.set_ylim(seen.min() / 1.5, seen.max() * 1.5)
     elif panel.get_yscale() == "linear" and seen.size:
         low, high = seen.min(), seen.max()
-        room = 0.06 * (high - low) or 0.06 * abs(high) or 1.0
-        panel.set_ylim(low - room, high + room)
+        margin = 0.06 * (high - low) or 0.06 * abs(high) or 1.0
+        panel.set_ylim(low - margin, high + margin)
 
 
 def _ends(lines: Sequence[Artist]) -> list[float]:

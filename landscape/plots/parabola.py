@@ -21,7 +21,7 @@ from landscape.slices.choice import (
     choose_metric,
     draw_note,
 )
-from landscape.slices.selection import better_of
+from landscape.slices.selection import mode_of
 from landscape.statistics.points import known_slope
 
 REACH = 0.1
@@ -65,7 +65,7 @@ def plot_parabola(
     reach: float | None = None,
     scale: str = "linear",
 ) -> NDArray[np.object_]:
-    """Plot slices with two parabolas and their minima (maxima where higher is better).
+    """Plot slices with two parabolas and their minima (maxima where higher is mode).
 
     A panel a ``checkpoint`` (iterations; by default up to four, evenly spread), of one ``draw``
     (by default the first). Mutschler's parabola shares value and slope at 0 with the slice, and
@@ -163,15 +163,15 @@ def _draw(panel: Axes, one: _Slice, look: style.Style, scale: str, reach: float)
         one.best_step, one.best["best_value"], label="best sample", gid="best", zorder=4, **BEST
     )
     if scale != "symlog":
-        room = 0.03 * (high - low)
-        panel.set_xlim(low - room, high + room)
+        margin = 0.03 * (high - low)
+        panel.set_xlim(low - margin, high + margin)
     fit(panel, seen)
     return handles
 
 
 def _told(one: _Slice, metric: str) -> str:
     """How far the optimum of Mutschler's parabola is from the best sample, in words."""
-    extreme = {"lower": "minimum", "higher": "maximum"}[better_of(metric, None)]
+    extreme = {"min": "minimum", "max": "maximum"}[mode_of(metric, None)]
     best, optimum = wording.number(one.best_step), wording.number(one.optimum)
     if not np.isfinite(one.best_step):
         return "no finite value"

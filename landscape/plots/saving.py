@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from landscape.errors import InvalidValueError, unknown
 from landscape.plots.drawing.theme import theme
 from landscape.plots.registry import FIGURES
-from landscape.runtime.atomic import require_place, written_whole
+from landscape.runtime.atomic import atomic_write, require_place
 
 # Without its date a file is the same whenever it is written.
 METADATA: dict[str, dict[str, Any]] = {
@@ -44,7 +44,7 @@ def save(drawn: Figure | Axes | NDArray[np.object_], path: str | os.PathLike[str
     )
     # A figure that lays itself out keeps its size; another is cut to what was drawn.
     cut = "tight" if figure.get_layout_engine() is None else None
-    with theme(), written_whole(path) as partial:
+    with theme(), atomic_write(path) as partial:
         figure.savefig(
             partial, format=suffix[1:], dpi=DPI, bbox_inches=cut, metadata=METADATA[suffix]
         )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError
 from landscape.histories.collection import best_accuracy, groups, unfinished
-from landscape.histories.labels import UNSAID, labels
+from landscape.histories.labels import UNSAID, run_labels
 from landscape.plots.drawing import style, theme
 from landscape.slices import wording
 
@@ -81,7 +81,7 @@ def _points(dataset: xr.Dataset) -> xr.DataArray:
     records = [json.loads(str(record)) for record in ordered["record"].values]
     options = [dict(record.get("options", {})) for record in records]
     factors = [float(own.pop("slope_factor", UNSAID["slope factor"])) for own in options]
-    without = labels([{**r, "options": own} for r, own in zip(records, options, strict=True)])
+    without = run_labels([{**r, "options": own} for r, own in zip(records, options, strict=True)])
     best = best_accuracy(ordered).assign_coords(
         factor=("run", np.array(factors)),
         setting=("run", np.array(without, dtype=object)),

@@ -11,7 +11,8 @@ from landscape.plots.drawing import style, theme
 from landscape.plots.drawing.curves import Curve, band_note, curve, draw
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
-from landscape.statistics import AGAINST, distance, set_name
+from landscape.slices.selection import distance, norm, set_name
+from landscape.statistics import AGAINST
 
 
 @theme.themed
@@ -38,7 +39,7 @@ def plot_widening(
     if against not in AGAINST:
         raise unknown("value of against", against, AGAINST)
     steps = dataset["step_size"] if against == "step-size" else distance(dataset)
-    own_lines = against == "distance" and dataset.attrs["direction"] == "gradient"
+    own_lines = against == "distance" and bool((norm(dataset) != 1).any())
     positions = choose_checkpoints(dataset, checkpoint)
     curves = []
     for position, look in zip(positions, style.sequential_styles(len(positions)), strict=True):
@@ -64,9 +65,8 @@ def plot_widening(
 def _lines(values: xr.DataArray, distances: xr.DataArray, look: style.Style) -> list[Curve]:
     """A curve a draw, the first labelled; a norm that is no number, so no place, is told."""
     label = wording.checkpoint_label(values, short=True)
-    label += "".join(
-        f", norm {norm:g}" for norm in distances["gradient_norm"].values if not np.isfinite(norm)
-    )
+    lengths = norm(distances.to_dataset(name="distance")).values
+    label += "".join(f", norm {each:g}" for each in lengths if not np.isfinite(each))
     return [
         replace(curve(values.isel(draw=[i]), "_" * (i > 0) + label, look), steps=along)
         for i, along in enumerate(distances.values)

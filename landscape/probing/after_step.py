@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from landscape.errors import InvalidValueError
 from landscape.optimizers.line_search.sls import LineSearch
-from landscape.probing.directions import Direction
+from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation_sets import EvaluationSet
 
 
@@ -33,8 +33,7 @@ def after_step(
     named = dict(model.named_parameters())
     if isinstance(optimizer, LineSearch):
         return _after_search(model, forward or model, named, optimizer, batch)
-    scale = direction.gradient_norm if direction.name == "normalised-gradient" else 1.0
-    gradients = {name: tangent * -scale for name, tangent in direction.tangent.items()}
+    gradients = direction.gradient
     if optimizer is None:
         if not isfinite(learning_rate):
             raise InvalidValueError(
@@ -47,7 +46,7 @@ def after_step(
         }
     twins, stepper = copy.deepcopy((named, optimizer))
     for name, gradient in gradients.items():
-        twins[name].grad = gradient
+        twins[name].grad = gradient.clone()  # an optimizer may write to it
     try:
         # The class's own step: a scheduler's wrapper would step the original.
         type(stepper).step(stepper)

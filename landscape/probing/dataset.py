@@ -1,6 +1,6 @@
 """The Dataset of one checkpoint: dimensions, coordinates, names and units (see "The store")."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,17 +8,25 @@ import numpy as np
 import xarray as xr
 
 from landscape.metrics import METRICS
+from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation import Values
 from landscape.probing.evaluation_sets import EvaluationSet
 from landscape.probing.settings import ProbeSettings
 from landscape.slices.schema import NAMES
 
+# What is told of each draw's direction.
+NORMS: Mapping[str, Callable[[Direction], float]] = {
+    "gradient_norm": lambda direction: direction.gradient_norm,
+    "direction_norm": lambda direction: direction.norm,
+    "direction_slope": lambda direction: direction.slope,
+}
+
 
 @dataclass(frozen=True)
 class Draw:
-    """What one draw measured: ‖∇L‖, its sets, and their values, (step sizes, samples) each."""
+    """What one draw measured: along what, its sets, and their values, (step sizes, samples)."""
 
-    gradient_norm: float
+    direction: Direction
     sets: Sequence[EvaluationSet]
     values: Sequence[Values]
 
@@ -46,7 +54,10 @@ def build(
         "iteration": ("checkpoint", np.array([iteration], dtype=np.int64)),
         "epoch": ("checkpoint", np.array([epoch], dtype=np.float64)),
         "learning_rate": ("checkpoint", np.array([learning_rate], dtype=np.float64)),
-        "gradient_norm": (("checkpoint", "draw"), np.array([[d.gradient_norm for d in draws]])),
+        **{
+            name: (("checkpoint", "draw"), np.array([[value(each.direction) for each in draws]]))
+            for name, value in NORMS.items()
+        },
         "draw": ("draw", np.arange(len(draws))),
         "evaluation_set": ("evaluation_set", _strings(s.name for s in sets)),
         "kind": ("evaluation_set", _strings(s.kind for s in sets)),
@@ -57,7 +68,13 @@ def build(
     if any(METRICS[name].sloped for name in settings.metrics):
         coordinates["slope_factor"] = ("slope_factor", np.array(settings.slope_factors))
     root = _named(xr.Dataset(variables, coordinates))
-    root.attrs = {"direction": settings.direction, "origin": settings.origin, "seed": settings.seed}
+    along = draws[0].direction
+    root.attrs = {
+        "direction": along.name,
+        "direction_symbol": along.symbol,
+        "origin": settings.origin,
+        "seed": settings.seed,
+    }
     groups = {"/": root}
     if settings.samples:
         for i, chosen in enumerate(sets):

@@ -9,12 +9,18 @@ from torch import Tensor
 
 from landscape.errors import DeterminismError, TooLargeError, users_code
 from landscape.metrics import SampleLoss, margin
-from landscape.network import outputs as checks
+from landscape.network import outputs
 from landscape.network.batch_norm import BatchNorm
-from landscape.network.chunking import Chunk
+from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward
 from landscape.network.point import Point
-from landscape.probing.directions import Direction, DirectionFunction
+from landscape.probing.directions.direction import (
+    Direction,
+    DirectionContext,
+    mean_gradient,
+    norm,
+)
+from landscape.probing.directions.registry import DirectionKind
 from landscape.probing.evaluation_sets import EvaluationSet
 from landscape.runtime.randomness import seed_torch
 
@@ -47,7 +53,7 @@ class Evaluator:
         recalibration: Sequence[Tensor] = (),
         *,
         margins: bool = True,
-        chunk: Chunk,
+        eval_batch_size: EvalBatchSize,
         mask_seed: int | None = None,
     ) -> None:
         self._run = forward
@@ -56,9 +62,9 @@ class Evaluator:
         self._loss = loss
         self._recalibration = recalibration
         self._margins = margins
-        self._chunk = chunk
+        self._eval_batch_size = eval_batch_size
         self._mask_seed = mask_seed
-        self._batch_norm = BatchNorm(forward.model, forward.plain)
+        self._batch_norm = BatchNorm(forward.model, forward.eager)
         self._exit = ExitStack()
 
     def __enter__(self) -> "Evaluator":
@@ -68,7 +74,7 @@ class Evaluator:
     def __exit__(self, *exception: object) -> None:
         self._exit.close()
 
-    def room(self, chosen: EvaluationSet, points: int) -> Values:
+    def allocate(self, chosen: EvaluationSet, points: int) -> Values:
         """Space for the values of ``chosen`` at so many points, on its device."""
         dtype = torch.promote_types(next(self._model.parameters()).dtype, torch.float32)
         shape = (points, len(chosen))
@@ -78,22 +84,28 @@ class Evaluator:
     def measure(self, sets: Sequence[EvaluationSet], values: Sequence[Values]) -> None:
         """Write loss and margin of every sample of each set into ``values``, (N,) each."""
         prepared = None
-        for chosen, room in zip(sets, values, strict=True):
+        for chosen, found in zip(sets, values, strict=True):
             # Training mode may draw masks and move other buffers: there, each set starts afresh.
             if chosen.batch_norm != prepared or self._mask_seed is not None:
                 self._prepare(chosen.batch_norm)
                 prepared = chosen.batch_norm
-            self._forward(chosen, room)
+            self._forward(chosen, found)
 
-    def direction(self, function: DirectionFunction, batch: EvaluationSet) -> Direction:
+    def direction(self, kind: DirectionKind, batch: EvaluationSet, seed: int) -> Direction:
         """The direction at the present position, with batch statistics, as training has it."""
         self._prepare("batch")
-        run = self._run.plain
+        model, loss, run = self._model, self._loss, self._run.eager
         with (
             users_code("the gradient of the loss"),
             _too_large(batch, len(batch), "the gradient needs them"),
         ):
-            return function(self._model, batch.inputs, batch.targets, self._loss, run)
+            gradient = mean_gradient(model, batch.inputs, batch.targets, loss, run)
+        length = norm([*gradient.values()])
+        context = DirectionContext(
+            model, batch.inputs, batch.targets, loss, run, gradient, length, seed
+        )
+        with users_code(f"direction {kind.name}"):
+            return kind.take(context)
 
     def check(self, batch: EvaluationSet, sets: Iterable[EvaluationSet]) -> None:
         """Refuse what no slice can be made of.
@@ -104,8 +116,8 @@ class Evaluator:
         """
         classes = self._classes(batch)
         for chosen in (batch, *sets):
-            checks.labels(chosen.targets, classes, chosen.name.replace("_", " "))
-        twice = self.room(batch, 2)
+            outputs.check_targets(chosen.targets, classes, chosen.name.replace("_", " "))
+        twice = self.allocate(batch, 2)
         for i in range(2):
             self.measure([batch], [twice.at(i)])
         first, second = twice.loss
@@ -117,12 +129,12 @@ class Evaluator:
             )
 
     def _classes(self, batch: EvaluationSet) -> int:
-        self._run.settle(batch.inputs)
+        self._run.choose_memory_format(batch.inputs)
         self._prepare(batch.batch_norm)
         given = f"{tuple(batch.inputs.shape)} and type {batch.inputs.dtype}"
         with users_code(f"the model on a batch of shape {given}"):
-            logits = self._run.plain(batch.inputs)
-        return checks.classes(logits, len(batch))
+            logits = self._run.eager(batch.inputs)
+        return outputs.count_classes(logits, len(batch))
 
     def _prepare(self, policy: str) -> None:
         """Start a pass: the point's buffers, the policy's statistics, the mask's seed."""
@@ -141,12 +153,12 @@ class Evaluator:
                 with _too_large(chosen, samples, "batch statistics need them"):
                     run(slice(None))
                 return
-            size = min(samples, self._chunk.size(self._run, chosen.inputs))
+            size = min(samples, self._eval_batch_size.choose(self._run, chosen.inputs))
             if self._mask_seed is None:
-                self._chunk.over(samples, run)
+                self._eval_batch_size.over(samples, run)
             else:
                 with _too_large(chosen, size, "the dropout mask goes over them"):
-                    self._chunk.over(samples, run, halving=False)
+                    self._eval_batch_size.over(samples, run, halving=False)
 
     def _part(self, chosen: EvaluationSet, values: Values, part: slice) -> None:
         targets = chosen.targets[part]
@@ -169,5 +181,5 @@ def _too_large(chosen: EvaluationSet, samples: int, why: str) -> Iterator[None]:
         raise TooLargeError(
             f"{samples} samples of {chosen.name.replace('_', ' ')} do not fit into the memory "
             f"of {chosen.inputs.device}, and {why} at once; choose a smaller batch, big batch or "
-            "chunk"
+            "eval_batch_size"
         ) from error

@@ -12,21 +12,22 @@ from torch import Tensor, nn
 from landscape.data import Data, as_data
 from landscape.errors import InvalidValueError
 from landscape.metrics import SampleLoss, cross_entropy
-from landscape.network.chunking import Chunk
-from landscape.network.forward import Forward
+from landscape.network.chunking import EvalBatchSize
+from landscape.network.forward import Forward, check_precision
 from landscape.network.losses import sample_loss
 from landscape.network.point import Point, preserved
-from landscape.network.precision import check_precision
 from landscape.probing import dataset as slices
 from landscape.probing import evaluation_sets
 from landscape.probing.after_step import after_step
-from landscape.probing.directions import DIRECTIONS, Direction
+from landscape.probing.directions import registry
+from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation import Evaluator
 from landscape.probing.evaluation_sets import EvaluationSet, TrainingSets
 from landscape.probing.settings import ProbeSettings
 from landscape.runtime.randomness import derive, seed_torch
 
-_MASKS = 2  # the stream of dropout masks
+# The streams of dropout masks and of what directions draw.
+_MASKS, _DIRECTION = 2, 3
 
 
 def probe(
@@ -65,7 +66,7 @@ def probe(
     prober = Prober(
         as_data(train, "training data"),
         None if validation is None else as_data(validation, "validation data"),
-        ProbeSettings(**{**settings, "samples": False}),
+        ProbeSettings.from_mapping({**settings, "samples": False}),
         loss=sample_loss(loss),
     )
     return prober(model, optimizer=optimizer, learning_rate=learning_rate, batch=batch).to_dataset()
@@ -96,7 +97,7 @@ class Prober:
         self._placed: torch.device | None = None
         self._validation_set: EvaluationSet | None = None
         self._forward: Forward | None = None
-        self._chunk = Chunk(settings.chunk)
+        self._eval_batch_size = EvalBatchSize(settings.eval_batch_size)
         if self._device is not None:
             check_precision(settings.precision, self._device)
         evaluation_sets.check_sizes(len(train), **self._sizes())
@@ -133,9 +134,9 @@ class Prober:
         chosen = None if batch is None else self._given(batch, model)
 
         def step(along: Direction, same_batch: EvaluationSet) -> dict[str, Tensor]:
-            return after_step(model, along, optimizer, learning_rate, same_batch, forward.plain)
+            return after_step(model, along, optimizer, learning_rate, same_batch, forward.eager)
 
-        with torch.no_grad(), forward.isolated(), preserved(model) as point:
+        with torch.no_grad(), forward.precision_context(), preserved(model) as point:
             model.train(self.settings.dropout)
             draws = [
                 self._draw(forward, point, (iteration, draw), chosen, direction, step, advance)
@@ -149,11 +150,12 @@ class Prober:
         """The direction that a slice with this ``batch`` would take from where ``model`` is."""
         forward = self._run(model)
         same_batch = self._given(batch, model)
-        with torch.no_grad(), forward.isolated(), preserved(model) as point:
+        with torch.no_grad(), forward.precision_context(), preserved(model) as point:
             model.train(self.settings.dropout)
-            with self._evaluator(forward, point, (iteration, 0)) as evaluator:
+            key = iteration, 0
+            with self._evaluator(forward, point, key) as evaluator:
                 evaluator.check(same_batch, [])
-                return evaluator.direction(DIRECTIONS[self.settings.direction], same_batch)
+                return evaluator.direction(self._kind, same_batch, self._seed(key))
 
     def _draw(
         self,
@@ -180,20 +182,21 @@ class Prober:
             evaluator.check(drawn.same_batch, sets)
             origin = point
             if direction is None:
-                direction = evaluator.direction(DIRECTIONS[settings.direction], drawn.same_batch)
+                seed = self._seed(key)
+                direction = evaluator.direction(self._kind, drawn.same_batch, seed)
                 if settings.origin == "after-step":
                     if settings.dropout:
                         seed_torch(
                             self._mask_seed(key)
                         )  # the mask that the gradient was taken with
                     origin = point.shifted(step(direction, drawn.same_batch))
-            values = [evaluator.room(s, len(settings.step_sizes)) for s in sets]
+            values = [evaluator.allocate(s, len(settings.step_sizes)) for s in sets]
             for i, step_size in enumerate(settings.step_sizes):
                 origin.move(direction.tangent, step_size)
                 evaluator.measure(sets, [v.at(i) for v in values])
                 advance()
             point.restore()
-        return slices.Draw(direction.gradient_norm, sets, values)
+        return slices.Draw(direction, sets, values)
 
     def _run(self, model: nn.Module) -> Forward:
         """How ``model`` is run; kept, so that the next checkpoint does not compile again."""
@@ -224,9 +227,16 @@ class Prober:
             self._loss,
             recalibration,
             margins=settings.margins,
-            chunk=self._chunk,
+            eval_batch_size=self._eval_batch_size,
             mask_seed=self._mask_seed(key) if settings.dropout else None,
         )
+
+    @property
+    def _kind(self) -> registry.DirectionKind:
+        return registry.get(self.settings.direction)
+
+    def _seed(self, key: tuple[int, int]) -> int:
+        return derive(_DIRECTION, self.settings.seed, *key)
 
     def _mask_seed(self, key: tuple[int, int]) -> int:
         return derive(_MASKS, self.settings.seed, *key)

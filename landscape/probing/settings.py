@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-import numpy as np
-
 from landscape import arguments
 from landscape.errors import InvalidValueError
 from landscape.metrics import METRICS
 from landscape.network.precision import check_forward
+from landscape.probing.directions.registry import DIRECTIONS
 
 # The thirteen of the published pre-study. Positive is along −∇L.
 STEP_SIZES = (-1.0, -0.5, -0.1, -0.01, -0.001, -0.0001, 0.0, 0.0001, 0.001, 0.01, 0.1, 0.5, 1.0)
@@ -17,7 +16,6 @@ STEP_SIZES = (-1.0, -0.5, -0.1, -0.01, -0.001, -0.0001, 0.0, 0.0001, 0.001, 0.01
 KINDS = ("same_batch", "other_batch", "big_batch", "validation")
 POLICIES = ("batch", "running", "recalibrated")
 ORIGINS = ("before-step", "after-step")
-DIRECTIONS = ("gradient", "normalised-gradient")
 SPACINGS = ("linear", "symlog")
 
 # Training batches are evaluated as in training, validation as in evaluation.
@@ -37,9 +35,12 @@ LEAST = {
     "recalibration_batches": 1,
     "draws": 1,
     "seed": 0,
-    "chunk": 1,
+    "eval_batch_size": 1,
 }
-OPEN = ("big_batch", "validation_samples", "chunk")
+OPEN = ("big_batch", "validation_samples", "eval_batch_size")
+
+# Settings that had another name in older stores.
+RENAMED = {"chunk": "eval_batch_size"}
 
 
 def spaced(
@@ -58,6 +59,8 @@ def spaced(
         raise InvalidValueError(
             f"{points} points were asked for; choose an odd number of at least 3, so that 0 is one"
         )
+    import numpy as np  # here, so that a command can name the defaults without it
+
     half = points // 2
     if spacing == "linear":
         positive = reach * np.arange(1, half + 1) / half
@@ -103,7 +106,7 @@ class ProbeSettings:
     samples: bool = True
     """Whether the per-sample loss and margin are kept."""
     seed: int = 0
-    chunk: int | None = None
+    eval_batch_size: int | None = None
     """Samples evaluated at once where a sample's output does not depend on its batch; by default
     as many as fit into a GPU's memory or stay in a CPU's caches, with dropout 1000. Too many are
     halved."""
@@ -137,14 +140,15 @@ class ProbeSettings:
                 "compile is True and dropout is True; a compiled network draws other masks than "
                 "its gradient has seen, so choose one of the two"
             )
-        if self.dropout and self.chunk is None:
-            set_(self, "chunk", 1000)  # the mask depends on it
+        if self.dropout and self.eval_batch_size is None:
+            set_(self, "eval_batch_size", 1000)  # the mask depends on it
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> "ProbeSettings":
+    def from_mapping(cls, settings: Mapping[str, Any]) -> "ProbeSettings":
         """Those that ``settings`` name; :class:`InvalidValueError` for a name that is none."""
-        arguments.known("setting of a probe", settings, [field.name for field in fields(cls)])
-        return cls(**settings)
+        renamed = {RENAMED.get(name, name): value for name, value in settings.items()}
+        arguments.known("setting of a probe", renamed, [field.name for field in fields(cls)])
+        return cls(**renamed)
 
     def for_sizes(self, training_samples: int, validation_samples: int) -> "ProbeSettings":
         """The same, with the sizes that were left open made explicit."""
@@ -170,8 +174,9 @@ def comparable(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
     Settings that an older version did not record have their defaults.
     """
-    every = ProbeSettings().as_dict() | attributes["settings"]
-    rounding = {"compile", "channels_last", *(() if every["dropout"] else ("chunk",))}
+    given = {RENAMED.get(name, name): value for name, value in attributes["settings"].items()}
+    every = ProbeSettings().as_dict() | given
+    rounding = {"compile", "channels_last", *(() if every["dropout"] else ("eval_batch_size",))}
     settings = {name: value for name, value in every.items() if name not in rounding}
     return {**attributes, "settings": settings}
 

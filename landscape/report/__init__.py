@@ -17,9 +17,9 @@ from string import Template
 import xarray as xr
 
 from landscape.errors import InvalidValueError, unknown
-from landscape.report import sections as account
+from landscape.report import sections
 from landscape.report.charts import charts
-from landscape.runtime.atomic import require_place, written_whole
+from landscape.runtime.atomic import atomic_write, require_place
 from landscape.slices import wording
 from landscape.slices.choice import choose_checkpoint
 from landscape.statistics import metrics, require_slices
@@ -36,7 +36,7 @@ def save(dataset: xr.Dataset, path: str | os.PathLike[str], title: str | None = 
         raise unknown("suffix of a report", path.suffix, SUFFIXES)
     require_place(path)
     text = page(dataset, title)
-    with written_whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
     return path
 
@@ -63,7 +63,7 @@ def page(dataset: xr.Dataset, title: str | None = None) -> str:
     return Template(_part("page.html")).substitute(
         policy=" ".join(map(_hash, (bundle, script))),
         title=escape(title or wording.source_label(dataset) or "slices"),
-        summary=account.summary(dataset),
+        summary=sections.summary(dataset),
         css=_part("page.css"),
         metrics=_options(
             [(each, str(dataset[each].attrs.get("long_name", each))) for each in names],
@@ -81,8 +81,8 @@ def page(dataset: xr.Dataset, title: str | None = None) -> str:
             ],
             0,
         ),
-        statistics=account.statistics(dataset),
-        provenance=account.provenance(dataset),
+        statistics=sections.statistics(dataset),
+        provenance=sections.provenance(dataset),
         plotly=bundle,
         data=data,
         script=script,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from landscape.plots.drawing import style
 from landscape.slices import wording
 from landscape.slices.choice import choose_metric
+from landscape.slices.schema import upgraded
 from landscape.statistics import distance, metrics
 
 WIDTH = 2  # of a line, in pixels
@@ -79,7 +80,7 @@ def _curves(values: xr.DataArray) -> dict[str, Any]:
 
 def _distances(dataset: xr.Dataset) -> dict[str, Any]:
     """Over checkpoint and step size, means over draws; nothing for a direction of no known norm."""
-    if dataset.attrs.get("direction") not in ("gradient", "normalised-gradient"):
+    if "direction_norm" not in upgraded(dataset).coords:
         return {}
     along = distance(dataset)
     label = wording.step_label(along, dataset)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -14,6 +13,7 @@ from landscape.metrics import METRICS
 from landscape.slices import wording
 from landscape.statistics import metrics
 from landscape.tables import formats as table_formats
+from landscape.tables import summary as account
 
 # Attributes in words; what else a store has is told under its own name.
 WORDS = {
@@ -22,6 +22,7 @@ WORDS = {
     "run": "training",
     "search": "line search",
     "direction": "direction",
+    "direction_symbol": "symbol of the direction",
     "origin": "origin",
     "seed": "seed of the probe",
     "settings": "settings of the probe",
@@ -33,6 +34,7 @@ WORDS = {
     "landscape": "landscape",
 }
 ELSEWHERE = ("schema", "along", "digests")
+WORDY_SETS = [True, True, False, True]  # columns of words in the listing of evaluation sets
 
 
 def summary(dataset: xr.Dataset) -> str:
@@ -81,46 +83,19 @@ def provenance(dataset: xr.Dataset) -> str:
         if name not in WORDS and name not in ELSEWHERE
     }
     rows = [(name, _said(value)) for name, value in (known | rest).items() if value not in ({}, "")]
+    header, sets = account.evaluation_sets(dataset)
     return "\n".join(
         [
             "<h3>Evaluation sets</h3>",
-            _table(*_sets(dataset), [True, True, False, True]),
+            _table(header, [list(map(wording.name_label, row)) for row in sets], WORDY_SETS),
             "<h3>Checkpoints</h3>",
-            _table(*_checkpoints(dataset)),
+            _table(*account.checkpoints(dataset)),
             "<h3>How it was made</h3>",
             "<dl>",
             *(f"<dt>{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said in rows),
             "</dl>",
         ]
     )
-
-
-def _sets(dataset: xr.Dataset) -> tuple[list[str], list[list[str]]]:
-    sets = dataset["evaluation_set"]
-    columns = [
-        [wording.name_label(str(each)) for each in sets[name].values]
-        for name in ("evaluation_set", "kind", "samples", "batch_norm")
-    ]
-    header = ["evaluation set", "kind", "samples", "batch norm"]
-    return header, [list(row) for row in zip(*columns, strict=True)]
-
-
-def _checkpoints(dataset: xr.Dataset) -> tuple[list[str], list[list[str]]]:
-    """All that is told of each checkpoint, the norms as means over draws."""
-    columns = {"iteration": [str(each) for each in dataset["iteration"].values]}
-    more = [name for name, array in dataset.coords.items() if array.dims == ("checkpoint",)]
-    for name in dict.fromkeys(["epoch", *sorted(map(str, more))]):
-        array = dataset[name]
-        if name != "iteration":
-            label = str(array.attrs.get("long_name", name)).replace("_", " ")
-            columns[label] = [_cell(each) for each in array.values.tolist()]
-    norms = dataset["gradient_norm"].transpose("checkpoint", "draw").values
-    of = "mean gradient norm" if norms.shape[1] > 1 else "gradient norm"
-    with np.errstate(invalid="ignore"):
-        columns[of] = [_cell(each) for each in norms.mean(1).tolist()]
-    if digests := dataset.attrs.get("digests"):
-        columns["digest"] = [digests.get(each, table_formats.NONE) for each in columns["iteration"]]
-    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
 
 def _frame(frame: pd.DataFrame) -> str:
@@ -147,14 +122,6 @@ def _table(
         f'<div class="scroll"><table><thead>{line(header, "th")}</thead>\n'
         f"<tbody>{body}</tbody></table></div>"
     )
-
-
-def _cell(value: object) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    if np.isfinite(value):
-        return f"{value:.4g}".replace("-", "−")
-    return "NaN" if np.isnan(value) else "∞" if value > 0 else "−∞"
 
 
 def _said(value: Any) -> str:

@@ -18,7 +18,7 @@ def require_place(path: Path) -> None:
         raise MissingFileError(f"there is no folder {str(path.parent)!r} to write {path.name!r} to")
 
 
-def beside(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
     """Where this process builds what ``path`` will be; what ended ones left there is removed."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         if not _alive(leftover.suffixes[-2][1:]):
@@ -30,12 +30,12 @@ def beside(path: Path) -> Path:
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Where to write what ``path`` will hold: a file beside it, which takes its place at the end.
 
     After an exception ``path`` is as it was, and the file beside it is gone.
     """
-    partial = beside(path)
+    partial = temporary_path(path)
     try:
         yield partial
         partial.replace(path)

@@ -9,7 +9,7 @@ from landscape.errors import StoreError
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def exclusive(folder: Path) -> Iterator[None]:
     """Hold ``folder``, which is there, against other processes that would hold it.
 
     The system lets go of it when the process ends, however it ends. Where a system has no such

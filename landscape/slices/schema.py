@@ -1,4 +1,6 @@
-"""The variables of a slice: their long names and units."""
+"""The variables of a slice: their long names and units, and what older stores called them."""
+
+import xarray as xr
 
 from landscape.metrics import METRICS
 
@@ -7,6 +9,8 @@ NAMES = {
     "epoch": ("epoch", "1"),
     "learning_rate": ("learning rate", "1"),
     "gradient_norm": ("gradient norm", "1"),
+    "direction_norm": ("norm of the direction", "1"),
+    "direction_slope": ("slope of the loss along the direction", "nat"),
     "draw": ("draw", "1"),
     "evaluation_set": ("evaluation set", "1"),
     "kind": ("kind of evaluation set", "1"),
@@ -19,3 +23,39 @@ NAMES = {
     "index": ("place in the data", "1"),
     **{name: (metric.long_name, metric.units) for name, metric in METRICS.items()},
 }
+
+# What stores of schema 1 leave to the name of their direction: symbol, and whether it is ∇L's
+# length or 1 that its norm is.
+_OF_SCHEMA_1 = {"gradient": ("−∇L", False), "normalised-gradient": ("−∇L/‖∇L‖", True)}
+
+
+def upgraded(dataset: xr.Dataset) -> xr.Dataset:
+    """Slices as schema 2 has them: with norm, slope and symbol of their direction.
+
+    Those that have them, and what is no slice, come back as they are.
+    """
+    name = dataset.attrs.get("direction")
+    if "direction_norm" in dataset.coords or "gradient_norm" not in dataset.coords:
+        return dataset
+    attributes = dict(dataset.attrs)
+    if isinstance(search := attributes.get("search"), dict) and "better" in search:
+        symbol, normalised = _OF_SCHEMA_1[search.get("direction", "gradient")]
+        attributes["search"] = {
+            **{key: value for key, value in search.items() if key != "better"},
+            "mode": {"lower": "min", "higher": "max"}[search["better"]],
+            "symbol": symbol,
+            "normalised": normalised,
+        }
+    if name not in _OF_SCHEMA_1:
+        return dataset.assign_attrs(attributes)
+    symbol, normalised = _OF_SCHEMA_1[name]
+    attributes["direction_symbol"] = symbol
+    length = dataset["gradient_norm"]
+    norm = xr.ones_like(length) if normalised else length
+    found = {"direction_norm": norm, "direction_slope": -length * norm}
+    return dataset.assign_attrs(attributes).assign_coords(
+        {
+            key: values.assign_attrs(long_name=NAMES[key][0], units=NAMES[key][1])
+            for key, values in found.items()
+        }
+    )

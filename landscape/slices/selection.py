@@ -8,6 +8,10 @@ import xarray as xr
 
 from landscape.errors import InvalidValueError, unknown
 from landscape.metrics import METRICS
+from landscape.slices.schema import upgraded
+
+# How far the cosine to −∇L may be from 1 for a direction to point along it.
+STEEPEST = 1e-6
 
 
 def require_slices(dataset: xr.Dataset) -> None:
@@ -43,9 +47,7 @@ def set_name(dataset: xr.Dataset, name: str) -> str:
 def distance(dataset: xr.Dataset) -> xr.DataArray:
     """How far from the origin each step size lies, over checkpoint, draw and step_size.
 
-    The parameters are θ − s·d, so the distance, with the sign of s, is s · ‖d‖: the step
-    size times the gradient norm for the direction "gradient", the step size itself for
-    "normalised-gradient".
+    The parameters are θ + s·d, so the distance, with the sign of s, is s · ‖d‖.
     """
     with np.errstate(invalid="ignore"):  # 0 · ∞
         result = norm(dataset) * dataset["step_size"]
@@ -54,33 +56,52 @@ def distance(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def norm(dataset: xr.Dataset) -> xr.DataArray:
-    """‖d‖ over checkpoint and draw."""
-    length, direction = dataset["gradient_norm"], dataset.attrs.get("direction")
-    if direction == "gradient":
-        return length
-    if direction == "normalised-gradient":
-        return xr.ones_like(length)
-    raise unknown("direction", direction, ["gradient", "normalised-gradient"])
+    """‖d‖ over checkpoint and draw.
+
+    Raises :class:`InvalidValueError` where the slices do not tell it.
+    """
+    return _told(dataset, "direction_norm")
+
+
+def slope(dataset: xr.Dataset) -> xr.DataArray:
+    """∇L · d, the derivative of the batch's loss along the direction, over checkpoint and draw.
+
+    Raises :class:`InvalidValueError` where the slices do not tell it.
+    """
+    return _told(dataset, "direction_slope")
+
+
+def _told(dataset: xr.Dataset, name: str) -> xr.DataArray:
+    dataset = upgraded(dataset)
+    if name not in dataset.coords:
+        raise InvalidValueError(
+            f"the slices along {dataset.attrs.get('direction')!r} have no {name}; probe them again"
+        )
+    return dataset[name]
 
 
 def learning_step(dataset: xr.Dataset) -> xr.DataArray:
     """The step size of an update by learning rate times gradient, over checkpoint and draw.
 
     lr · ‖∇L‖ / ‖d‖: the learning rate itself along the gradient, and times the gradient norm
-    along the normalised one.
+    along the normalised one. NaN where d does not point along −∇L, where no step size is that
+    update.
     """
-    rate = xr.ones_like(dataset["gradient_norm"]) * dataset["learning_rate"]
-    normalised = dataset.attrs.get("direction") == "normalised-gradient"
-    return rate * dataset["gradient_norm"] if normalised else rate
+    length, along = dataset["gradient_norm"], norm(dataset)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = (length / along).where(length != along, 1.0)
+        cosine = slope(dataset) / (length * along)
+    rate: xr.DataArray = xr.ones_like(length) * dataset["learning_rate"] * ratio
+    return rate.where((length * along == 0) | (cosine < STEEPEST - 1))
 
 
-def better_of(metric: str, better: str | None) -> str:
-    """``better`` where it is given, else what is known of ``metric``."""
-    if better is not None:
-        return better
+def mode_of(metric: str, mode: str | None) -> str:
+    """``mode`` where it is given, else what is known of ``metric``."""
+    if mode is not None:
+        return mode
     if metric not in METRICS:
         raise InvalidValueError(f"whether {metric!r} is better higher or lower is not known")
-    return METRICS[metric].better
+    return METRICS[metric].mode
 
 
 def applied(

@@ -3,6 +3,8 @@
 import numpy as np
 import xarray as xr
 
+from landscape.slices.schema import upgraded
+
 
 def name_label(name: str) -> str:
     """A stored name as people write it: ``other_batch_1`` is "other batch 1"."""
@@ -17,9 +19,8 @@ def with_units(label: str, units: str) -> str:
 def step_label(array: xr.DataArray, dataset: xr.Dataset) -> str:
     """The label of the axis along the slice, with its direction: positive descends."""
     label = str(array.attrs.get("long_name", name_label(str(array.name))))
-    along = {"gradient": "−∇L", "normalised-gradient": "−∇L/‖∇L‖"}
-    if (direction := str(dataset.attrs.get("direction"))) in along:
-        label = f"{label.split(' along ')[0]} along {along[direction]}"
+    if symbol := upgraded(dataset).attrs.get("direction_symbol"):
+        label = f"{label.split(' along ')[0]} along {symbol}"
     return with_units(label, str(array.attrs.get("units", "1")))
 
 
@@ -57,3 +58,20 @@ def source_label(dataset: xr.Dataset, *more: str) -> str:
     if dataset.attrs.get("origin") == "after-step":
         parts.append("0 is after the step")
     return ", ".join([*parts, *more])
+
+
+def checkpoints_label(dataset: xr.Dataset, most: int) -> str:
+    """All checkpoints as "2 at iteration 10, 200 (epoch 0.5 to 10)".
+
+    Of more than ``most`` iterations, the first and the last five are named.
+    """
+    label = str(dataset.sizes["checkpoint"])
+    if "iteration" in dataset.coords:
+        iterations = [str(each) for each in np.ravel(dataset["iteration"].values)]
+        if len(iterations) > most:
+            iterations = [*iterations[:5], "…", *iterations[-5:]]
+        label += f" at iteration {', '.join(iterations)}" * bool(iterations)
+    epochs = np.ravel(dataset["epoch"].values) if "epoch" in dataset.coords else np.array([])
+    if epochs.size and np.isfinite(epochs).all():
+        label += f" (epoch {epochs[0]:.4g} to {epochs[-1]:.4g})"
+    return label

@@ -25,15 +25,15 @@ class Best(NamedTuple):
     value of the slice is NaN."""
 
 
-def best_step(values: ArrayLike, step_sizes: ArrayLike, better: str = "higher") -> Best:
+def best_step(values: ArrayLike, step_sizes: ArrayLike, mode: str = "max") -> Best:
     """The step size with the best finite value; of several, the one nearest to 0.
 
     Of two equally near it is the positive one. Improvement is best − value(0), or for
-    ``better="lower"`` value(0) − best: never below 0, and NaN where value(0) is. Without a
+    ``mode="min"`` value(0) − best: never below 0, and NaN where value(0) is. Without a
     finite value all is NaN.
     """
     y, s = slices(values, step_sizes)
-    sign = sign_of(better)
+    sign = sign_of(mode)
     origin = zero(s)
     finite = np.isfinite(y)
     turned = np.where(finite, sign * y, -np.inf)
@@ -70,13 +70,13 @@ def armijo_slack(
     step_sizes: ArrayLike,
     slope: ArrayLike,
     c: float = 0.1,
-    better: str = "higher",
+    mode: str = "max",
 ) -> Floats:
     """How far each value is on the good side of Armijo's line, (…, step_size).
 
         slack(s) = ± (f(s) − (f(0) + c · f'(0) · s))
 
-    with + for ``better="higher"`` (Eq. 29). The step sizes s > 0 with slack(s) ≥ 0 satisfy
+    with + for ``mode="max"`` (Eq. 29). The step sizes s > 0 with slack(s) ≥ 0 satisfy
     Armijo's condition. ``slope`` (…) is the derivative f'(0).
     """
     y, s = slices(values, step_sizes)
@@ -84,7 +84,7 @@ def armijo_slack(
         raise InvalidValueError(f"c is {c!r}; give a number above 0 and below 1")
     start, rise = y[..., zero(s), None], np.asarray(slope, dtype=np.float64)[..., None]
     with np.errstate(invalid="ignore"):
-        return sign_of(better) * (y - (start + c * rise * s))
+        return sign_of(mode) * (y - (start + c * rise * s))
 
 
 # Parabolas
@@ -104,13 +104,13 @@ class Parabola(NamedTuple):
         result: Floats = value + slope * s + curvature / 2 * s**2
         return result
 
-    def optimum(self, better: str = "lower") -> tuple[Floats, Floats]:
-        """The minimum (or, for "higher", the maximum): its step size and value.
+    def optimum(self, mode: str = "min") -> tuple[Floats, Floats]:
+        """The minimum (or, for "max", the maximum): its step size and value.
 
         −slope / curvature and value − slope² / (2 · curvature); NaN where there is none.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
-            there = sign_of(better) * self.curvature < 0
+            there = sign_of(mode) * self.curvature < 0
             step = np.where(there, -self.slope / self.curvature, np.nan)
             return step, self.value + self.slope * step / 2
 
@@ -196,11 +196,11 @@ def slices(values: ArrayLike, step_sizes: ArrayLike) -> tuple[Floats, Floats]:
     return y, s
 
 
-def sign_of(better: str) -> float:
-    """1 for "higher", −1 for "lower"."""
-    if better not in SIGNS:
-        raise unknown("value of better", better, SIGNS)
-    return SIGNS[better]
+def sign_of(mode: str) -> float:
+    """1 for "max", −1 for "min"."""
+    if mode not in SIGNS:
+        raise unknown("mode", mode, SIGNS)
+    return SIGNS[mode]
 
 
 def zero(step_sizes: Floats) -> int:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from landscape.errors import InvalidValueError, unknown
 
-SIGNS = {"higher": 1.0, "lower": -1.0}
+SIGNS = {"max": 1.0, "min": -1.0}
 
 
 # values (step_size,) float and step_sizes (step_size,) float, ascending
@@ -47,17 +47,17 @@ def peak_width(
     step_sizes: ArrayLike,
     tolerance: float = 0.1,
     relative: bool = False,
-    better: str = "higher",
+    mode: str = "max",
 ) -> Interval:
     """The step sizes around the best value whose value is within ``tolerance`` of it.
 
-    With ``better="higher"`` it is the interval around s*, contiguous, on which
+    With ``mode="max"`` it is the interval around s*, contiguous, on which
 
         value(s) ≥ best − tolerance          (relative: best − tolerance · |best|)
 
     where best is the best finite value, s* the step size nearest to 0 that has it (the
     positive one of two equally near), and value(s) is linear between samples. Loss is
-    ``better="lower"``, with the sign turned.
+    ``mode="min"``, with the sign turned.
 
     The first value outside the tolerance ends the peak at the interpolated crossing; an
     infinitely bad one ends it at the sample before, the limit of that crossing. At a NaN and
@@ -65,11 +65,11 @@ def peak_width(
     marked open. Without a finite value the interval is NaN and open at both ends.
     """
     y, s = _slice(values, step_sizes)
-    if better not in SIGNS:
-        raise unknown("value of better", better, SIGNS)
+    if mode not in SIGNS:
+        raise unknown("mode", mode, SIGNS)
     if not (np.isfinite(tolerance) and tolerance >= 0):
         raise InvalidValueError(f"tolerance {tolerance!r} is not a finite number of at least 0")
-    y = [SIGNS[better] * value for value in y]
+    y = [SIGNS[mode] * value for value in y]
     finite = [value for value in y if np.isfinite(value)]
     if not finite:
         return NOWHERE

@@ -36,7 +36,7 @@ def rederive(
     """``metric`` from per-sample values: a Dataset as ``landscape.open`` gives it.
 
     ``metric`` is a name, or a :class:`Metric` of one's own, which is then called "metric":
-    ``Metric(lambda loss: focal_loss(loss, 5), "loss", "focal loss", "nat", "lower")``.
+    ``Metric(lambda loss: focal_loss(loss, 5), "loss", "focal loss", "nat", "min")``.
     ``slope_factors`` are those of smooth accuracy (by default 1) and sigmoidal loss (by default
     10, without a dimension slope_factor). With ``by_class`` the mean is over the samples of each
     class, along class_label; NaN where a set has none of it.

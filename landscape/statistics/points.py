@@ -6,7 +6,7 @@ from typing import Any
 import xarray as xr
 
 from landscape.errors import InvalidValueError, unknown
-from landscape.slices.selection import applied, better_of, labelled, metric_values, norm
+from landscape.slices.selection import applied, labelled, metric_values, mode_of, slope
 from landscape.statistics.curves import (
     Parabola,
     armijo_slack,
@@ -24,16 +24,16 @@ PARABOLAS: Mapping[str, Callable[..., Parabola]] = {
 
 
 def best_steps(
-    dataset: xr.Dataset, metric: str = "accuracy", better: str | None = None
+    dataset: xr.Dataset, metric: str = "accuracy", mode: str | None = None
 ) -> xr.Dataset:
     """:func:`best_step` of every slice.
 
     ``best_step_size``, ``best_value``, ``improvement`` over step size 0, and ``open``.
     """
     values = metric_values(dataset, metric)
-    better = better_of(metric, better)
+    mode = mode_of(metric, mode)
     step, value, improvement, open_ = applied(
-        dataset, values, lambda y, s: best_step(y, s, better), [[]] * 4
+        dataset, values, lambda y, s: best_step(y, s, mode), [[]] * 4
     )
     of, units = values.attrs.get("long_name", metric), values.attrs.get("units", "1")
     return labelled(
@@ -46,7 +46,7 @@ def best_steps(
 
 
 def gradient_slope(dataset: xr.Dataset) -> xr.DataArray:
-    """The derivative at 0 of the loss on the same batch, −∇L · d, over checkpoint and draw.
+    """The derivative at 0 of the loss on the same batch, ∇L · d, over checkpoint and draw.
 
     −‖∇L‖² along the gradient, −‖∇L‖ along the normalised one. Raises
     :class:`InvalidValueError` for slices that do not start where the gradient was taken.
@@ -56,8 +56,7 @@ def gradient_slope(dataset: xr.Dataset) -> xr.DataArray:
             f"the slices have the origin {dataset.attrs.get('origin')!r}; only with "
             "'before-step' the gradient is that at step size 0"
         )
-    slope = -dataset["gradient_norm"] * norm(dataset)
-    return slope.assign_attrs(long_name="slope of the loss", units="nat")
+    return slope(dataset).assign_attrs(long_name="slope of the loss", units="nat")
 
 
 def parabolas(
@@ -66,7 +65,7 @@ def parabolas(
     method: str = "mutschler",
     reach: float | None = None,
     slope: xr.DataArray | None = None,
-    better: str | None = None,
+    mode: str | None = None,
 ) -> xr.Dataset:
     """A parabola for every slice: ``value``, ``slope`` and ``curvature`` at 0, and its optimum.
 
@@ -74,11 +73,11 @@ def parabolas(
     "mutschler" (:func:`mutschler_parabola`, Fig. 8) or "least-squares"
     (:func:`fitted_parabola`); ``reach`` is theirs. ``slope``, only for "mutschler", is a known
     derivative at 0, as :func:`gradient_slope` for the loss on the same batch. ``optimum`` is the
-    step size of the minimum (of the maximum where higher is better) and ``optimum_value`` its
+    step size of the minimum (of the maximum where higher is mode) and ``optimum_value`` its
     height; NaN where the parabola has none.
     """
     values = metric_values(dataset, metric)
-    better = better_of(metric, better)
+    mode = mode_of(metric, mode)
     if method not in PARABOLAS:
         raise unknown("method", method, PARABOLAS)
     options: dict[str, Any] = {} if reach is None else {"reach": reach}
@@ -91,7 +90,7 @@ def parabolas(
     def fit(y: Any, s: Any, *slopes: Any) -> tuple[Any, ...]:
         given = {"slope": slopes[0]} if slopes else {}
         parabola = PARABOLAS[method](y, s, **options, **given)
-        return *parabola, *parabola.optimum(better)
+        return *parabola, *parabola.optimum(mode)
 
     value, first, second, step, best = applied(dataset, values, fit, [[]] * 5, *more)
     of, units = values.attrs.get("long_name", metric), values.attrs.get("units", "1")
@@ -110,7 +109,7 @@ def armijo(
     metric: str = "loss",
     c: float = 0.1,
     slope: xr.DataArray | None = None,
-    better: str | None = None,
+    mode: str | None = None,
 ) -> xr.Dataset:
     """The sampled step sizes above 0 that satisfy Armijo's condition.
 
@@ -120,14 +119,14 @@ def armijo(
     nothing (≥ 0 for a loss) is taken as it is.
     """
     values = metric_values(dataset, metric)
-    better = better_of(metric, better)
+    mode = mode_of(metric, mode)
     if slope is None:
-        slope = parabolas(dataset, metric, "difference", better=better)["slope"]
+        slope = parabolas(dataset, metric, "difference", mode=mode)["slope"]
     slope = slope.broadcast_like(values.isel(step_size=0, drop=True))
     (slack,) = applied(
         dataset,
         values,
-        lambda y, s, m: (armijo_slack(y, s, m, c, better),),
+        lambda y, s, m: (armijo_slack(y, s, m, c, mode),),
         [["step_size"]],
         slope,
     )

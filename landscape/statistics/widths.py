@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from landscape.errors import unknown
-from landscape.slices.selection import better_of, labelled, metric_values, norm
+from landscape.slices.selection import labelled, metric_values, mode_of, norm
 from landscape.statistics.peaks import Interval, peak_width, plateau
 
 AGAINST = ("step-size", "distance")
@@ -19,22 +19,22 @@ def peak_widths(
     against: str = "step-size",
     tolerance: float = 0.1,
     relative: bool = False,
-    better: str | None = None,
+    mode: str | None = None,
 ) -> xr.Dataset:
     """:func:`peak_width` of every slice: ``width``, ``lower``, ``upper`` and the open ends.
 
     The result has the dimensions of ``metric`` without step_size. With ``against="distance"``
     the step sizes are multiplied by ‖d‖ (see :func:`distance`). Where ``lower_open`` or
     ``upper_open`` is true the peak runs out of what was measured, and ``width`` is a lower
-    bound. ``asymmetry`` is :attr:`Interval.asymmetry`. ``better`` is known for the metrics of
+    bound. ``asymmetry`` is :attr:`Interval.asymmetry`. ``mode`` is known for the metrics of
     ``landscape.metrics`` and needed for others.
     """
     values = metric_values(dataset, metric)
-    better = better_of(metric, better)
+    mode = mode_of(metric, mode)
     found = _ranges(
         dataset,
         values,
-        lambda y, s: peak_width(y, s, tolerance, relative, better),
+        lambda y, s: peak_width(y, s, tolerance, relative, mode),
         "peak",
         against,
     )

@@ -8,7 +8,7 @@ temporary name and renamed, so that there is never half of one. The store knows 
 from landscape.store.layout import SCHEMA
 from landscape.store.packing import pack
 from landscape.store.reading import open_, open_samples, progress
-from landscape.store.writing import Writer, create, require_same, resume
+from landscape.store.writing import Writer, create, require_same, require_schema, resume
 
 __all__ = [
     "SCHEMA",
@@ -19,5 +19,6 @@ __all__ = [
     "pack",
     "progress",
     "require_same",
+    "require_schema",
     "resume",
 ]

@@ -10,7 +10,7 @@ from zarr.storage import LocalStore, ZipStore
 
 from landscape.errors import LandscapeError, MissingFileError, StoreError
 
-SCHEMA = 1
+SCHEMA = 2
 FINISHED = "finished"
 PER_SAMPLE = "per_sample"
 PARTIAL = ".partial"  # how zarr's own names end while it writes a file

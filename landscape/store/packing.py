@@ -4,7 +4,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from landscape.errors import StoreError
-from landscape.runtime.atomic import written_whole
+from landscape.runtime.atomic import atomic_write
 from landscape.store.layout import PARTIAL, PER_SAMPLE, check, writing
 
 
@@ -22,7 +22,7 @@ def pack(path: str | Path, out: str | Path) -> Path:
     if not path.is_dir():
         raise StoreError(f"{path} is packed already; give a store's folder")
     files = sorted(f for f in path.rglob("*") if f.is_file() and f.suffix != PARTIAL)
-    with writing(out), written_whole(out) as partial, ZipFile(partial, "w") as archive:
+    with writing(out), atomic_write(out) as partial, ZipFile(partial, "w") as archive:
         for file in files:
             name = file.relative_to(path)
             if name.parts[0] != PER_SAMPLE:

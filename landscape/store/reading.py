@@ -10,6 +10,7 @@ import xarray as xr
 import zarr
 
 from landscape.errors import InvalidValueError, StoreError, unknown
+from landscape.slices.schema import upgraded
 from landscape.store.layout import FINISHED, PER_SAMPLE, array, check, reading, zarr_store
 
 
@@ -24,7 +25,7 @@ def open_(path: str | Path) -> xr.Dataset:
     with reading(path):
         dataset: xr.Dataset = xr.open_zarr(zarr_store(path), consolidated=False, chunks=None)
         rows = _finished_rows(dataset.load(), str(attributes["along"]))
-    return dataset.drop_vars(FINISHED).isel({str(attributes["along"]): rows})
+    return upgraded(dataset.drop_vars(FINISHED).isel({str(attributes["along"]): rows}))
 
 
 def open_samples(
@@ -46,7 +47,8 @@ def open_samples(
         sets = [str(s) for s in root["evaluation_set"].values]
         if evaluation_set not in sets:
             raise unknown("evaluation set", evaluation_set, sets)
-        rows = _finished_rows(root.load(), along)
+        root = upgraded(root.load())
+        rows = _finished_rows(root, along)
         try:
             samples: xr.Dataset = xr.open_zarr(
                 zarr_store(path),

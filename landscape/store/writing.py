@@ -11,7 +11,7 @@ import zarr
 from zarr.storage import LocalStore
 
 from landscape.errors import StoreError
-from landscape.runtime.atomic import beside
+from landscape.runtime.atomic import temporary_path
 from landscape.store.layout import FINISHED, PARTIAL, SCHEMA, array, check, group, writing
 
 
@@ -102,7 +102,7 @@ def create(
     """
     if path.exists():
         raise StoreError(f"{path} exists already")
-    temporary = beside(path)
+    temporary = temporary_path(path)
     shutil.rmtree(temporary, ignore_errors=True)  # of a process that had the same number
     try:
         with writing(path):
@@ -158,6 +158,16 @@ def require_same(
         raise StoreError(
             f"{writer.path} was made with {name.replace('_', ' ')} {there!r}, and now it is "
             f"{here!r}; use the same settings, or another store"
+        )
+
+
+def require_schema(writer: Writer) -> None:
+    """Refuse to add rows to a store of an older schema, whose rows hold less."""
+    schema = writer.attributes["schema"]
+    if schema < SCHEMA:
+        raise StoreError(
+            f"{writer.path} was made by an older landscape (schema {schema}; rows of schema "
+            f"{SCHEMA} hold more): it can be read, not continued; use another store"
         )
 
 

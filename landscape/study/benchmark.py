@@ -36,7 +36,7 @@ _SETTINGS = tuple(f.name for f in fields(TrainingSettings) if f.name not in _NOT
 
 
 @dataclass(frozen=True)
-class Piece:
+class BenchmarkRun:
     """One run of a benchmark: what it is to be, and the folder that it is in or will be.
 
     ``source`` is where the task came from, as :func:`landscape.study.runs.train` takes it.
@@ -104,7 +104,7 @@ def variant(text: str) -> tuple[str, dict[str, Any]]:
     return short.replace(":", ","), changes | {"options": options}
 
 
-def pieces(
+def benchmark_runs(
     task: Task,
     variants: Sequence[str],
     seeds: Sequence[int],
@@ -112,7 +112,7 @@ def pieces(
     *,
     source: Mapping[str, Any] | None = None,
     **changes: Any,
-) -> list[Piece]:
+) -> list[BenchmarkRun]:
     """The runs of a benchmark, seed by seed, so that a part of them covers all optimizers.
 
     ``variants`` as :func:`variant` reads them; ``changes`` hold for all. Folders are
@@ -122,49 +122,49 @@ def pieces(
     are the same.
     """
     settings = [
-        (name, TrainingSettings.of(task, **{**changes, **own}))
+        (name, TrainingSettings.for_task(task, **{**changes, **own}))
         for name, own in map(variant, variants)
     ]
     _require_distinct(variants, [each for _, each in settings])
     folder = out / _folder(task.name)
     return [
-        Piece(task, replace(each, seed=seed), folder / f"{name}-{seed}", source)
+        BenchmarkRun(task, replace(each, seed=seed), folder / f"{name}-{seed}", source)
         for seed in seeds
         for name, each in settings
     ]
 
 
 def benchmark(
-    todo: Sequence[Piece],
+    todo: Sequence[BenchmarkRun],
     *,
     device: torch.device | str = "cpu",
     progress: Progress = silent,
-) -> Iterator[tuple[Piece, str | None]]:
-    """Train every piece to its end, one after the other; gives each after its turn.
+) -> Iterator[tuple[BenchmarkRun, str | None]]:
+    """Train every one to its end, one after the other; gives each after its turn.
 
     With it comes None, or the line that says why it failed; the others go on. What is finished
     already takes no time; what is not goes on where it stopped. Before anything is trained,
     raises :class:`InvalidValueError` for what :func:`check` refuses.
     """
     check(todo, device)
-    for piece in todo:
+    for one in todo:
         failure = None  # the line alone: an error would keep the network and its data
         try:
-            if piece.state()[0] < piece.settings.epochs:
+            if one.state()[0] < one.settings.epochs:
                 runs.train(
-                    piece.task,
-                    piece.settings,
-                    piece.folder,
-                    source=piece.source,
+                    one.task,
+                    one.settings,
+                    one.folder,
+                    source=one.source,
                     device=device,
                     progress=progress,
                 )
         except (LandscapeError, OSError) as error:
             failure = str(error)
-        yield piece, failure
+        yield one, failure
 
 
-def check(todo: Sequence[Piece], device: torch.device | str = "cpu") -> None:
+def check(todo: Sequence[BenchmarkRun], device: torch.device | str = "cpu") -> None:
     """Refuse folders that hold runs with other settings, and settings that fail.
 
     Of each variant with something left to do, a run of one seed is made and tried on a batch.
@@ -173,17 +173,17 @@ def check(todo: Sequence[Piece], device: torch.device | str = "cpu") -> None:
     Raises :class:`InvalidValueError`.
     """
     checked: list[tuple[str, TrainingSettings]] = []
-    for piece in todo:
+    for one in todo:
         with suppress(MissingFileError, CheckpointError, StoreError):
-            if piece.state()[0] >= piece.settings.epochs:
+            if one.state()[0] >= one.settings.epochs:
                 continue
-        settings = piece.task.name, replace(piece.settings, seed=0)
+        settings = one.task.name, replace(one.settings, seed=0)
         if settings not in checked:
             checked.append(settings)
-            Training(piece.task, piece.settings, device).check()
+            Training(one.task, one.settings, device).check()
 
 
-def part(todo: Sequence[Piece], share: str) -> Sequence[Piece]:
+def shard(todo: Sequence[BenchmarkRun], share: str) -> Sequence[BenchmarkRun]:
     """The ``i``-th of ``n`` disjoint shares, "i/n": a block, so as to cover all optimizers."""
     first, _, parts = share.partition("/")
     if not (first.isdecimal() and parts.isdecimal() and 1 <= int(first) <= int(parts)):

@@ -20,7 +20,7 @@ from landscape.probing.prober import Prober
 from landscape.probing.settings import ProbeSettings, comparable
 from landscape.runtime import randomness
 from landscape.runtime.devices import versions
-from landscape.runtime.locks import alone
+from landscape.runtime.locks import exclusive
 from landscape.runtime.progress import Advance, Progress, silent
 from landscape.tasks import Task, load_task, source
 from landscape.training import checkpoints
@@ -82,10 +82,12 @@ def probe(
         digests: dict[str, str] = {}
         writer: store.Writer | None = None
         if out.exists():
-            held.enter_context(alone(out))
+            held.enter_context(exclusive(out))
             writer = _there(out, wanted, run)
             digests = _digests(writer, found)
         todo = [iteration for iteration in found if str(iteration) not in digests]
+        if writer is not None and todo:
+            store.require_schema(writer)
         if writer is not None:
             writer.reserve(len(digests) + len(todo))
         with progress(f"probing {task.name}", prober.points * len(todo)) as advance:
@@ -96,7 +98,7 @@ def probe(
                     writer = store.create(
                         out, slice_, rows=len(todo), attributes={**wanted, **about}
                     )
-                    held.enter_context(alone(out))
+                    held.enter_context(exclusive(out))
                 digests[str(iteration)] = digest
                 writer.write(slice_, digests=digests)
     return len(todo)

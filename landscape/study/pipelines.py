@@ -62,7 +62,7 @@ def demo(
 ) -> Demo:
     """Train ``digits-mlp`` with plain SGD, and probe ten checkpoints with ten draws each."""
     task = load_task("digits-mlp")
-    settings = TrainingSettings.of(task, epochs=100, seed=seed)
+    settings = TrainingSettings.for_task(task, epochs=100, seed=seed)
     # Wide enough for the peak, and fine enough around 0 for the steps of accuracy.
     step_sizes = sorted({*STEP_SIZES, *spaced(11, 2.0)})
     slices = pre_study(

@@ -16,12 +16,12 @@ from landscape import arguments, store
 from landscape.data import as_data
 from landscape.errors import InvalidValueError
 from landscape.metrics import SampleLoss, cross_entropy
+from landscape.network.forward import check_precision
 from landscape.network.losses import sample_loss
-from landscape.network.precision import check_precision
 from landscape.probing.prober import Prober
 from landscape.probing.settings import ProbeSettings, comparable
 from landscape.runtime.devices import versions
-from landscape.study.search_record import Watch, search_settings, with_search
+from landscape.study.search_record import SearchObserver, search_settings, with_search
 
 
 class Recorder:
@@ -87,7 +87,7 @@ class Recorder:
         run: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
-        chosen = ProbeSettings.of(settings)
+        chosen = ProbeSettings.from_mapping(settings)
         if chosen.draws != 1:
             raise InvalidValueError(
                 f"draws is {chosen.draws}; a training step has one batch, so it is 1"
@@ -113,7 +113,7 @@ class Recorder:
         self._writer: store.Writer | None = None
         self._done: set[int] = set()
         self._waiting = False  # for a batch to probe on
-        self._passing = _Passing(self)
+        self._unprobed = _UnprobedStep(self)
 
     def __call__(
         self,
@@ -138,7 +138,7 @@ class Recorder:
             self._prober = self._open(len(targets))
         if self._due(len(targets), self._prober.settings.batch_size):
             return self._recording(self._prober, (inputs, targets, indices), epoch)
-        return self._passing
+        return self._unprobed
 
     def _due(self, samples: int, batch_size: int) -> bool:
         if self.iteration in self._at or (self._every and self.iteration % self._every == 0):
@@ -150,7 +150,7 @@ class Recorder:
 
     @contextmanager
     def _recording(self, prober: Prober, batch: tuple[Any, ...], epoch: float) -> Iterator[None]:
-        iteration, watch = self.iteration, Watch(self._optimizer)
+        iteration, watch = self.iteration, SearchObserver(self._optimizer)
 
         def probe(**along: Any) -> xr.DataTree:
             return prober(
@@ -170,7 +170,7 @@ class Recorder:
             yield
             row = probe(direction=direction)
         self.iteration = iteration + 1
-        row.dataset = row.to_dataset().assign_coords(watch.seen())
+        row.dataset = row.to_dataset().assign_coords(watch.coordinates())
         self._write(row)
         self._done.add(iteration)
 
@@ -189,6 +189,7 @@ class Recorder:
         }
         if self.path.exists():
             self._writer = store.resume(self.path)
+            store.require_schema(self._writer)
             store.require_same(self._writer, self._about, comparable)
             self._done = {int(i) for i in self._writer.column("iteration")}
         return prober
@@ -203,7 +204,7 @@ class Recorder:
         self._writer.write(row)
 
 
-class _Passing:
+class _UnprobedStep:
     """The ``with`` block of a step that is not probed: it counts the update."""
 
     def __init__(self, recorder: Recorder) -> None:

@@ -21,10 +21,10 @@ from landscape.data import digest
 from landscape.errors import CheckpointError, InvalidValueError
 from landscape.histories.layout import HISTORY_NAMES, Run
 from landscape.probing.settings import ProbeSettings
-from landscape.runtime.atomic import written_whole
+from landscape.runtime.atomic import atomic_write
 from landscape.runtime.devices import versions
 from landscape.runtime.interrupts import interrupts_held
-from landscape.runtime.locks import alone
+from landscape.runtime.locks import exclusive
 from landscape.runtime.progress import Progress, silent
 from landscape.study.recorder import Recorder
 from landscape.tasks import Task
@@ -80,7 +80,7 @@ def train(
         run.folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise InvalidValueError(f"{out} is, or lies in, a file; give a folder") from error
-    with alone(run.folder):
+    with exclusive(run.folder):
         _open_run(run, record)
         _go_on(run, task, training, around, progress)
     return training
@@ -131,7 +131,7 @@ def _recording(
     if settings is None:
         return lambda *_: nullcontext()
     most = training.settings.batch_size
-    if ProbeSettings.of({"batch_size": most, **settings}).batch_size > most:
+    if ProbeSettings.from_mapping({"batch_size": most, **settings}).batch_size > most:
         raise InvalidValueError(
             f"the probe's batch size is {settings['batch_size']}, and the training's {most}; a "
             f"batch of the training is probed, so choose at most {most}"
@@ -168,7 +168,7 @@ def _open_run(run: Run, record: Mapping[str, Any]) -> None:
     if run.begun or set(run.folder.iterdir()) - unfinished - {run.record}:
         run.require(record, BEFORE)
         return
-    with written_whole(run.record) as partial:
+    with atomic_write(run.record) as partial:
         partial.write_text(json.dumps(record, indent=2) + "\n")
 
 

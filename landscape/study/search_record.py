@@ -10,6 +10,7 @@ import torch
 from landscape.errors import InvalidValueError
 from landscape.metrics import METRICS
 from landscape.optimizers.line_search.base import LineSearch
+from landscape.probing.directions import registry as directions
 from landscape.probing.settings import ProbeSettings
 
 
@@ -28,7 +29,9 @@ def search_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         plain.pop("slope_factor", None)
     return {
         "metric": optimizer.searched,
-        "better": optimizer.better,
+        "mode": optimizer.mode,
+        "symbol": directions.get(group["direction"]).symbol,
+        "normalised": optimizer.normalised,
         **plain,
     }
 
@@ -51,7 +54,7 @@ def with_search(settings: ProbeSettings, optimizer: torch.optim.Optimizer) -> Pr
     )
 
 
-class Watch:
+class SearchObserver:
     """Made before a step of ``optimizer``; tells afterwards what that step's search saw."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
@@ -61,7 +64,7 @@ class Watch:
             self._last = optimizer.last_search
             self._steps = optimizer.counts["steps"]
 
-    def seen(self) -> dict[str, Any]:
+    def coordinates(self) -> dict[str, Any]:
         """Coordinates of the store's row: along ``checkpoint`` and (``checkpoint``, ``trial``).
 
         Raises :class:`InvalidValueError` unless a line search made one step in between.

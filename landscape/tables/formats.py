@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from landscape.errors import unknown
-from landscape.runtime.atomic import require_place, written_whole
+from landscape.runtime.atomic import atomic_write, require_place
 
 NONE, NAN = "–", "NaN"
 SUFFIXES = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
@@ -124,7 +124,7 @@ def save(frame: pd.DataFrame, path: str | os.PathLike[str], format_: str | None 
         format_ = SUFFIXES[path.suffix.lower()]
     written = text(frame, format_)
     require_place(path)
-    with written_whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text(written, encoding="utf-8")
     return path
 

@@ -1,6 +1,9 @@
-"""A readable account of what a store holds."""
+"""What slices and stores hold, in words: the one account that commands, notebooks, reports give.
 
-from collections.abc import Iterator
+A listing is a header and rows of cells, all text. Nothing here decides how it is laid out.
+"""
+
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +11,80 @@ import numpy as np
 import xarray as xr
 
 from landscape import store
-from landscape.histories import collection as histories
+from landscape.histories import collection
+from landscape.histories.layout import Run
+from landscape.slices.selection import metrics
+from landscape.slices.wording import checkpoints_label, name_label
+from landscape.tables.formats import NONE
+
+Listing = tuple[list[str], list[list[str]]]
+MOST_ITERATIONS = 12  # that are named one by one
 
 
-def account(path: Path) -> Iterator[str]:
-    """Lines that say what is in the store at ``path``, or in the stores of a run's folder."""
-    inside = sorted(p for p in path.glob("*.zarr")) if (path / "run.json").is_file() else [path]
-    for i, each in enumerate(inside):
+def facts(dataset: xr.Dataset) -> list[tuple[str, str]]:
+    """Say what was trained, along what it was probed and what was measured, by name."""
+    attributes = dataset.attrs
+    steps = dataset["step_size"].values
+    ends = f" from {steps[0]:g} to {steps[-1]:g}" if steps.size else ""
+    along = str(attributes.get("direction", "direction")).replace("-", " ")
+    found = {
+        "task": attributes.get("task"),
+        "optimizer": _optimizer(attributes),
+        "checkpoints": checkpoints_label(dataset, MOST_ITERATIONS),
+        "origin": attributes.get("origin"),
+        "step sizes": f"{steps.size}{ends} along the {along}",
+        "draws": str(dataset.sizes["draw"]),
+        "seed of the probe": attributes.get("seed"),
+        "metrics": ", ".join(_metric(dataset[name]) for name in sorted(metrics(dataset))),
+        "per-sample values": {True: "yes", False: "no"}.get(
+            attributes.get("settings", {}).get("samples")
+        ),
+        "made on": _made_on(attributes),
+    }
+    return [(name, str(said)) for name, said in found.items() if said not in (None, "")]
+
+
+def evaluation_sets(dataset: xr.Dataset) -> Listing:
+    """List the evaluation sets: name, kind, number of samples, batch-norm policy."""
+    sets = dataset["evaluation_set"]
+    names = [each for each in ("kind", "samples", "batch_norm") if each in sets.coords]
+    columns = [sets.values, *(sets[name].values for name in names)]
+    rows = [list(map(str, row)) for row in zip(*columns, strict=True)]
+    return ["evaluation set", *map(name_label, names)], rows
+
+
+def checkpoints(dataset: xr.Dataset) -> Listing:
+    """List the checkpoints and all that is told of each, norms as means over draws."""
+    columns = {"iteration": [str(each) for each in dataset["iteration"].values]}
+    more = [name for name, array in dataset.coords.items() if array.dims == ("checkpoint",)]
+    for name in dict.fromkeys(["epoch", *sorted(map(str, more))]):
+        array = dataset[name]
+        if name != "iteration":
+            label = name_label(str(array.attrs.get("long_name", name)))
+            columns[label] = [_cell(each) for each in array.values.tolist()]
+    for name in ("gradient_norm", "direction_norm"):
+        if name in dataset.coords:
+            label = str(dataset[name].attrs.get("long_name", name_label(name)))
+            columns["mean " * (dataset.sizes["draw"] > 1) + label] = _means(dataset[name])
+    columns |= {name: _means(values) for name, values in _at_zero(dataset).items()}
+    if digests := dataset.attrs.get("digests"):
+        columns["digest"] = [digests.get(each, NONE) for each in columns["iteration"]]
+    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
+
+
+def describe_store(path: Path) -> Iterator[str]:
+    """Describe the store at ``path``, or each of the stores in a run's folder, line by line.
+
+    Raises :class:`MissingFileError` or :class:`StoreError` where there is none to read.
+    """
+    stores = Run(path).stores if Run(path).there else [path]
+    for i, each in enumerate(stores):
         if i:
             yield ""
-        yield from _account(each)
+        yield from _describe(each)
 
 
-def _account(path: Path) -> Iterator[str]:
+def _describe(path: Path) -> Iterator[str]:
     finished, rows = store.progress(path)
     dataset = store.open_(path)
     attributes = dataset.attrs
@@ -29,79 +93,92 @@ def _account(path: Path) -> Iterator[str]:
     if kind == "runs":
         yield from _runs(path)
         return
-    yield f"task: {attributes.get('task')}, optimizer: {_optimizer(attributes)}"
-    yield (
-        f"made on: {attributes.get('device_name')}, torch {attributes.get('torch')}, "
-        f"landscape {attributes.get('landscape')}"
-    )
     if finished < rows:
         yield f"unfinished: {finished} of {rows} {attributes['along']}s; the same command goes on"
-    yield from _slices(dataset) if kind == "slices" else _history(dataset)
+    for name, said in facts(dataset) if kind == "slices" else _history(dataset):
+        yield f"{name}: {said}"
+    if kind == "slices":
+        yield ""
+        header, sets = evaluation_sets(dataset)
+        yield from _aligned(header, [list(map(name_label, row)) for row in sets])
+        yield ""
+        yield from _aligned(*checkpoints(dataset))
 
 
-def _slices(dataset: xr.Dataset) -> Iterator[str]:
-    settings = dataset.attrs.get("settings", {})
-    yield f"direction: {dataset.attrs.get('direction')}, origin: {dataset.attrs.get('origin')}"
-    steps = dataset.step_size.values
-    yield f"step sizes: {len(steps)} from {steps[0]:g} to {steps[-1]:g}"
-    yield f"draws: {dataset.sizes['draw']}, seed {dataset.attrs.get('seed')}"
-    metrics = [
-        f"{name} (slope factors {', '.join(f'{s:g}' for s in dataset.slope_factor.values)})"
-        if "slope_factor" in variable.dims
-        else str(name)
-        for name, variable in dataset.data_vars.items()
-    ]
-    yield f"metrics: {', '.join(metrics)}"
-    yield f"per-sample values: {'yes' if settings.get('samples') else 'no'}"
-    yield ""
-    yield f"{'evaluation set':<16}{'samples':>9}  batch norm"
-    for one in dataset.evaluation_set.values:
-        row = dataset.sel(evaluation_set=one)
-        yield f"{str(one).replace('_', ' '):<16}{row.samples.item():>9}  {row.batch_norm.item()}"
-    yield ""
-    yield f"{'iteration':>9}{'epoch':>7}{'gradient norm':>15}" + "".join(
-        f"  {name} at 0" for name in _at_zero(dataset)
-    )
-    for i, iteration in enumerate(dataset.iteration.values):
-        one = dataset.isel(checkpoint=i)
-        line = f"{iteration:>9}{one.epoch.item():>7.4g}{one.gradient_norm.mean().item():>15.4g}"
-        for name, values in _at_zero(one).items():
-            line += f"{values.mean().item():>{len(name) + 7}.4f}"
-        yield line
+def _history(dataset: xr.Dataset) -> Iterator[tuple[str, str]]:
+    yield "task", str(dataset.attrs.get("task"))
+    yield "optimizer", str(_optimizer(dataset.attrs))
+    yield "epochs", f"{dataset.sizes['epoch']}, {np.sum(dataset.seconds.values):.1f} s"
+    if dataset.sizes["epoch"]:
+        accuracy = dataset.validation_accuracy.values
+        yield "validation accuracy", f"{accuracy[-1]:.4f} at the end, {accuracy.max():.4f} at best"
+    if made := _made_on(dataset.attrs):
+        yield "made on", made
+
+
+def _runs(path: Path) -> Iterator[str]:
+    for group in collection.groups(collection.collect(path)):
+        best = ", ".join(f"{each:.4f}" for each in collection.best_accuracy(group.runs).values)
+        yield f"{group.task}, {group.label}: best validation accuracy {best}"
+
+
+def _aligned(header: list[str], rows: list[list[str]]) -> Iterator[str]:
+    """A listing in columns, each as wide as its longest cell."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for line in (header, *rows):
+        cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
+        yield "  ".join(cells).rstrip()
 
 
 def _at_zero(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
     """Loss and accuracy at the origin, on validation or else the last set."""
-    if 0 not in dataset.step_size.values:
+    names = [str(name) for name in dataset["evaluation_set"].values]
+    if 0 not in dataset["step_size"].values or not names:
         return {}
-    names = [str(n) for n in dataset.evaluation_set.values]
     chosen = "validation" if "validation" in names else names[-1]
     return {
-        f"{chosen.replace('_', ' ')} {name}": dataset[name].sel(evaluation_set=chosen, step_size=0)
+        f"{name_label(chosen)} {name} at 0": dataset[name].sel(evaluation_set=chosen, step_size=0)
         for name in ("loss", "accuracy")
         if name in dataset
     }
 
 
-def _runs(path: Path) -> Iterator[str]:
-    for group in histories.groups(histories.collect(path)):
-        best = ", ".join(f"{each:.4f}" for each in histories.best_accuracy(group.runs).values)
-        yield f"{group.task}, {group.label}: best validation accuracy {best}"
+def _means(values: xr.DataArray) -> list[str]:
+    """The mean over draws at each checkpoint."""
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        return [_cell(each) for each in values.mean("draw", skipna=False).values.tolist()]
 
 
-def _history(dataset: xr.Dataset) -> Iterator[str]:
-    yield f"epochs: {dataset.sizes['epoch']}, {np.sum(dataset.seconds.values):.1f} s"
-    if dataset.sizes["epoch"]:
-        accuracy = dataset.validation_accuracy.values
-        yield f"validation accuracy: {accuracy[-1]:.4f} at the end, {accuracy.max():.4f} at best"
-
-
-def _optimizer(attributes: dict[str, Any]) -> str:
+def _optimizer(attributes: Mapping[str, Any]) -> str | None:
     run = attributes.get("run") or attributes
-    if "learning_rate" not in run:
-        return str(attributes.get("optimizer", "unknown"))
-    options = "".join(f", {k} {v}" for k, v in run.get("options", {}).items())
+    if "learning_rate" not in run or "optimizer" not in run:
+        name = attributes.get("optimizer")
+        return None if name == "unknown" else name
+    options = "".join(f", {name_label(k)} {v}" for k, v in run.get("options", {}).items())
     return f"{run['optimizer']}, learning rate {run['learning_rate']:g}{options}"
+
+
+def _made_on(attributes: Mapping[str, Any]) -> str:
+    parts = [
+        str(attributes.get("device_name", "")),
+        *(f"{name} {attributes[name]}" for name in ("torch", "landscape") if name in attributes),
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _metric(values: xr.DataArray) -> str:
+    if "slope_factor" not in values.dims:
+        return str(values.name)
+    factors = ", ".join(f"{each:g}" for each in values["slope_factor"].values)
+    return f"{values.name} (slope factor {factors})"
+
+
+def _cell(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if np.isfinite(value):
+        return f"{value:.4g}".replace("-", "−")
+    return "NaN" if np.isnan(value) else "∞" if value > 0 else "−∞"
 
 
 def _size(path: Path) -> str:

@@ -29,13 +29,13 @@ class Batches:
         self._device = device
         self._epoch = -1  # whose order is kept
 
-    def at(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs, targets and indices of the batch of the update after ``iteration`` others."""
         generator = randomness.generator(AUGMENTATION, self._seed, iteration)
         indices = self._order(iteration)[self._place(iteration)]
         return *self.data.take(indices, generator), indices
 
-    def fresh(self, iteration: int, size: int) -> tuple[Tensor, Tensor]:
+    def search_batch(self, iteration: int, size: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of ``size`` samples outside of the batch at ``iteration``."""
         generator = randomness.generator(SEARCH, self._seed, iteration)
         order, batch = self._order(iteration), self._place(iteration)
@@ -43,7 +43,7 @@ class Batches:
         chosen = torch.randperm(len(rest), generator=generator)[:size]
         return self.data.take(rest[chosen.to(rest.device)], generator)
 
-    def check_fresh(self, size: int) -> None:
+    def check_search_batch(self, size: int) -> None:
         """Refuse, with :class:`InvalidValueError`, a fresh batch that the data cannot fill."""
         others = len(self.data) - self._size
         if size > others:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from landscape.errors import CheckpointError, MissingFileError
 from landscape.histories.layout import Run
-from landscape.runtime.atomic import written_whole
+from landscape.runtime.atomic import atomic_write
 
 FORMAT, VERSION = "landscape checkpoint", 1
 KEPT = 2 * 2**30  # bytes of checkpoint files that a command keeps in memory
@@ -76,7 +76,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     # By way of memory, since torch's own writer hides what the disk says.
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "version": VERSION, **content}, buffer)
-    with written_whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(buffer.getbuffer())
 
 

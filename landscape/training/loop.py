@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from landscape.data import TensorData
 from landscape.errors import CheckpointError, users_code
-from landscape.network import outputs as checks
-from landscape.network.chunking import Chunk
+from landscape.network import outputs
+from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward
 from landscape.network.point import preserved
 from landscape.optimizers import named, schedules
@@ -57,7 +57,7 @@ class Training:
             task.train.to(self.device), settings.batch_size, settings.seed, self.device
         )
         if settings.search_batch is not None:
-            self._batches.check_fresh(settings.search_batch)
+            self._batches.check_search_batch(settings.search_batch)
         self.steps_per_epoch = self._batches.per_epoch
         self.steps = self.steps_per_epoch * settings.epochs
         self.checkpoint_iterations = checkpoint_iterations(
@@ -92,7 +92,7 @@ class Training:
         self._loss = task.loss
         self._validation = task.validation.to(self.device)
         # Not by a GPU's free memory, which is another when the run goes on elsewhere.
-        self._chunk = Chunk(2000 if self.device.type == "cuda" else None)
+        self._eval_batch_size = EvalBatchSize(2000 if self.device.type == "cuda" else None)
         self._yielded = 0  # the iteration of the latest checkpoint that run() gave
         self._cut_off = False
         self._before = dict.fromkeys(COUNTS, 0)  # what was counted before the epoch in progress
@@ -115,7 +115,7 @@ class Training:
         ``run()`` may be called again. ``advance`` is called once an update, which is made within
         ``around(inputs, targets, indices)`` of its batch.
         """
-        self._settle()
+        self._choose_memory_format()
         while True:
             if len(self._losses) == self.steps_per_epoch:
                 yield self._finish_epoch()
@@ -136,16 +136,16 @@ class Training:
 
         Raises :class:`InvalidValueError`; leaves the model and the generators as they are.
         """
-        with torch.no_grad(), self._forward.isolated(), preserved(self.model):
+        with torch.no_grad(), self._forward.precision_context(), preserved(self.model):
             self.model.eval()
             for what, data in (("training", self._batches.data), ("validation", self._validation)):
                 inputs, targets = data.take(torch.arange(min(len(data), self.settings.batch_size)))
                 shape = tuple(inputs.shape)
                 with users_code(f"the model on {what} data of shape {shape}, {inputs.dtype},"):
-                    logits = self._forward.plain(inputs)
-                classes = checks.classes(logits, len(targets))
+                    logits = self._forward.eager(inputs)
+                classes = outputs.count_classes(logits, len(targets))
                 everything = data.targets if isinstance(data, TensorData) else targets
-                checks.labels(everything, classes, f"{what} data")
+                outputs.check_targets(everything, classes, f"{what} data")
                 with users_code("the loss"):
                     self._loss(logits, targets)
 
@@ -224,13 +224,13 @@ class Training:
         self._seconds = state["seconds"]
         self._cut_off = False
 
-    def _settle(self) -> None:
-        """See :meth:`Forward.settle`."""
+    def _choose_memory_format(self) -> None:
+        """See :meth:`Forward.choose_memory_format`."""
         if self._forward.channels_last is None:
             data = self._batches.data
             inputs, _ = data.take(torch.arange(min(2, len(data))))
-            with self._forward.isolated():
-                self._forward.settle(inputs)
+            with self._forward.precision_context():
+                self._forward.choose_memory_format(inputs)
 
     def _advance(self, advance: Advance, around: Around) -> None:
         """Train to the end of the epoch, or to a checkpoint that is due before it."""
@@ -253,16 +253,16 @@ class Training:
 
     def _step(self, around: Around) -> Tensor:
         """One update, on the next batch; returns the loss before it."""
-        inputs, targets, indices = self._batches.at(self.iteration)
+        inputs, targets, indices = self._batches.batch(self.iteration)
         size = self.settings.search_batch
-        fresh = None if size is None else partial(self._batches.fresh, self.iteration, size)
+        fresh = None if size is None else partial(self._batches.search_batch, self.iteration, size)
         with around(inputs, targets, indices):
             return self._update(inputs, targets, fresh)
 
     def _finish_epoch(self) -> EpochRecord:
         with users_code("validation"), self._own_turn():
             validation_loss, validation_accuracy = validate(
-                self.model, self._validation, self._loss, self._chunk, self._forward
+                self.model, self._validation, self._loss, self._eval_batch_size, self._forward
             )
         counts = self._update.counts
         counted = {
@@ -295,7 +295,7 @@ class Training:
     def _own_turn(self) -> Iterator[None]:
         """The run's own global random state inside, the caller's outside; its time is counted."""
         started = time.perf_counter()
-        with self._forward.isolated(), randomness.preserved():
+        with self._forward.precision_context(), randomness.preserved():
             randomness.restore(self._random)
             try:
                 yield

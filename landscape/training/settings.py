@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from landscape import arguments
 from landscape.errors import InvalidValueError, unknown
 from landscape.network.precision import check_forward
-from landscape.optimizers import named, schedules
 from landscape.optimizers.recipes import RECIPES
-from landscape.tasks.task import Task
+
+if TYPE_CHECKING:
+    from landscape.tasks.task import Task
 
 # The integers among the settings, each with its least value; the open ones may also be None.
 LEAST = {"epochs": 1, "batch_size": 1, "seed": 0, "checkpoints": 0, "search_batch": 1}
@@ -48,6 +49,9 @@ class TrainingSettings:
     channels_last: bool | None = None
 
     def __post_init__(self) -> None:
+        # Here, so that a command can name the defaults without torch.
+        from landscape.optimizers import named
+
         _check_kinds(vars(self))
         named.find(self.optimizer)
         set_ = object.__setattr__
@@ -71,7 +75,7 @@ class TrainingSettings:
             )
 
     @classmethod
-    def of(cls, task: Task, **changes: Any) -> "TrainingSettings":
+    def for_task(cls, task: "Task", **changes: Any) -> "TrainingSettings":
         """The defaults of ``task``, but for ``changes``; a recipe's learning rate comes first."""
         defaults = {name: getattr(task, name) for name in ("epochs", "batch_size")}
         recipe = RECIPES.get(str(changes.get("optimizer", "sgd")).lower())
@@ -82,6 +86,8 @@ class TrainingSettings:
 
 def _check_kinds(settings: Mapping[str, object]) -> None:
     """Refuse what is no name, or no mapping, where one is needed."""
+    from landscape.optimizers import named, schedules
+
     if not isinstance(settings["optimizer"], str):
         raise unknown("optimizer", settings["optimizer"], named.names())
     if not isinstance(settings["schedule"], str | None):

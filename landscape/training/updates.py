@@ -35,17 +35,17 @@ class Updater:
         return optimizer.counts if isinstance(optimizer, LineSearch) else dict(self.passes)
 
     def __call__(
-        self, inputs: Tensor, targets: Tensor, fresh: Callable[[], Batch] | None = None
+        self, inputs: Tensor, targets: Tensor, search_batch: Callable[[], Batch] | None = None
     ) -> Tensor:
         """One update on a batch; returns the loss before it, detached.
 
-        ``fresh()`` gives another batch, on which a line search evaluates its step sizes.
+        ``search_batch()`` gives another batch, on which a line search evaluates its step sizes.
         """
         optimizer = self._optimizer
         if isinstance(optimizer, LineSearch):
-            if fresh is None or not optimizer.searches_next:
+            if search_batch is None or not optimizer.searches_next:
                 return optimizer.step(lambda: (self._forward(inputs), targets))
-            others, labels = fresh()
+            others, labels = search_batch()
             return optimizer.step(
                 lambda: (self._forward(inputs), targets), lambda: (self._forward(others), labels)
             )

@@ -7,7 +7,7 @@ from torch import nn
 
 from landscape.data import Data
 from landscape.metrics import SampleLoss, correct, margin
-from landscape.network.chunking import Chunk
+from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward
 
 
@@ -44,16 +44,16 @@ def validate(
     model: nn.Module,
     data: Data,
     loss: SampleLoss,
-    chunk: Chunk | None = None,
+    eval_batch_size: EvalBatchSize | None = None,
     forward: Forward | None = None,
 ) -> tuple[float, float]:
     """Mean loss and accuracy of ``model`` on all of ``data``, in eval mode (and left in it).
 
-    ``forward`` is how the model is run, plainly unless given, and ``chunk`` how many samples go
+    ``forward`` is how the model is run, plainly unless given, and ``eval_batch_size`` how many samples go
     through it at once.
     """
     model.eval()
-    chunk = chunk or Chunk()
+    eval_batch_size = eval_batch_size or EvalBatchSize()
     forward = forward or Forward(model)
     total_loss, total_correct = 0.0, 0.0
 
@@ -66,6 +66,6 @@ def validate(
         total_loss += losses
 
     with torch.no_grad():
-        chunk.size(forward, data.take(torch.arange(1))[0])
-        chunk.over(len(data), add)
+        eval_batch_size.choose(forward, data.take(torch.arange(1))[0])
+        eval_batch_size.over(len(data), add)
     return total_loss / len(data), total_correct / len(data)

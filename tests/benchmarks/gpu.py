@@ -58,7 +58,7 @@ def matrix_rate(precision, device, repeats):
     inputs = torch.rand(size, size, device=device)
     if precision == "bfloat16":  # without the casts
         forward, inputs = Forward(linear.bfloat16()), inputs.bfloat16()
-    with torch.no_grad(), forward.isolated():
+    with torch.no_grad(), forward.precision_context():
         return 2 * size**3 / median(lambda: forward(inputs), device, repeats)
 
 
@@ -78,28 +78,30 @@ def rates(task, precision, device, arguments):
         "compile": arguments.compile,
         "channels_last": arguments.channels_last,
     }
-    settings = TrainingSettings.of(task, checkpoints=0, **how)
+    settings = TrainingSettings.for_task(task, checkpoints=0, **how)
     training = Training(task, replace(settings, epochs=arguments.repeats + 1), device)
     batch = settings.batch_size
     model, forward = training.model, Forward(training.model, **how)
-    probed = ProbeSettings(sets=["validation"], batch_size=batch, chunk=arguments.chunk, **how)
+    probed = ProbeSettings(
+        sets=["validation"], batch_size=batch, eval_batch_size=arguments.chunk, **how
+    )
     prober = Prober(task.train, task.validation, probed, device=device)
     inputs, targets = task.validation.to(device).take(torch.arange(len(task.validation)))
     model.eval()
-    with torch.no_grad(), forward.isolated():
-        forward.settle(inputs)
+    with torch.no_grad(), forward.precision_context():
+        forward.choose_memory_format(inputs)
     chunk = arguments.chunk
     parts = [slice(i, i + chunk) for i in range(0, len(targets), chunk)]
     steps = 20
 
     def bare():
-        with torch.no_grad(), forward.isolated():
+        with torch.no_grad(), forward.precision_context():
             for _ in probed.step_sizes:
                 for part in parts:
                     F.cross_entropy(forward(inputs[part]), targets[part])
 
     def bare_step():
-        with forward.isolated():
+        with forward.precision_context():
             for _ in range(steps):
                 model.zero_grad()
                 F.cross_entropy(forward(inputs[:batch]), targets[:batch]).backward()
@@ -177,7 +179,9 @@ def main():
     if arguments.training_alone:
         how = {"precision": arguments.precision[0], "compile": arguments.compile}
         how["channels_last"] = arguments.channels_last
-        settings = TrainingSettings.of(task, checkpoints=0, epochs=arguments.repeats + 1, **how)
+        settings = TrainingSettings.for_task(
+            task, checkpoints=0, epochs=arguments.repeats + 1, **how
+        )
         print(trained(task, Training(task, settings, device), arguments.repeats))
         return
     named = devices.versions(device)

@@ -25,7 +25,7 @@ from probe_cost import measure, minimal, prober
 from torch.utils.data import DataLoader, Dataset
 
 from landscape import store
-from landscape.network.chunking import Chunk
+from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward
 from landscape.runtime.randomness import generator
 from landscape.tasks.datasets import arrays
@@ -119,7 +119,7 @@ def probe(data, samples, repeats):
     part = type(data)(inputs, targets)
     last = inputs.contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
-        chunk = Chunk().size(Forward(model.eval()), inputs)
+        chunk = EvalBatchSize().choose(Forward(model.eval()), inputs)
     loss_only, full = prober(False, part, chunk), prober(True, part, chunk)
     with tempfile.TemporaryDirectory() as folder:
         row = full(model)
@@ -137,7 +137,7 @@ def probe(data, samples, repeats):
             },
             repeats,
             peers=False,
-            chunk=chunk,
+            eval_batch_size=chunk,
         )
 
 

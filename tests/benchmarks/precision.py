@@ -41,7 +41,9 @@ def degrees(first, second):
 
 def compare(task, device, epochs, samples):
     training = Training(
-        task, TrainingSettings.of(task, epochs=epochs, checkpoints=0, learning_rate=0.05), device
+        task,
+        TrainingSettings.for_task(task, epochs=epochs, checkpoints=0, learning_rate=0.05),
+        device,
     )
     *_, last = training.run()
     print(f"{task.name} after {epochs} epochs (validation accuracy {last.validation_accuracy:.4f})")

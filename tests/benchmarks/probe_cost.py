@@ -75,7 +75,9 @@ def minimal(model, images, labels, chunk=CHUNK):
 
 def prober(everything, samples, chunk=CHUNK):
     names = ["loss", "accuracy", "smooth_accuracy"] if everything else ["loss"]
-    settings = ProbeSettings(sets=["validation"], metrics=names, samples=everything, chunk=chunk)
+    settings = ProbeSettings(
+        sets=["validation"], metrics=names, samples=everything, eval_batch_size=chunk
+    )
     return Prober(samples, samples, settings)
 
 

@@ -115,7 +115,7 @@ def test_what_to_draw_after_probing_on_the_way(optimizer, figure):
 
 def test_info(store, trained):
     text = run("info", store).stdout
-    for part in ["digits-mlp", "sgd", "step sizes: 5", "big batch", "schema 1", "per-sample"]:
+    for part in ["digits-mlp", "sgd", "step sizes: 5", "big batch", "schema 2", "per-sample"]:
         assert part in text
     assert "history" in run("info", trained).stdout
 
@@ -277,7 +277,7 @@ def test_precision(trained):
     line = refused("train", "digits-mlp", "--epochs", 1, "--out", "narrow")
     assert "holds a run with precision 'bfloat16', and now it is 'float32'" in line
     probe = ["probe", "--checkpoint", trained, "--store", "s.zarr", "--sets", "same-batch"]
-    run(*probe, "--precision", "bfloat16", "--chunk", 100)
+    run(*probe, "--precision", "bfloat16", "--eval-batch-size", 100)
     assert landscape.open("s.zarr").attrs["settings"]["precision"] == "bfloat16"
     run(*probe, "--precision", "bfloat16")  # the chunk changes rounding alone
     assert "made with precision 'bfloat16', and now it is 'float32'" in refused(*probe)

@@ -11,7 +11,7 @@ from landscape.training import EpochRecord, TrainingSettings
 
 def every(task, **changes):
     """Settings for a few short epochs of ``task``."""
-    return TrainingSettings.of(
+    return TrainingSettings.for_task(
         task, **({"epochs": 3, "batch_size": 256, "checkpoints": 4} | changes)
     )
 

@@ -42,7 +42,7 @@ def dataset(folder):
 
 def test_a_real_run_is_collected_as_it_is(tmp_path):
     task = load_task("digits-mlp")
-    settings = TrainingSettings.of(task, epochs=2, checkpoints=1, seed=3)
+    settings = TrainingSettings.for_task(task, epochs=2, checkpoints=1, seed=3)
     runs.train(task, settings, tmp_path / "mine", source={"task": task.name})
     dataset = collect(tmp_path / "mine")
     history = landscape.open(tmp_path / "mine" / "history.zarr")

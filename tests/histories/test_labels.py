@@ -1,6 +1,6 @@
 import pytest
 
-from landscape.histories.labels import head, labels, natural, number, settings, short
+from landscape.histories.labels import head, natural, number, run_labels, settings, short
 
 
 def record(optimizer="sgd", task="a", **more):
@@ -51,7 +51,7 @@ def record(optimizer="sgd", task="a", **more):
     ],
 )  # fmt: skip
 def test_labels_say_what_differs(records, expected):
-    assert labels(records) == expected
+    assert run_labels(records) == expected
 
 
 def test_settings_are_flat_and_without_place_and_seed():

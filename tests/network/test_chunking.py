@@ -9,7 +9,7 @@ from torch import nn
 from landscape.data import as_data
 from landscape.errors import InvalidValueError, TooLargeError
 from landscape.network import chunking as chunks
-from landscape.network.chunking import Chunk, fitting
+from landscape.network.chunking import EvalBatchSize, fitting
 from landscape.network.forward import Forward
 from landscape.probing import Prober
 from landscape.probing.settings import ProbeSettings
@@ -40,7 +40,7 @@ def prober(**settings):
 def test_what_does_not_fit_is_halved_and_measured_all_the_same():
     model = cases.fresh("mlp").double()
     train, validation = ((x.double(), y) for x, y in (TRAIN, VALIDATION))
-    settings = ProbeSettings(**SMALL, chunk=300)
+    settings = ProbeSettings(**SMALL, eval_batch_size=300)
     whole = Prober(as_data(train), as_data(validation), settings)(model)
     sizes = small(model, 70)
     halving = Prober(as_data(train), as_data(validation), settings)
@@ -52,14 +52,14 @@ def test_what_does_not_fit_is_halved_and_measured_all_the_same():
     halving(model, iteration=1)
     assert max(sizes) == 37  # nor at the next checkpoint
     # What was asked for stays recorded.
-    assert halving.settings.chunk == 300
+    assert halving.settings.eval_batch_size == 300
 
 
 def test_too_few_samples_are_halved_from_what_was_tried():
     """Not from a chunk far above, step by step."""
     model = cases.fresh("mlp")
     sizes = small(model, 200)
-    prober(**VALIDATION_ONLY, chunk=100_000)(model)
+    prober(**VALIDATION_ONLY, eval_batch_size=100_000)(model)
     assert [s for s in sizes if s > 200] == [len(VALIDATION[1])]
 
 
@@ -118,15 +118,17 @@ def test_open_on_the_cpu_is_what_stays_in_the_caches(model, inputs, size):
     model.eval()
     before = cases.state(model)
     with torch.no_grad():
-        assert Chunk().size(Forward(model), inputs) == size
-        assert Chunk(7).size(Forward(model), inputs) == 7
+        assert EvalBatchSize().choose(Forward(model), inputs) == size
+        assert EvalBatchSize(7).choose(Forward(model), inputs) == 7
     cases.assert_same_state(before, cases.state(model))
 
 
 def test_a_compiled_network_is_measured_too():
     network, inputs = nn.Sequential(nn.Linear(4, 5000), nn.ReLU()), torch.zeros(3, 4)
     with torch.no_grad():
-        assert Chunk().size(Forward(torch.compile(network, backend="eager")), inputs) == 256
+        assert (
+            EvalBatchSize().choose(Forward(torch.compile(network, backend="eager")), inputs) == 256
+        )
 
 
 @pytest.mark.parametrize("width", [1300, 1301, 4096])
@@ -134,7 +136,7 @@ def test_weights_of_any_size_do_not_count(width):
     network = nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 2000))
     size = 1000 if width < 2000 else 512
     with torch.no_grad():
-        assert Chunk().size(Forward(network), torch.zeros(50, 64)) == size
+        assert EvalBatchSize().choose(Forward(network), torch.zeros(50, 64)) == size
 
 
 class Sparse(nn.Linear):
@@ -151,19 +153,19 @@ def test_a_network_that_does_not_bear_it_has_the_most():
     whole = torch.compile(nn.Linear(4, 5000), backend="eager", fullgraph=True)
     for network in (Sparse(4, 2), Pairs(4, 2), whole):
         with torch.no_grad():
-            assert Chunk().size(Forward(network), torch.rand(12, 4)) == 1000
+            assert EvalBatchSize().choose(Forward(network), torch.rand(12, 4)) == 1000
             network(torch.rand(12, 4))
 
 
 def test_every_slice_is_run_once():
-    chunk, seen = Chunk(4), []
-    chunk.over(10, lambda part: seen.extend(range(part.start, part.stop)))
+    eval_batch_size, seen = EvalBatchSize(4), []
+    eval_batch_size.over(10, lambda part: seen.extend(range(part.start, part.stop)))
     assert seen == list(range(10))
 
 
 def test_open_is_recorded_as_open():
     assert ProbeSettings().chunk is None
-    assert ProbeSettings(dropout=True).chunk == 1000  # the masks depend on it
+    assert ProbeSettings(dropout=True).eval_batch_size == 1000  # the masks depend on it
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from torch import nn
 from landscape.data import as_data
 from landscape.errors import CheckpointError, InvalidValueError
 from landscape.network import forward as forward_module
-from landscape.network.forward import Forward
-from landscape.network.precision import check_precision, float32_products
+from landscape.network.forward import Forward, check_precision, float32_products
 from landscape.optimizers.line_search.sls import SmoothAccuracySLS
 from landscape.probing import Prober, probe
 from landscape.probing.settings import ProbeSettings
@@ -155,7 +154,9 @@ def test_a_slice_in_bfloat16(origin):
 def test_training_in_bfloat16_learns_with_parameters_in_float32():
     task = load_task("digits-mlp")
     for optimizer in ("sgd", "sa-sls"):
-        settings = TrainingSettings.of(task, optimizer=optimizer, epochs=2, precision="bfloat16")
+        settings = TrainingSettings.for_task(
+            task, optimizer=optimizer, epochs=2, precision="bfloat16"
+        )
         training = Training(task, settings)
         kinds = set()
         training.model.register_forward_hook(lambda _, __, out, k=kinds: k.add(out.dtype))
@@ -176,7 +177,7 @@ def test_precisions_that_are_not_there(precision):
         probe(cases.fresh("mlp"), TRAIN, precision=precision)
     task = load_task("digits-mlp")
     with pytest.raises(InvalidValueError, match=message):
-        Training(task, TrainingSettings.of(task, precision=precision))
+        Training(task, TrainingSettings.for_task(task, precision=precision))
     with pytest.raises(InvalidValueError, match=message):
         # Known before a checkpoint is read.
         Prober(as_data(TRAIN), None, ProbeSettings(precision=precision), device="cpu")
@@ -224,7 +225,7 @@ def test_compiled_and_channels_last_equal_plain_to_rounding():
     """And the model stays the very one, every parameter where it was."""
     model = cases.fresh("cnn")
     policies = {"batch_norm": {"validation": "recalibrated", "big_batch": "running"}}
-    settings = ProbeSettings(**SMALL, **policies, chunk=200, channels_last=False)
+    settings = ProbeSettings(**SMALL, **policies, eval_batch_size=200, channels_last=False)
     plain = Prober(as_data(TRAIN), as_data(VALIDATION), settings)(model)
     prober = Prober(
         as_data(TRAIN), as_data(VALIDATION), replace(settings, compile=True, channels_last=True)
@@ -313,11 +314,11 @@ def test_the_format_is_channels_last_where_convolutions_bear_it():
     ):
         forward = Forward(model)
         with torch.no_grad():
-            forward.settle(inputs)
+            forward.choose_memory_format(inputs)
         assert forward.channels_last is last
         torch.testing.assert_close(forward(inputs), model(inputs))
     asked = Forward(Viewing(), channels_last=True)
-    asked.settle(images)
+    asked.choose_memory_format(images)
     with pytest.raises(RuntimeError, match="view"):
         asked(images)
 
@@ -360,7 +361,7 @@ def test_the_format_is_tried_in_both_modes_and_for_the_same_values(network):
     before = cases.state(model)
     forward = Forward(model)
     with torch.no_grad():
-        forward.settle(images)
+        forward.choose_memory_format(images)
     assert forward.channels_last is False
     cases.assert_same_state(before, cases.state(model))
 
@@ -369,7 +370,7 @@ def test_one_sample_can_be_trained_on():
     one = TRAIN[0][:1].reshape(1, 1, 8, 8), TRAIN[1][:1]
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 10))
     task = as_task({"model": model, "train": one, "validation": one, "batch_size": 1}, "one")
-    assert next(Training(task, TrainingSettings.of(task, epochs=1)).run())
+    assert next(Training(task, TrainingSettings.for_task(task, epochs=1)).run())
 
 
 def test_an_optimizer_that_views_the_gradients_trains():

@@ -24,7 +24,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_recipe_is_the_published_one(name):
     kind, learning_rate, options, schedule = PUBLISHED[name]
-    settings = TrainingSettings.of(load_task("digits-mlp"), optimizer=name)
+    settings = TrainingSettings.for_task(load_task("digits-mlp"), optimizer=name)
     assert (settings.learning_rate, settings.options) == (learning_rate, options)
     assert settings.schedule == schedule
     optimizer = named.build(
@@ -53,7 +53,7 @@ def test_there_are_no_others_and_all_schedules_exist():
 
 def test_what_is_given_counts_more_than_the_recipe():
     task = load_task("digits-mlp")
-    settings = TrainingSettings.of(
+    settings = TrainingSettings.for_task(
         task, optimizer="adam", learning_rate=0.5, schedule="steplr", options={"amsgrad": True}
     )
     assert (settings.learning_rate, settings.schedule) == (0.5, "steplr")

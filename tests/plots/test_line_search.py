@@ -68,7 +68,7 @@ def test_what_passes_is_shaded_up_to_where_slice_and_line_cross(one):
 
 def test_higher_is_better(one):
     """Upside down, all that is drawn but the labels is upside down."""
-    one.attrs["search"] |= {"metric": "smooth_accuracy", "better": "higher", "slope_factor": 10.0}
+    one.attrs["search"] |= {"metric": "smooth_accuracy", "mode": "max", "slope_factor": 10.0}
     one["smooth_accuracy"][0, 0, 0, :, 2] = 1 - one["loss"][0, 0, 0]
     one["search_value"][:] = 1 - H_0
     ax = plot_line_search(one)
@@ -166,7 +166,7 @@ def test_stores_without_what_is_needed(one):
     one.attrs["search"] = {}
     with pytest.raises(InvalidValueError, match="the store holds no line search"):
         plot_line_search(one)
-    one.attrs["search"] = {"metric": "own", "better": "lower", "c": C, "direction": "gradient"}
+    one.attrs["search"] = {"metric": "own", "mode": "min", "c": C, "direction": "gradient"}
     with pytest.raises(InvalidValueError, match="unknown metric 'own'"):
         plot_line_search(one)
     one.attrs["search"]["metric"] = "loss"

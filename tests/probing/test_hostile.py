@@ -217,7 +217,7 @@ def test_two_learning_rates_or_runs_do_not_mix_in_a_store(tmp_path):
     with pytest.raises(StoreError, match=r"learning rate 0.1, and now it is 5"):
         study.probe(task, [tmp_path / "a-1.pt"], tmp_path / "s.zarr", settings, learning_rate=5)
     for seed in (0, 1):
-        runs.train(task, TrainingSettings.of(task, epochs=1, checkpoints=2, seed=seed),
+        runs.train(task, TrainingSettings.for_task(task, epochs=1, checkpoints=2, seed=seed),
                    tmp_path / f"run{seed}", source={"task": task.name})  # fmt: skip
     out = tmp_path / "t.zarr"
     study.probe(task, [tmp_path / "run0"], out, ProbeSettings(**SMALL))
@@ -228,5 +228,7 @@ def test_two_learning_rates_or_runs_do_not_mix_in_a_store(tmp_path):
 def test_a_folder_with_only_the_start_of_a_record_is_a_new_one(tmp_path):
     (tmp_path / ".run.json.99999999.tmp").write_text("{")
     task = load_task("digits-mlp")
-    runs.train(task, TrainingSettings.of(task, epochs=1), tmp_path, source={"task": task.name})
+    runs.train(
+        task, TrainingSettings.for_task(task, epochs=1), tmp_path, source={"task": task.name}
+    )
     assert Run(tmp_path).read()["task"] == "digits-mlp"

@@ -325,8 +325,8 @@ def test_chunked_equals_whole(policy):
     model = cases.fresh("cnn").double()
     data = {"train": double(TRAIN), "validation": double(VALIDATION)}
     settings = {"batch_norm": dict.fromkeys(ProbeSettings().sets, policy)}
-    whole = tree_of(model, **data, **settings, chunk=10_000)
-    parts = tree_of(model, **data, **settings, chunk=7)
+    whole = tree_of(model, **data, **settings, eval_batch_size=10_000)
+    parts = tree_of(model, **data, **settings, eval_batch_size=7)
     xr.testing.assert_allclose(whole.to_dataset(), parts.to_dataset(), rtol=1e-12)
 
 
@@ -334,7 +334,7 @@ def test_sets_with_batch_statistics_are_never_chunked():
     model = cases.fresh("cnn")
     sizes = []
     model[0].register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
-    tree_of(model, chunk=10)
+    tree_of(model, eval_batch_size=10)
     assert set(sizes) - {2, 4} == {32, 60, 10}  # the format and the chunk are chosen by a few
 
 

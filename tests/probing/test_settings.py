@@ -95,7 +95,7 @@ POLICIES = 'give policies by kind of evaluation set, as in {"validation": "recal
         ({"draws": True}, "draws is True; give an integer of at least 1"),
         ({"seed": None}, "seed is None; give an integer of at least 0"),
         ({"seed": np.array([1, 2])}, "seed is [1, 2]; give an integer"),
-        ({"chunk": "many"}, "chunk is 'many'; give an integer of at least 1"),
+        ({"eval_batch_size": "many"}, "eval batch size is 'many'; give an integer of at least 1"),
         ({"big_batch": False}, "big batch is False; give an integer of at least 1"),
         ({"dropout": "yes"}, "dropout is 'yes'; give true or false"),
         ({"dropout": 1}, "dropout is 1; give true or false"),
@@ -180,13 +180,13 @@ def test_what_has_to_agree_for_a_store_to_go_on():
     asked = ProbeSettings(draws=2).as_dict()
     older = {k: v for k, v in asked.items() if k not in ("precision", "compile", "channels_last")}
     for other in (
-        older | {"chunk": 1000},
-        ProbeSettings(draws=2, chunk=7, compile=True, channels_last=False).as_dict(),
+        older | {"eval_batch_size": 1000},
+        ProbeSettings(draws=2, eval_batch_size=7, compile=True, channels_last=False).as_dict(),
     ):
         assert counts(other) == counts(asked)
     for other in (ProbeSettings(draws=3), ProbeSettings(draws=2, precision="bfloat16")):
         assert counts(other.as_dict()) != counts(asked)
     # A mask depends on how many samples it goes over.
-    masks = (ProbeSettings(dropout=True, chunk=chunk).as_dict() for chunk in (7, 8))
+    masks = (ProbeSettings(dropout=True, eval_batch_size=size).as_dict() for size in (7, 8))
     assert counts(next(masks)) != counts(next(masks))
     assert counts(asked)["task"] == "digits"

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from landscape import report, tables
 from landscape.errors import InvalidValueError, MissingFileError
 from landscape.plots.drawing.style import set_styles
-from landscape.report import sections as account
+from landscape.report import sections
 from landscape.report.charts import charts
 from landscape.tables import formats as table_formats
 
@@ -125,7 +125,7 @@ def test_provenance(light):
     ):
         assert part in text
     assert "2 checkpoints, 1 draw, 4 evaluation sets, 7 step sizes from −1 to 1." in text
-    assert "means of 3 draws" in account.summary(slices(draws=3))
+    assert "means of 3 draws" in sections.summary(slices(draws=3))
 
 
 def test_nothing_from_a_store_becomes_markup(light):

@@ -55,7 +55,7 @@ def test_asymmetry_is_unknown_of_an_open_peak_and_of_none(found):
 
 
 def test_best_step_of_a_parabola_and_how_much_it_improves():
-    found = best_step([(STEPS - 0.5) ** 2, STEPS**2], STEPS, "lower")
+    found = best_step([(STEPS - 0.5) ** 2, STEPS**2], STEPS, "min")
     np.testing.assert_array_equal(found.step_size, [0.5, 0])
     np.testing.assert_array_equal(found.value, [0, 0])
     np.testing.assert_array_equal(found.improvement, [0.25, 0])
@@ -79,7 +79,7 @@ def test_nan_is_nowhere_best_and_leaves_the_answer_open():
     np.testing.assert_array_equal(found.value, [2, 2, NAN])
     np.testing.assert_array_equal(found.improvement, [1, NAN, NAN])
     assert found.open.all()
-    assert best_step([INF, 3, 1], [-1, 0, 1], "lower").improvement == 2
+    assert best_step([INF, 3, 1], [-1, 0, 1], "min").improvement == 2
 
 
 # Odd and even part
@@ -149,10 +149,10 @@ def test_mutschlers_parabola_takes_a_known_slope():
 def test_the_optimum_is_where_there_is_one():
     lines = [(STEPS - 0.3) ** 2 + 5, -((STEPS - 0.3) ** 2) + 5, 2 * STEPS]
     found = fitted_parabola(lines, STEPS, 1)._replace(curvature=np.array([2.0, -2.0, 0.0]))
-    step, value = found.optimum("lower")
+    step, value = found.optimum("min")
     np.testing.assert_allclose(step, [0.3, NAN, NAN])
     np.testing.assert_allclose(value, [5, NAN, NAN])
-    step, value = found.optimum("higher")
+    step, value = found.optimum("max")
     np.testing.assert_allclose(step, [NAN, 0.3, NAN])
     np.testing.assert_allclose(value, [NAN, 5, NAN])
 
@@ -188,16 +188,14 @@ def test_armijo_of_a_parabola():
     # (s − 1)² ≤ 1 − 2cs for 0 ≤ s ≤ 2 (1 − c)
     steps = np.linspace(-1, 3, 401).round(2)
     for c in (0.1, 0.5, 0.9):
-        slack = armijo_slack((steps - 1) ** 2, steps, -2, c, "lower")
+        slack = armijo_slack((steps - 1) ** 2, steps, -2, c, "min")
         holds = steps[(slack >= 0) & (steps > 0)]
         assert (holds[0], holds[-1]) == pytest.approx((0.01, 2 * (1 - c)), abs=0.011)
-        np.testing.assert_array_equal(
-            slack, armijo_slack(-((steps - 1) ** 2), steps, 2, c, "higher")
-        )
+        np.testing.assert_array_equal(slack, armijo_slack(-((steps - 1) ** 2), steps, 2, c, "max"))
 
 
 def test_armijo_takes_a_slope_for_each_slice_and_keeps_nan():
-    slack = armijo_slack([[1, 0.5], [NAN, 0.5], [1, NAN]], [0, 1], [-1, -1, -1], 0.5, "lower")
+    slack = armijo_slack([[1, 0.5], [NAN, 0.5], [1, NAN]], [0, 1], [-1, -1, -1], 0.5, "min")
     np.testing.assert_array_equal(slack, [[0, 0], [NAN, NAN], [0, NAN]])
 
 
@@ -208,7 +206,7 @@ def test_armijo_takes_a_slope_for_each_slice_and_keeps_nan():
     ("call", "message"),
     [
         (lambda: best_step([1, 2], [1, 2]), "step size 0 is needed, .* among \\[1.0, 2.0\\]"),
-        (lambda: best_step([1, 2], [0, 1], "up"), "unknown value of better 'up'"),
+        (lambda: best_step([1, 2], [0, 1], "up"), "unknown mode 'up'"),
         (lambda: best_step([1, 2], [0, 1, 2]), "do not fit"),
         (lambda: odd_even([1, 2], [1, 0]), "ascending"),
         (lambda: armijo_slack([1, 2], [0, 1], 1, c=1), "c is 1"),

@@ -106,7 +106,7 @@ def test_best_steps_of_every_slice(dataset):
     assert found.open[1, 0, 0]
     assert labelled(found)
     assert (
-        best_steps(dataset.rename(loss="mine"), "mine", "lower").best_value == found.best_value
+        best_steps(dataset.rename(loss="mine"), "mine", "min").best_value == found.best_value
     ).all()
     with pytest.raises(InvalidValueError, match="'mine' is better higher or lower is not known"):
         best_steps(dataset.rename(loss="mine"), "mine")

@@ -123,7 +123,7 @@ def test_sigmoidal_loss_at_its_own_slope_factor_and_at_others(path, probed):
 
 
 def test_a_metric_of_ones_own(path):
-    own = Metric(lambda loss: focal_loss(loss, 5), "loss", "focal loss", "nat", "lower")
+    own = Metric(lambda loss: focal_loss(loss, 5), "loss", "focal loss", "nat", "min")
     one = landscape.open_samples(path, "validation")
     found = rederive(one, own).metric
     loss = one.loss.values.astype(float)

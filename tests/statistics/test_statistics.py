@@ -72,7 +72,7 @@ def test_of_equally_good_values_the_one_nearest_to_0_counts():
 
 
 def test_loss_is_better_lower():
-    found = peak_width([4, 1, 0, 1, 4], [-2, -1, 0, 1, 2], tolerance=0.5, better="lower")
+    found = peak_width([4, 1, 0, 1, 4], [-2, -1, 0, 1, 2], tolerance=0.5, mode="min")
     assert found == pytest.approx(Interval(-0.5, 0.5, False, False))
 
 
@@ -80,7 +80,7 @@ def test_a_relative_tolerance_is_a_share_of_the_best():
     values = np.array([0, 0.5, 0])
     assert peak_width(values, [-1, 0, 1], 0.2, relative=True).width == pytest.approx(0.4)
     # loss: from 2 up to 2 + 0.5 · 2
-    found = peak_width([4, 2, 4], [-1, 0, 1], 0.5, relative=True, better="lower")
+    found = peak_width([4, 2, 4], [-1, 0, 1], 0.5, relative=True, mode="min")
     assert found.width == pytest.approx(1.0)
 
 
@@ -95,7 +95,7 @@ def test_a_peak_at_the_edge_says_that_it_is_open():
 def test_nan_ends_the_peak_open_and_infinity_ends_it_closed():
     assert peak_width([NAN, 1, 1, 0], [-1, 0, 1, 2], 0.5) == Interval(0, 1.5, True, False)
     assert peak_width([-INF, 1, 1, NAN], [-1, 0, 1, 2]) == Interval(0, 1, False, True)
-    assert peak_width([INF, 1, INF], [-1, 0, 1], better="lower") == Interval(0, 0, False, False)
+    assert peak_width([INF, 1, INF], [-1, 0, 1], mode="min") == Interval(0, 0, False, False)
 
 
 @pytest.mark.parametrize("values", [[NAN, NAN, NAN], [INF, NAN, -INF]])
@@ -129,7 +129,7 @@ def test_center_is_the_step_size_nearest_to_0():
         ([1, 2], [0, INF], {}, "ascending"),
         ([1, 2], [0, 1], {"tolerance": -1}, "tolerance"),
         ([1, 2], [0, 1], {"tolerance": NAN}, "tolerance"),
-        ([1, 2], [0, 1], {"better": "highest"}, "did you mean 'higher'"),
+        ([1, 2], [0, 1], {"mode": "maxi"}, "did you mean 'max'"),
     ],
 )
 def test_bad_input_is_named(values, steps, options, message):
@@ -154,7 +154,7 @@ def test_width_scales_with_the_step_sizes(values, factor, relative):
 @given(slices)
 def test_loss_is_accuracy_upside_down(values):
     steps = np.arange(len(values)) - len(values) // 2
-    turned = peak_width(-np.array(values), steps, better="lower")
+    turned = peak_width(-np.array(values), steps, mode="min")
     np.testing.assert_equal(turned, peak_width(values, steps))
 
 
@@ -217,7 +217,7 @@ def test_peak_widths_are_peak_width_of_every_slice(dataset):
 
 def test_peak_widths_know_what_is_better(dataset):
     xr.testing.assert_equal(peak_widths(dataset, "loss"), peak_widths(dataset, "accuracy"))
-    xr.testing.assert_equal(peak_widths(dataset, "mine", better="higher"), peak_widths(dataset))
+    xr.testing.assert_equal(peak_widths(dataset, "mine", mode="max"), peak_widths(dataset))
     with pytest.raises(InvalidValueError, match="mine"):
         peak_widths(dataset, "mine")
 

@@ -61,7 +61,7 @@ def test_what_is_opened_is_what_was_probed(tmp_path, rows):
         assert opened[name].attrs["long_name"]
         assert opened[name].attrs["units"]
     assert opened.evaluation_set.values.tolist() == expected.evaluation_set.values.tolist()
-    assert opened.attrs["schema"] == 1
+    assert opened.attrs["schema"] == store.SCHEMA
     assert opened.attrs["settings"] == PROBER.settings.as_dict()
 
 
@@ -217,11 +217,11 @@ def test_what_is_no_store_of_ours(tmp_path, rows):
     with pytest.raises(StoreError, match="exists already"):
         store.create(path, rows[0], rows=1, attributes={})
     metadata = json.loads((path / "zarr.json").read_text())
-    metadata["attributes"]["schema"] = 2
+    metadata["attributes"]["schema"] = 3
     (path / "zarr.json").write_text(json.dumps(metadata))
-    with pytest.raises(StoreError, match="schema 2; this landscape reads schemas up to 1"):
+    with pytest.raises(StoreError, match="schema 3; this landscape reads schemas up to 2"):
         landscape.open(path)
-    with pytest.raises(StoreError, match="schema 2"):
+    with pytest.raises(StoreError, match="schema 3"):
         store.resume(path)
 
 

@@ -15,15 +15,15 @@ from landscape.training import Training
 TASK = load_task("digits-mlp")
 
 
-def pieces(out, *variants, seeds=1, task=TASK, **changes):
-    return benchmark.pieces(
+def benchmark_runs(out, *variants, seeds=1, task=TASK, **changes):
+    return benchmark.benchmark_runs(
         task, variants, range(seeds), out, **{"epochs": 1, "checkpoints": 0, **changes}
     )
 
 
 def three(out):
     variants = "sgd", "sa-sls:slope_factor=10:search_batch=64", "adam:learning_rate=0.001"
-    return pieces(out, *variants, seeds=2, epochs=2)
+    return benchmark_runs(out, *variants, seeds=2, epochs=2)
 
 
 # What the user says
@@ -82,7 +82,7 @@ def test_pieces_go_seed_by_seed_with_their_settings(tmp_path):
 
 
 def test_a_variant_goes_before_what_holds_for_all(tmp_path):
-    found = pieces(tmp_path, "sgd:epochs=3:batch_size=32", "adam", batch_size=16)
+    found = benchmark_runs(tmp_path, "sgd:epochs=3:batch_size=32", "adam", batch_size=16)
     assert [(p.settings.epochs, p.settings.batch_size) for p in found] == [(3, 32), (1, 16)]
 
 
@@ -91,11 +91,14 @@ def test_a_variant_goes_before_what_holds_for_all(tmp_path):
 )
 def test_no_run_twice(tmp_path, again):
     with pytest.raises(InvalidValueError, match=f"{again.strip()!r} was given twice, first as 'sg"):
-        pieces(tmp_path, "sgd", again)
+        benchmark_runs(tmp_path, "sgd", again)
 
 
 def test_the_same_class_with_other_settings_is_another_optimizer(tmp_path):
-    assert len(pieces(tmp_path, "sgd", "sgd-schedule", "sgd:momentum=0.9", "sgd:epochs=2")) == 4
+    assert (
+        len(benchmark_runs(tmp_path, "sgd", "sgd-schedule", "sgd:momentum=0.9", "sgd:epochs=2"))
+        == 4
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,25 +113,25 @@ def test_the_same_class_with_other_settings_is_another_optimizer(tmp_path):
     ],
 )
 def test_the_folder_of_a_task_of_ones_own(tmp_path, name, folder):
-    (piece,) = pieces(tmp_path, "sgd", task=replace(TASK, name=name))
-    assert piece.folder == tmp_path / folder / "sgd-0"
+    (one,) = benchmark_runs(tmp_path, "sgd", task=replace(TASK, name=name))
+    assert one.folder == tmp_path / folder / "sgd-0"
 
 
 def test_parts_are_disjoint_and_whole(tmp_path):
     found = three(tmp_path)
     for n in (1, 2, 3, 4, 6, 7):
-        parts = [benchmark.part(found, f"{i}/{n}") for i in range(1, n + 1)]
+        parts = [benchmark.shard(found, f"{i}/{n}") for i in range(1, n + 1)]
         assert [p for part in parts for p in part] == found
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
     for share in ("0/2", "3/2", "1", "a/b", "1/0", "-1/2"):
         with pytest.raises(InvalidValueError, match="give i/n"):
-            benchmark.part(found, share)
+            benchmark.shard(found, share)
 
 
 def test_a_part_covers_all_optimizers(tmp_path):
-    found = pieces(tmp_path, "sgd", "adam", "sa-sls", seeds=3)
+    found = benchmark_runs(tmp_path, "sgd", "adam", "sa-sls", seeds=3)
     for i in range(3):
-        part = benchmark.part(found, f"{i + 1}/3")
+        part = benchmark.shard(found, f"{i + 1}/3")
         assert [p.settings.optimizer for p in part] == ["sgd", "adam", "sa-sls"]
         assert {p.settings.seed for p in part} == {i}
 
@@ -140,22 +143,22 @@ def test_unfinished_runs_go_on_and_finished_ones_are_left(tmp_path, monkeypatch)
     found = three(tmp_path)[:2]
     assert [p.state()[0] for p in found] == [0, 0]
     assert math.isnan(found[0].state()[1])
-    for piece, failure in benchmark.benchmark(found):
-        assert (piece, failure) == (found[0], None)
-        assert piece.state()[0] == 2
+    for one, failure in benchmark.benchmark(found):
+        assert (one, failure) == (found[0], None)
+        assert one.state()[0] == 2
         break
     monkeypatch.setattr(runs, "train", lambda *a, **k: pytest.fail("trained again"))
     assert next(benchmark.benchmark(found))[0] is found[0]
     monkeypatch.undo()
-    assert list(benchmark.benchmark(found)) == [(piece, None) for piece in found]
+    assert list(benchmark.benchmark(found)) == [(one, None) for one in found]
     alone = Training(TASK, every(TASK, epochs=2, batch_size=64, checkpoints=0))
     best = max(event.validation_accuracy for event in alone.run())
     assert found[0].state() == (2, best)
 
 
 def test_runs_with_other_settings_are_no_result(tmp_path):
-    list(benchmark.benchmark(pieces(tmp_path, "sgd")))
-    changed = pieces(tmp_path, "adam", "sgd", batch_size=32)
+    list(benchmark.benchmark(benchmark_runs(tmp_path, "sgd")))
+    changed = benchmark_runs(tmp_path, "adam", "sgd", batch_size=32)
     with pytest.raises(InvalidValueError, match="a run with batch size 64, and now it is 32"):
         changed[1].state()
     with pytest.raises(InvalidValueError, match="a run with batch size 64, and now it is 32"):
@@ -173,7 +176,7 @@ def test_runs_with_other_settings_are_no_result(tmp_path):
     ],
 )
 def test_settings_are_refused_before_anything_is_trained(tmp_path, bad, message):
-    found = pieces(tmp_path, "sgd", bad, seeds=2)
+    found = benchmark_runs(tmp_path, "sgd", bad, seeds=2)
     with pytest.raises(InvalidValueError, match=message):
         next(benchmark.benchmark(found))
     assert not list(tmp_path.iterdir())
@@ -200,7 +203,7 @@ class Data:
 def test_one_seed_of_each_variant_is_checked_and_leaves_no_data_on_the_device(tmp_path):
     moved = []
     task = replace(TASK, train=Data(TASK.train, moved), validation=Data(TASK.validation, moved))
-    found = pieces(tmp_path, "sgd", "sa-sls", "adam", task=task, seeds=4)
+    found = benchmark_runs(tmp_path, "sgd", "sa-sls", "adam", task=task, seeds=4)
     benchmark.check(found)
     assert len(moved) == 2 * 3
     assert not any(data() for data in moved)
@@ -213,8 +216,8 @@ def test_one_seed_of_each_variant_is_checked_and_leaves_no_data_on_the_device(tm
 # What fails
 
 
-def damage(piece, what):
-    run = Run(piece.folder)
+def damage(one, what):
+    run = Run(one.folder)
     if what == "record":
         run.record.write_text("{")
     elif what == "no record":
@@ -241,7 +244,7 @@ def damage(piece, what):
     ],
 )
 def test_a_damaged_run_is_named_and_the_others_go_on(tmp_path, what, message):
-    found = pieces(tmp_path, "sgd", "adam", seeds=2)
+    found = benchmark_runs(tmp_path, "sgd", "adam", seeds=2)
     list(benchmark.benchmark(found[:1]))
     damage(found[0], what)
     with pytest.raises((StoreError, ValueError, FileNotFoundError), match=message) as caught:
@@ -253,7 +256,7 @@ def test_a_damaged_run_is_named_and_the_others_go_on(tmp_path, what, message):
 
 
 def test_a_run_that_cannot_go_on_fails_in_its_turn(tmp_path):
-    found = pieces(tmp_path, "sgd", "adam", epochs=2)
+    found = benchmark_runs(tmp_path, "sgd", "adam", epochs=2)
     training = benchmark.benchmark(found)
     next(training)
     found[1].folder.mkdir()
@@ -270,4 +273,4 @@ def test_ctrl_c_is_passed_on(tmp_path, monkeypatch):
 
     monkeypatch.setattr(runs, "train", stop)
     with pytest.raises(KeyboardInterrupt):
-        next(benchmark.benchmark(pieces(tmp_path, "sgd", "adam")))
+        next(benchmark.benchmark(benchmark_runs(tmp_path, "sgd", "adam")))

@@ -13,7 +13,7 @@ from landscape import study
 from landscape.errors import CheckpointError, InvalidValueError, StoreError
 from landscape.histories.layout import Run
 from landscape.probing.settings import ProbeSettings
-from landscape.runtime.locks import alone
+from landscape.runtime.locks import exclusive
 from landscape.study.runs import train
 from landscape.tasks import load_task
 from landscape.training import TrainingSettings, checkpoints
@@ -28,7 +28,9 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study") / "run"
     train(
         TASK,
-        TrainingSettings.of(TASK, epochs=4, checkpoints=5, optimizer="adamw", learning_rate=0.01),
+        TrainingSettings.for_task(
+            TASK, epochs=4, checkpoints=5, optimizer="adamw", learning_rate=0.01
+        ),
         folder,
         source={"task": TASK.name},
     )
@@ -140,7 +142,7 @@ def test_the_task_of_checkpoints(tmp_path, run):
 
 def test_the_runs_training_samples_hold_where_the_task_is_its_own(tmp_path):
     few = load_task("digits-mlp", train_samples=300)
-    train(few, TrainingSettings.of(few, epochs=1, checkpoints=1), tmp_path / "run",
+    train(few, TrainingSettings.for_task(few, epochs=1, checkpoints=1), tmp_path / "run",
           source={"task": few.name, "train_samples": 300})  # fmt: skip
     for spec in (None, "digits-mlp"):
         assert len(study.task_of([tmp_path / "run"], spec)[0].train) == 300
@@ -148,7 +150,7 @@ def test_the_runs_training_samples_hold_where_the_task_is_its_own(tmp_path):
 
 
 def test_a_probe_that_cannot_be_is_refused_before_the_training(tmp_path):
-    settings = TrainingSettings.of(TASK, epochs=1)
+    settings = TrainingSettings.for_task(TASK, epochs=1)
     with pytest.raises(InvalidValueError, match="a big batch of 5000 is larger than"):
         study.pre_study(TASK, tmp_path / "out", settings, ProbeSettings(big_batch=5000))
     assert not (tmp_path / "out").exists()
@@ -157,7 +159,7 @@ def test_a_probe_that_cannot_be_is_refused_before_the_training(tmp_path):
 def test_another_process_in_the_store_is_refused(tmp_path, run):
     out = tmp_path / "s.zarr"
     study.probe(TASK, [run], out, SETTINGS)
-    with alone(out), pytest.raises(StoreError, match="another process is writing into"):
+    with exclusive(out), pytest.raises(StoreError, match="another process is writing into"):
         study.probe(TASK, [run], out, SETTINGS)
 
 

@@ -175,7 +175,7 @@ def test_what_is_said_of_the_search(tmp_path):
     )
     trained(model, optimizer, recorder)
     row = landscape.open(tmp_path / "s.zarr")
-    said = {"metric": "smooth_accuracy", "better": "higher", "c": 0.2, "beta": 0.9}
+    said = {"metric": "smooth_accuracy", "mode": "max", "c": 0.2, "beta": 0.9}
     said |= {"slope_factor": 3, "direction": "gradient"}
     assert said.items() <= row.attrs["search"].items()
     assert row.slope_factor.values.tolist() == [1, 3]

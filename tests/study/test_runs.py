@@ -13,7 +13,7 @@ import landscape
 from landscape import store
 from landscape.errors import CheckpointError, InvalidValueError, MissingFileError, StoreError
 from landscape.histories.layout import Run
-from landscape.runtime.locks import alone
+from landscape.runtime.locks import exclusive
 from landscape.study import runs
 from landscape.study.runs import train
 from landscape.tasks import load_task
@@ -23,7 +23,7 @@ TASK = load_task("digits-cnn")
 
 
 def settings(**changes):
-    return TrainingSettings.of(TASK, **{"epochs": 3, "checkpoints": 4, **changes})
+    return TrainingSettings.for_task(TASK, **{"epochs": 3, "checkpoints": 4, **changes})
 
 
 def same(first, second):
@@ -198,13 +198,13 @@ def test_a_file_is_no_folder(tmp_path):
 
 
 def test_another_process_in_the_folder_is_refused(tmp_path, whole):
-    with alone(whole), pytest.raises(StoreError, match="another process is writing into"):
+    with exclusive(whole), pytest.raises(StoreError, match="another process is writing into"):
         train(TASK, settings(), whole, source={"task": TASK.name})
 
 
 def test_a_row_that_is_written_twice_is_one_row(tmp_path, monkeypatch):
     """Where no lock holds: two processes train the same, and write the same."""
-    monkeypatch.setattr(runs, "alone", lambda _: nullcontext())
+    monkeypatch.setattr(runs, "exclusive", lambda _: nullcontext())
     again = partial(train, TASK, settings(epochs=2), tmp_path, source={"task": TASK.name})
     again()
 

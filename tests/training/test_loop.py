@@ -8,7 +8,7 @@ from helpers.training import dropout, every, same, weights
 from torch.nn import functional as F
 
 from landscape.errors import InvalidValueError
-from landscape.network.chunking import Chunk
+from landscape.network.chunking import EvalBatchSize
 from landscape.optimizers import named
 from landscape.optimizers.line_search.sls import SmoothAccuracySLS
 from landscape.runtime import randomness
@@ -122,7 +122,7 @@ def test_one_seed_starts_every_optimizer_at_the_same_point():
 
 def test_digits_are_learnt():
     task = load_task("digits-mlp")
-    events = Training(task, TrainingSettings.of(task)).run()
+    events = Training(task, TrainingSettings.for_task(task)).run()
     records = [event for event in events if isinstance(event, EpochRecord)]
     assert records[-1].validation_accuracy >= 0.955
     assert records[-1].loss < 0.02 < records[0].loss
@@ -130,7 +130,7 @@ def test_digits_are_learnt():
 
 def test_digits_are_learnt_with_batch_norm_and_augmentation():
     task = load_task("digits-cnn")
-    events = Training(task, TrainingSettings.of(task, epochs=8)).run()
+    events = Training(task, TrainingSettings.for_task(task, epochs=8)).run()
     records = [event for event in events if isinstance(event, EpochRecord)]
     assert max(record.validation_accuracy for record in records) >= 0.9
 
@@ -245,7 +245,7 @@ def test_validation_in_chunks_equals_the_whole():
     task = load_task("digits-cnn")
     model = task.model()
     whole = validate(model, task.validation, task.loss)
-    chunked = validate(model, task.validation, task.loss, Chunk(7))
+    chunked = validate(model, task.validation, task.loss, EvalBatchSize(7))
     assert chunked == pytest.approx(whole, rel=1e-6)
     assert not model.training
 
@@ -262,7 +262,7 @@ def test_validation_that_does_not_fit_is_halved():
             raise torch.OutOfMemoryError("CUDA out of memory.")
 
     model.register_forward_pre_hook(refuse)
-    halved = validate(model, task.validation, task.loss, Chunk(300))
+    halved = validate(model, task.validation, task.loss, EvalBatchSize(300))
     assert halved == pytest.approx(whole, rel=1e-6)
     assert [size for size in sizes if size > 100] == [300, 150]
 
@@ -270,7 +270,7 @@ def test_validation_that_does_not_fit_is_halved():
 @pytest.mark.skipif(not (ROOT / "MNIST" / "raw").is_dir(), reason=f"no MNIST in {ROOT}")
 def test_an_epoch_of_mnist():
     task = load_task("mnist-mlp", data=ROOT)
-    training = Training(task, TrainingSettings.of(task, epochs=1))
+    training = Training(task, TrainingSettings.for_task(task, epochs=1))
     records = [event for event in training.run() if isinstance(event, EpochRecord)]
     assert training.iteration == 468
     assert records[0].validation_accuracy > 0.9

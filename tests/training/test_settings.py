@@ -52,7 +52,7 @@ def test_iterations_are_distinct_ascending_within_the_run_and_as_many_as_can_be(
 
 
 def test_settings_of_a_task_are_its_defaults_but_for_changes():
-    settings = TrainingSettings.of(load_task("digits-mlp"), epochs=2)
+    settings = TrainingSettings.for_task(load_task("digits-mlp"), epochs=2)
     assert (settings.batch_size, settings.learning_rate, settings.epochs) == (64, 0.1, 2)
 
 

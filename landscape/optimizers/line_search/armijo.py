@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Better = Literal["lower", "higher"]
+Mode = Literal["min", "max"]
 
 # A difference below 1e-3 · ε counts as none in the published study.
 PUBLISHED_CUT_OFF = 1e-3
 
 # A step size that falls by more than this in one search is not believed at once.
-DOUBTED_FALL = 1 / 3
+PROVISIONAL_FALL = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Search:
 
     ``value`` is h(0), ``slope`` the rate at which h gets better there; ``trials`` are the pairs
     (step size, h) in the order in which they were tried. ``step_size`` is the one to take now,
-    ``kept`` the one to go on with. ``outcome`` is "accepted" (the last trial), "exhausted" (no
+    ``next_step_size`` the one to go on with. ``outcome`` is "accepted" (the last trial), "exhausted" (no
     trial passed) or "skipped" (the slope was not positive, so that nothing was tried).
     """
 
@@ -33,7 +33,7 @@ class Search:
     slope: float
     trials: tuple[tuple[float, float], ...]
     step_size: float
-    kept: float
+    next_step_size: float
     outcome: Literal["accepted", "exhausted", "skipped"]
 
     @property
@@ -42,25 +42,25 @@ class Search:
         return len(self.trials) - (self.outcome == "accepted")
 
     @property
-    def doubted(self) -> bool:
+    def provisional(self) -> bool:
         """Whether the step size taken is not gone on with."""
-        return self.kept != self.step_size
+        return self.next_step_size != self.step_size
 
 
-def armijo_line(value: float, slope: float, step_size: float, c: float, better: Better) -> float:
+def armijo_line(value: float, slope: float, step_size: float, c: float, mode: Mode) -> float:
     """What h(step_size) has to reach, h(0) ∓ c · slope · step_size (Eq. 29)."""
-    sign = 1 if better == "higher" else -1
+    sign = 1 if mode == "max" else -1
     return value + sign * c * slope * step_size
 
 
 def finite_difference(
-    value: float, value_at_eps: float, eps: float, better: Better, cut_off: float = -math.inf
+    value: float, value_at_eps: float, eps: float, mode: Mode, cut_off: float = -math.inf
 ) -> float:
-    """The slope from h(0) and h(ε): (h(0) − h(ε)) / ε, or its negative for "higher".
+    """The slope from h(0) and h(ε): (h(0) − h(ε)) / ε, or its negative for "max".
 
     Eqs. 26 and 27; a slope below ``cut_off`` counts as 0.
     """
-    difference = value_at_eps - value if better == "higher" else value - value_at_eps
+    difference = value_at_eps - value if mode == "max" else value - value_at_eps
     return 0.0 if difference < cut_off * eps else difference / eps
 
 
@@ -70,7 +70,7 @@ def backtrack(
     value: float,
     slope: float,
     *,
-    better: Better = "lower",
+    mode: Mode = "min",
     c: float = 0.1,
     beta: float = 0.9,
     max_trials: int = 100,
@@ -85,8 +85,8 @@ def backtrack(
     for _ in range(int(max_trials)):
         reached = h(step_size)
         trials.append((step_size, reached))
-        line = armijo_line(value, slope, step_size, c, better)
-        if reached >= line if better == "higher" else reached <= line:
+        line = armijo_line(value, slope, step_size, c, mode)
+        if reached >= line if mode == "max" else reached <= line:
             return Search(value, slope, tuple(trials), step_size, step_size, "accepted")
         step_size *= beta
     return Search(value, slope, tuple(trials), step_size, step_size, "exhausted")
@@ -101,8 +101,8 @@ def search(
     growth: float = 1.0,
     max_step_size: float | None = None,
     robust: bool = True,
-    doubtful: bool = False,
-    better: Better = "lower",
+    provisional: bool = False,
+    mode: Mode = "min",
     c: float = 0.1,
     beta: float = 0.9,
     max_trials: int = 100,
@@ -116,16 +116,16 @@ def search(
     * The slope is not positive: −∇L does not improve h, no trial could pass but by rounding.
       The search is skipped and the step taken with the last step size, without growth.
     * No trial passes. The step is the one below all that failed; the last step size is kept.
-    * The accepted step size is below :data:`DOUBTED_FALL` of the last one. It is taken, and the
-      last one kept, unless the search before was such a case too (``doubtful``).
+    * The accepted step size is below :data:`PROVISIONAL_FALL` of the last one. It is taken, and the
+      last one kept, unless the search before was such a case too (``provisional``).
     """
     cap = math.inf if max_step_size is None else max_step_size
     last = min(step_size, cap)
     if robust and not slope > 0:
         return Search(value, slope, (), last, last, "skipped")
     start = min(step_size * growth, cap)
-    found = backtrack(h, start, value, slope, better=better, c=c, beta=beta, max_trials=max_trials)
-    fell = found.step_size < DOUBTED_FALL * last and not doubtful
+    found = backtrack(h, start, value, slope, mode=mode, c=c, beta=beta, max_trials=max_trials)
+    fell = found.step_size < PROVISIONAL_FALL * last and not provisional
     if robust and (fell or found.outcome == "exhausted"):
-        return replace(found, kept=last)
+        return replace(found, next_step_size=last)
     return found

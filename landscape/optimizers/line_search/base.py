@@ -20,7 +20,7 @@ from landscape.optimizers.line_search.distributed import Ranks
 from landscape.optimizers.line_search.line import Line
 from landscape.optimizers.line_search.passes import Passes, Start
 from landscape.optimizers.line_search.settings import (
-    Direction,
+    DirectionName,
     Preset,
     Slope,
     checked,
@@ -86,7 +86,7 @@ class LineSearch(Optimizer):
     """
 
     searched: str  # the metric's name in a store; "own" for one that was given
-    better: ClassVar[armijo.Better]
+    mode: ClassVar[armijo.Mode]
     slopes: ClassVar[tuple[Slope, ...]]  # those it has; the default first
     sloped: ClassVar[bool] = False  # whether it has a slope factor
     n: ClassVar[float | None] = 500  # by default; None has to be given
@@ -113,7 +113,7 @@ class LineSearch(Optimizer):
         search_every: int = 1,
         model: nn.Module | None = None,
         preset: Preset = "robust",
-        direction: Direction = "gradient",
+        direction: DirectionName = "gradient",
         process_group: "ProcessGroup | None" = None,
     ) -> None:
         settings = checked(
@@ -146,7 +146,7 @@ class LineSearch(Optimizer):
         self._memory: dict[Tensor, Tensor] = {}
         super().__init__(params, settings)
         # Before the first search no step size is known to be good: whatever it finds is believed.
-        self.param_groups[0].update(dict.fromkeys(COUNTS, 0), doubtful=True)
+        self.param_groups[0].update(dict.fromkeys(COUNTS, 0), provisional=True)
 
     def _own_metric(self) -> SampleLoss:
         raise NotImplementedError
@@ -158,6 +158,7 @@ class LineSearch(Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from the state of an optimizer of the same kind, to the same bits."""
+        state_dict = _renamed(state_dict)
         for group in state_dict["param_groups"]:
             missing = [name for name in self.defaults if name not in group]
             if missing or group["kind"] != self.defaults["kind"]:
@@ -187,6 +188,11 @@ class LineSearch(Optimizer):
     def step_size(self) -> float:
         """The one that the next search starts from; the last step's, unless that was doubted."""
         return float(self.param_groups[0]["lr"])
+
+    @property
+    def normalised(self) -> bool:
+        """Whether steps go along −∇L/‖∇L‖, so that step sizes are distances."""
+        return bool(self.param_groups[0]["direction"] == "normalised-gradient")
 
     @property
     def counts(self) -> dict[str, int]:
@@ -224,9 +230,7 @@ class LineSearch(Optimizer):
         searching = self.searches_next
         generators = Generators(parameters) if searching else None
         loss, start = passes.gradient(closure, parameters, searching and search_closure is None)
-        line = Line(
-            parameters, self._memory, normalised=group["direction"] == "normalised-gradient"
-        )
+        line = Line(parameters, self._memory, normalised=self.normalised)
         if generators is None:
             loss_, norm = self._read(loss, line.squared_norm())
             check_finite(loss=loss_, **{"gradient's norm": norm})
@@ -267,14 +271,14 @@ class LineSearch(Optimizer):
         if passes.exact:
             # The rate of h along −d is −∇h · d.
             falls = line.slope(start.gradient)
-            second = -falls if self.better == "higher" else falls
+            second = -falls if self.mode == "max" else falls
         else:
             second = h(group["eps"])
         h_0, slope = self._read_start(line, loss, start.value, second)
         check_finite(metric=h_0)
         if not passes.exact:
             cut_off = -math.inf if robust else armijo.PUBLISHED_CUT_OFF
-            slope = armijo.finite_difference(h_0, slope, group["eps"], self.better, cut_off)
+            slope = armijo.finite_difference(h_0, slope, group["eps"], self.mode, cut_off)
         check_finite(slope=slope)
         found = armijo.search(
             lambda step_size: self._read(h(step_size))[0],
@@ -285,8 +289,8 @@ class LineSearch(Optimizer):
             growth=group["gamma"] ** (group["search_every"] / group["n"]),
             max_step_size=group["max_step_size"],
             robust=robust,
-            doubtful=group["doubtful"],
-            better=self.better,
+            provisional=group["provisional"],
+            mode=self.mode,
             c=group["c"],
             beta=group["beta"],
             max_trials=group["max_trials"],
@@ -297,13 +301,13 @@ class LineSearch(Optimizer):
     def _note(self, found: armijo.Search) -> None:
         self.last_search = found
         for group in self.param_groups:
-            group["lr"] = found.kept
+            group["lr"] = found.next_step_size
         first = self.param_groups[0]
-        first["doubtful"] = found.doubted
+        first["provisional"] = found.provisional
         first["searches"] += int(found.outcome != "skipped")
         first["skipped"] += int(found.outcome == "skipped")
         first["exhausted"] += int(found.outcome == "exhausted")
-        first["doubted"] += int(found.doubted)
+        first["doubted"] += int(found.provisional)
         first["trials"] += len(found.trials)
         first["rejected"] += found.rejected
 
@@ -322,3 +326,12 @@ class LineSearch(Optimizer):
         Whatever decides about a step goes through here, so that all ranks decide alike.
         """
         return self._ranks.means(scalars)
+
+
+def _renamed(state_dict: dict[str, Any]) -> dict[str, Any]:
+    """A state whose flag may still have the name that older checkpoints know it by."""
+    groups = [
+        {("provisional" if name == "doubtful" else name): value for name, value in group.items()}
+        for group in state_dict["param_groups"]
+    ]
+    return state_dict | {"param_groups": groups}

@@ -42,7 +42,7 @@ class Line:
         if step_size == self._at:
             return
         if not self._origin:
-            self._origin = [self._room(p) for p in self.parameters]
+            self._origin = [self._buffer(p) for p in self.parameters]
             torch._foreach_copy_(self._origin, self.parameters)
         self._at = step_size
         if step_size != 0 and self._on_cpu:
@@ -76,12 +76,12 @@ class Line:
                 "(logits, targets) and leave backward() to step()"
             )
 
-    def _room(self, p: Tensor) -> Tensor:
-        room = self._memory.get(p)
-        fits = room is not None and room.shape == p.shape
-        if room is None or not fits or room.dtype != p.dtype or room.device != p.device:
-            room = self._memory[p] = torch.empty_like(p)
-        return room
+    def _buffer(self, p: Tensor) -> Tensor:
+        buffer = self._memory.get(p)
+        fits = buffer is not None and buffer.shape == p.shape
+        if buffer is None or not fits or buffer.dtype != p.dtype or buffer.device != p.device:
+            buffer = self._memory[p] = torch.empty_like(p)
+        return buffer
 
     def squared_norm(self) -> Tensor:
         """‖∇L‖², a scalar."""

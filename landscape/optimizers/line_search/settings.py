@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from landscape import arguments
 from landscape.errors import InvalidValueError
 
-Direction = Literal["gradient", "normalised-gradient"]
+DirectionName = Literal["gradient", "normalised-gradient"]
 Preset = Literal["robust", "thesis"]
 Slope = Literal["autograd", "finite-difference"]
 
@@ -37,7 +37,7 @@ def checked(
     """
     slope, preset = settings["slope"], settings["preset"]
     arguments.one_of("preset", preset, get_args(Preset))
-    arguments.one_of("direction", settings["direction"], get_args(Direction))
+    arguments.one_of("direction", settings["direction"], get_args(DirectionName))
     if slope is None:
         published = preset == "thesis" and "finite-difference" in slopes
         slope = "finite-difference" if published else slopes[0]

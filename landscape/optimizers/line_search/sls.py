@@ -52,7 +52,7 @@ class LossSLS(LineSearch):
     """
 
     searched = "loss"
-    better = "lower"
+    mode = "min"
     slopes: ClassVar[tuple[Slope, ...]] = ("autograd", "finite-difference")
 
     def _own_metric(self) -> SampleLoss:
@@ -75,7 +75,7 @@ class AccuracySLS(LineSearch):
     """
 
     searched = "accuracy"
-    better = "higher"
+    mode = "max"
     slopes = ("finite-difference",)
 
     def _own_metric(self) -> SampleLoss:
@@ -86,7 +86,7 @@ class SmoothAccuracySLS(LineSearch):
     """sa-SLS: searched on the smooth accuracy, the mean of σ(slope factor · margin) (Eq. 30)."""
 
     searched = "smooth_accuracy"
-    better = "higher"
+    mode = "max"
     slopes = ("finite-difference", "autograd")
     sloped = True
 

@@ -18,7 +18,7 @@ from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
 from landscape.errors import unknown
-from landscape.plots.drawing.style import Style, room, set_styles
+from landscape.plots.drawing.style import Style, available_width, set_styles
 from landscape.slices.wording import name_label
 
 SCALES = ("linear", "symlog")
@@ -165,7 +165,7 @@ def symlog(
     set_scale = ax.set_xscale if axis == "x" else ax.set_yscale
     set_scale("symlog", linthresh=float(sizes.min()), linscale=linscale)
     # So many labelled decades a side, or they run into each other.
-    most = 3 if axis == "y" else min(max(int(room(ax) / 1.1), 1), 3)
+    most = 3 if axis == "y" else min(max(int(available_width(ax) / 1.1), 1), 3)
     first = np.ceil(np.log10(sizes.min()) - 1e-9)
     last = np.floor(np.log10(sizes.max()) + 1e-9)
     if first <= last:
@@ -245,5 +245,5 @@ def fit(panel: Axes, seen: Sequence[float]) -> None:
     """Let the axis of the values reach as far as those that are ``seen`` and finite."""
     finite = np.array(seen)[np.isfinite(seen)]
     if finite.size:
-        room = 0.07 * (np.ptp(finite) or abs(finite[0]) or 1)
-        panel.set_ylim(finite.min() - room, finite.max() + room)
+        margin = 0.07 * (np.ptp(finite) or abs(finite[0]) or 1)
+        panel.set_ylim(finite.min() - margin, finite.max() + margin)

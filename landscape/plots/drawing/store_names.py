@@ -9,7 +9,7 @@ from landscape.histories import labels
 from landscape.slices.wording import checkpoint_label
 
 # Settings of a probe that no name needs: axes and legend show them, or they change no value.
-SHOWN = ("step_sizes", "sets", "metrics", "slope_factors", "samples", "chunk")
+SHOWN = ("step_sizes", "sets", "metrics", "slope_factors", "samples", "eval_batch_size")
 UNKNOWN = {None, ""}
 
 
@@ -39,7 +39,7 @@ def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -
         }
         for each, policies in zip(datasets, _policies(datasets), strict=True)
     ]
-    names = _join(names, [name.removeprefix(", ") for name in labels.labels(probes)])
+    names = _join(names, [name.removeprefix(", ") for name in labels.run_labels(probes)])
     seeds = [_probe(each).get("seed", each.attrs.get("seed")) for each in datasets]
     names = _told_apart(names, "probe seed", seeds)
     if not any(names):
@@ -67,7 +67,7 @@ def _trainings(datasets: Sequence[xr.Dataset]) -> list[str]:
         }
         for each, (run, _) in zip(datasets, pairs, strict=True)
     ]
-    names = labels.labels(records)
+    names = labels.run_labels(records)
     if len({record["optimizer"] for record in records}) > 1:
         return names
     return [name.partition(", ")[2] for name in names]

@@ -207,12 +207,15 @@ def legend_below(
             **place,
         )
         legend.get_title().set_multialignment("center")
-        if fewer == 1 or legend.get_window_extent().width <= room(where) * where.figure.dpi:
+        if (
+            fewer == 1
+            or legend.get_window_extent().width <= available_width(where) * where.figure.dpi
+        ):
             return
         legend.remove()
 
 
-def room(where: Axes | Figure) -> float:
+def available_width(where: Axes | Figure) -> float:
     """The width in inches of a figure, or of the axes' column of it."""
     spec = where.get_subplotspec() if isinstance(where, Axes) else None
     width = where.figure.bbox.width / where.figure.dpi

@@ -17,18 +17,18 @@ def quadratic(curvature):
     return lambda s: curvature * (1 - s * curvature) ** 2 / 2
 
 
-@pytest.mark.parametrize("better", ["lower", "higher"])
+@pytest.mark.parametrize("mode", ["lower", "max"])
 @pytest.mark.parametrize("curvature", [0.3, 1.0, 7.0, 400.0])
 @pytest.mark.parametrize(("c", "beta"), [(0.1, 0.9), (0.5, 0.5), (0.9, 0.99)])
-def test_accepted_step_is_the_first_below_the_line(curvature, c, beta, better):
+def test_accepted_step_is_the_first_below_the_line(curvature, c, beta, mode):
     f = quadratic(curvature)
-    sign = 1 if better == "lower" else -1
+    sign = 1 if mode == "min" else -1
     found = backtrack(
         lambda s: sign * f(s),
         10.0,
         sign * f(0),
         curvature**2,
-        better=better,
+        mode=mode,
         c=c,
         beta=beta,
         max_trials=1000,
@@ -65,22 +65,22 @@ def test_exhausted_after_so_many_trials(value):
 
 
 def test_equality_passes():
-    for better in ("lower", "higher"):
-        assert backtrack(lambda s: 5.0, 1.0, 5.0, 0.0, better=better).outcome == "accepted"
+    for mode in ("min", "max"):
+        assert backtrack(lambda s: 5.0, 1.0, 5.0, 0.0, mode=mode).outcome == "accepted"
 
 
-@pytest.mark.parametrize(("better", "sign"), [("lower", -1), ("higher", 1)])
-def test_line_and_slope_have_the_signs_of_the_text(better, sign):
-    assert armijo_line(2.0, 3.0, 0.5, 0.1, better) == 2 + sign * 0.15
-    assert finite_difference(2.0, 2 + sign * 0.03, 0.01, better) == pytest.approx(3)
-    assert finite_difference(2.0, 2 - sign * 0.03, 0.01, better) == pytest.approx(-3)
+@pytest.mark.parametrize(("mode", "sign"), [("min", -1), ("max", 1)])
+def test_line_and_slope_have_the_signs_of_the_text(mode, sign):
+    assert armijo_line(2.0, 3.0, 0.5, 0.1, mode) == 2 + sign * 0.15
+    assert finite_difference(2.0, 2 + sign * 0.03, 0.01, mode) == pytest.approx(3)
+    assert finite_difference(2.0, 2 - sign * 0.03, 0.01, mode) == pytest.approx(-3)
 
 
 def test_cut_off():
-    assert finite_difference(0.0, 0.9e-7, 1e-4, "higher", 1e-3) == 0
-    assert finite_difference(0.0, 1.1e-7, 1e-4, "higher", 1e-3) == pytest.approx(1.1e-3)
-    assert finite_difference(0.0, -1.0, 1e-4, "higher", 1e-3) == 0
-    assert finite_difference(0.0, 0.9e-7, 1e-4, "higher") == pytest.approx(0.9e-3)
+    assert finite_difference(0.0, 0.9e-7, 1e-4, "max", 1e-3) == 0
+    assert finite_difference(0.0, 1.1e-7, 1e-4, "max", 1e-3) == pytest.approx(1.1e-3)
+    assert finite_difference(0.0, -1.0, 1e-4, "max", 1e-3) == 0
+    assert finite_difference(0.0, 0.9e-7, 1e-4, "max") == pytest.approx(0.9e-3)
 
 
 def test_growth_then_cap():
@@ -103,19 +103,21 @@ def test_robust_search_skips_where_nothing_is_to_be_won(slope):
 
 
 def test_exhausted_robust_search_keeps_its_step_size_and_the_published_one_does_not():
-    for doubtful in (False, True):
-        found = search(lambda s: 1.0, 0.3, 0.0, 1.0, growth=1.1, max_trials=7, doubtful=doubtful)
-        assert (found.outcome, found.kept, found.rejected) == ("exhausted", 0.3, 7)
+    for provisional in (False, True):
+        found = search(
+            lambda s: 1.0, 0.3, 0.0, 1.0, growth=1.1, max_trials=7, provisional=provisional
+        )
+        assert (found.outcome, found.next_step_size, found.rejected) == ("exhausted", 0.3, 7)
         assert found.step_size == pytest.approx(0.33 * 0.9**7)
     found = search(lambda s: 1.0, 0.3, 0.0, 1.0, growth=1.1, max_trials=7, robust=False)
     assert (found.outcome, found.rejected) == ("exhausted", 7)
-    assert found.step_size == found.kept == pytest.approx(0.33 * 0.9**7)
-    found = search(lambda s: 1.0, 0.3, 0.0, 0.0, robust=False, better="higher")
-    assert (found.outcome, found.kept) == ("accepted", 0.3)
+    assert found.step_size == found.next_step_size == pytest.approx(0.33 * 0.9**7)
+    found = search(lambda s: 1.0, 0.3, 0.0, 0.0, robust=False, mode="max")
+    assert (found.outcome, found.next_step_size) == ("accepted", 0.3)
 
 
 @pytest.mark.parametrize(
-    ("passes_below", "robust", "doubtful", "kept"),
+    ("passes_below", "robust", "provisional", "kept"),
     [
         (0.11, True, False, None),
         (0.09, True, False, 0.3),
@@ -124,7 +126,7 @@ def test_exhausted_robust_search_keeps_its_step_size_and_the_published_one_does_
     ],
 )
 def test_a_fall_below_a_third_is_taken_and_kept_only_if_the_one_before_was_such_too(
-    passes_below, robust, doubtful, kept
+    passes_below, robust, provisional, kept
 ):
     found = search(
         lambda s: -s if s <= passes_below else s,
@@ -132,20 +134,20 @@ def test_a_fall_below_a_third_is_taken_and_kept_only_if_the_one_before_was_such_
         0.0,
         1.0,
         robust=robust,
-        doubtful=doubtful,
+        provisional=provisional,
     )
     assert found.outcome == "accepted"
     assert 0.9 * passes_below < found.step_size <= passes_below
-    assert found.kept == (kept or found.step_size)
-    assert found.doubted is (kept is not None)
+    assert found.next_step_size == (kept or found.step_size)
+    assert found.provisional is (kept is not None)
 
 
 def test_a_step_of_the_accuracy_within_eps_leaves_no_step_above_eps_over_c():
     def accuracy(s):
         return 0.5 + (s > 0) / 128
 
-    slope = finite_difference(accuracy(0), accuracy(1e-4), 1e-4, "higher")
-    found = search(accuracy, 1.0, accuracy(0), slope, better="higher", robust=False)
+    slope = finite_difference(accuracy(0), accuracy(1e-4), 1e-4, "max")
+    found = search(accuracy, 1.0, accuracy(0), slope, mode="max", robust=False)
     assert 0.9e-3 < found.step_size <= 1e-3
 
 

@@ -126,7 +126,7 @@ def test_step_is_along_the_gradient_and_satisfies_armijo(name):
     assert found.trials[0][0] == pytest.approx(
         optimizer.param_groups[0]["gamma"] ** (1 / optimizer.param_groups[0]["n"])
     )
-    sign = 1 if optimizer.better == "higher" else -1
+    sign = 1 if optimizer.mode == "max" else -1
     gains = [sign * (h - found.value) - 0.1 * s * found.slope for s, h in found.trials]
     assert gains[-1] >= 0
     assert all(gain < 0 for gain in gains[:-1])

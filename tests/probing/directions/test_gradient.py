@@ -6,14 +6,23 @@ from helpers import cases, reference
 
 from landscape.errors import InvalidValueError
 from landscape.metrics import cross_entropy
-from landscape.probing.directions import gradient, normalised_gradient
+from landscape.probing.directions import DIRECTIONS, DirectionContext
+from landscape.probing.directions.direction import mean_gradient, norm
 
 INPUTS, LABELS = (part[:64] for part in cases.digits()[0])
 
 
+def take(name, model, inputs=INPUTS, labels=LABELS):
+    gradient = mean_gradient(model, inputs, labels, cross_entropy)
+    length = norm([*gradient.values()])
+    return DIRECTIONS[name].take(
+        DirectionContext(model, inputs, labels, cross_entropy, model, gradient, length, seed=0)
+    )
+
+
 def test_gradient_against_the_float64_reference():
     model = cases.fresh("mlp").eval()
-    direction = gradient(model, INPUTS, LABELS, cross_entropy)
+    direction = take("gradient", model)
     expected = reference.gradient(model, INPUTS, LABELS)
     assert direction.tangent.keys() == expected.keys()
     for name, value in expected.items():
@@ -24,8 +33,8 @@ def test_gradient_against_the_float64_reference():
 
 def test_normalised_gradient_has_length_one():
     model = cases.fresh("mlp").eval()
-    steepest = gradient(model, INPUTS, LABELS, cross_entropy)
-    direction = normalised_gradient(model, INPUTS, LABELS, cross_entropy)
+    steepest = take("gradient", model)
+    direction = take("normalised-gradient", model)
     length = math.sqrt(sum(float((t.double() ** 2).sum()) for t in direction.tangent.values()))
     assert length == pytest.approx(1, rel=1e-6)
     assert direction.gradient_norm == steepest.gradient_norm
@@ -38,7 +47,7 @@ def test_frozen_and_unused_parameters():
     model[1].weight.requires_grad_(False)
     model.register_parameter("unused", torch.nn.Parameter(torch.ones(3)))
     with torch.no_grad():  # as within a probe
-        direction = gradient(model, INPUTS, LABELS, cross_entropy)
+        direction = take("gradient", model)
     assert "1.weight" not in direction.tangent
     assert direction.tangent["unused"].tolist() == [0, 0, 0]
     assert all(p.grad is None for p in model.parameters())
@@ -46,8 +55,8 @@ def test_frozen_and_unused_parameters():
 
 def test_a_zero_gradient_has_no_direction():
     model = torch.nn.Linear(2, 1)  # one class: the loss is 0 everywhere
-    direction = normalised_gradient(
-        model, torch.ones(4, 2), torch.zeros(4, dtype=torch.int64), cross_entropy
+    direction = take(
+        "normalised-gradient", model, torch.ones(4, 2), torch.zeros(4, dtype=torch.int64)
     )
     assert direction.gradient_norm == 0
     assert direction.tangent["weight"].isnan().all()
@@ -56,4 +65,4 @@ def test_a_zero_gradient_has_no_direction():
 def test_nothing_to_differentiate():
     model = cases.fresh("mlp").requires_grad_(False)
     with pytest.raises(InvalidValueError, match="requires_grad"):
-        gradient(model, INPUTS, LABELS, cross_entropy)
+        take("gradient", model)

@@ -1,0 +1,134 @@
+"""A direction of parameter space: a tangent, and all that a reader of its slice needs."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from landscape.errors import InvalidValueError
+from landscape.metrics import SampleLoss
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A tangent of parameter space at one point: θ + s·tangent for a step size s.
+
+    Attributes:
+        name: its name in the registry, or that of one's own.
+        symbol: how axes call it, as "−∇L".
+        tangent: parameter name -> tensor of that parameter's shape; a parameter without one stays.
+        norm: ‖tangent‖₂ over all parameters, in float64.
+        slope: ∇L · tangent, the derivative of the batch's mean loss along it at s = 0, in the
+            loss's units; below 0 where positive step sizes descend.
+        gradient: parameter name -> ∇L of the batch's mean loss, which an optimizer steps with.
+        gradient_norm: ‖∇L‖₂, in float64.
+    """
+
+    name: str
+    symbol: str
+    tangent: Mapping[str, Tensor]
+    norm: float
+    slope: float
+    gradient: Mapping[str, Tensor]
+    gradient_norm: float
+
+    @property
+    def descends(self) -> bool:
+        """Whether small positive step sizes lower the batch's loss."""
+        return self.slope < 0
+
+
+@dataclass(frozen=True)
+class Tangent:
+    """What a direction's function gives; norm and slope are computed where they are left out.
+
+    Attributes:
+        values: parameter name -> tensor of that parameter's shape.
+        norm: ‖values‖₂, where it is known exactly.
+        slope: ∇L · values, where it is known exactly.
+    """
+
+    values: Mapping[str, Tensor]
+    norm: float | None = None
+    slope: float | None = None
+
+
+@dataclass(frozen=True)
+class DirectionContext:
+    """What a direction can be made of: the model at the point, the batch and its gradient.
+
+    Attributes:
+        model: at the point where the slice starts, in the mode in which it is probed; it must be
+            left as it is.
+        inputs: those of the gradient's batch, (N, …).
+        targets: its class labels, (N,).
+        loss: (logits, targets) -> one value a sample, (N,).
+        forward: how the model is run, inputs -> logits (N, C).
+        gradient: parameter name -> ∇L of the batch's mean loss; parameters without
+            ``requires_grad`` are left out. It must not be written to.
+        gradient_norm: ‖∇L‖₂, in float64.
+        seed: what random draws are to be seeded with; another one for each checkpoint and draw.
+    """
+
+    model: nn.Module
+    inputs: Tensor
+    targets: Tensor
+    loss: SampleLoss
+    forward: Callable[[Tensor], Tensor]
+    gradient: Mapping[str, Tensor]
+    gradient_norm: float
+    seed: int
+
+
+def mean_gradient(
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    loss: SampleLoss,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """∇L of the mean loss on a batch, in the model's present mode, by parameter name.
+
+    Leaves ``.grad`` and ``requires_grad`` alone. A parameter that the loss does not reach has
+    gradient 0; those without ``requires_grad`` are left out.
+
+    Args:
+        model: whose parameters are differentiated.
+        inputs: (N, …).
+        targets: class labels, (N,).
+        loss: (logits, targets) -> one value a sample, (N,).
+        forward: how the model is run; the model itself unless given.
+
+    Returns:
+        Parameter name -> a tensor of its shape and dtype.
+
+    Raises:
+        InvalidValueError: where no parameter requires a gradient.
+    """
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if not parameters:
+        raise InvalidValueError(
+            "the model has no parameter with requires_grad=True; unfreeze at least one"
+        )
+    with torch.enable_grad():
+        mean = loss((forward or model)(inputs), targets).mean()
+        gradients = torch.autograd.grad(
+            mean, list(parameters.values()), allow_unused=True, materialize_grads=True
+        )
+    return dict(zip(parameters, gradients, strict=True))
+
+
+def norm(tensors: Sequence[Tensor]) -> float:
+    """√Σ t², in float64."""
+    return math.sqrt(sum_of_products(tensors, tensors))
+
+
+def sum_of_products(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
+    """Σ a·b in float64, a part at a time: a whole tensor in float64 would double the memory."""
+    products = [torch.zeros((), dtype=torch.float64)]
+    for a, b in zip(first, second, strict=True):
+        parts = (torch.split(each.reshape(-1), 2**20) for each in (a, b))
+        products += [x.double().dot(y.double()).cpu() for x, y in zip(*parts, strict=True)]
+    return float(torch.stack(products).sum())
