@@ -18,6 +18,7 @@ import typer
 from landscape.errors import InvalidValueError
 from landscape.optimizers.recipes import RECIPES
 from landscape.probing.settings import ProbeSettings
+from landscape.slices.options import OPTIONS
 from landscape.training.settings import TrainingSettings
 
 
@@ -99,9 +100,21 @@ RecordedStore = Annotated[
         callback=local,
     ),
 ]
-SlopeFactor = Annotated[
-    float | None, typer.Option(help="Of smooth accuracy.", show_default="the nearest to 1")
-]
+# Options of figures and tables that have other flags than their own name.
+FLAGS = {"evaluation_set": "--set", "relative": "--relative/--absolute", "c": "--c"}
+
+
+def option(name: str, default: str = "") -> Any:
+    """An option of figures or tables; what is not given is left to them, which is ``default``."""
+    about = OPTIONS[name]
+    flags = [FLAGS[name]] if name in FLAGS else []
+    text = about.help.replace("_", "-")
+    shown: dict[str, Any] = {}
+    if words := default or about.default:
+        shown["show_default"] = words
+    return typer.Option(*flags, help=f"{text[0].upper()}{text[1:]}.", **shown)
+
+
 ProbeSet = Annotated[
     list[str] | None,
     typer.Option(

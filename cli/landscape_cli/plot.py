@@ -12,62 +12,22 @@ from landscape_cli import options
 
 app = typer.Typer(no_args_is_help=True, help="Draw a figure from a store, or from several runs.")
 
-# An option of a figure -> its type on the command line. What is not given is left to the figure.
-OPTIONS: dict[str, Any] = {
-    "checkpoint": Annotated[
-        list[int] | None,
-        typer.Option(help="Iteration to show; may be repeated.", show_default="a sensible choice"),
-    ],
-    "metric": Annotated[
-        str | None, typer.Option(help="accuracy, loss, smooth-accuracy or another in the store.")
-    ],
-    "evaluation_set": Annotated[
-        str | None, typer.Option("--set", help="Evaluation set to show, as in same-batch.")
-    ],
-    "slope_factor": options.SlopeFactor,
-    "against": Annotated[
-        str | None, typer.Option(help="step-size, or distance: step size times gradient norm.")
-    ],
-    "step_size": Annotated[
-        float | None,
-        typer.Option(help="Step size to show.", show_default="nearest to the learning rate"),
-    ],
-    "tolerance": Annotated[
-        float | None,
-        typer.Option(help="How far a peak's values lie from the best at most.", show_default="0.1"),
-    ],
-    "relative": Annotated[
-        bool | None,
-        typer.Option(
-            "--relative/--absolute",
-            help="Whether the tolerance is a share of the best value.",
-            show_default="relative",
-        ),
-    ],
-    "scale": Annotated[str | None, typer.Option(help="Of the step sizes: linear or symlog.")],
-    "value_scale": Annotated[str | None, typer.Option(help="Of the values: auto, linear or log.")],
-    "draw": Annotated[int | None, typer.Option(help="Draw to show.")],
-    "reach": Annotated[
-        float | None,
-        typer.Option(help="Step size up to which parabolas are fitted.", show_default="0.1"),
-    ],
-    "c": Annotated[
-        list[float] | None,
-        typer.Option(
-            "--c",
-            help="Sufficient-decrease constant; may be repeated.",
-            show_default="0.1, 0.3, 0.5 and 0.9",
-        ),
-    ],
-    "accuracy_from": Annotated[
-        str | None,
-        typer.Option(
-            help="Lower end of the accuracy's axis: a number, as 0.9, or auto, which fits the "
-            "second half of the training.",
-            show_default="all is shown",
-        ),
-    ],
+# Of an option of a figure its type on the command line.
+TYPES: dict[str, Any] = {
+    "checkpoint": list[int],
+    "slope_factor": float,
+    "step_size": float,
+    "tolerance": float,
+    "relative": bool,
+    "draw": int,
+    "reach": float,
+    "c": list[float],
 }
+
+
+def _annotation(name: str) -> Any:
+    return Annotated[TYPES.get(name, str) | None, options.option(name)]
+
 
 # The same for every figure.
 LOOK: dict[str, Any] = {
@@ -129,7 +89,10 @@ def _command(figure: Figure) -> Callable[..., None]:
         inspect.Parameter("out", keyword, default=None, annotation=out),
         *(
             inspect.Parameter(name, keyword, default=None, annotation=annotation)
-            for name, annotation in [*((n, OPTIONS[n]) for n in figure.options), *LOOK.items()]
+            for name, annotation in [
+                *((n, _annotation(n)) for n in figure.options),
+                *LOOK.items(),
+            ]
         ),
     ]
     if argument:

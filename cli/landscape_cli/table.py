@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from landscape_cli import options
-from landscape_cli.options import Runs, SlopeFactor, Store, given, open_slices
+from landscape_cli.options import Runs, Store, given, open_slices
 
 app = typer.Typer(no_args_is_help=True, help="Tables of several runs, or of a store's slices.")
 
@@ -20,11 +20,8 @@ Format = Annotated[
     ),
 ]
 
-
-Sets = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Evaluation set; may be repeated.", show_default="all"),
-]
+Sets = Annotated[list[str] | None, options.option("evaluation_set", "all")]
+SlopeFactor = Annotated[float | None, options.option("slope_factor")]
 
 
 @app.command()
@@ -53,21 +50,11 @@ def passes(runs: Runs, out: Out = None, format_: Format = None) -> None:
 @app.command("slice")
 def slice_(
     store: Store,
-    checkpoint: Annotated[
-        int | None, typer.Option(help="Iteration to show.", show_default="the second")
-    ] = None,
+    checkpoint: Annotated[int | None, options.option("checkpoint", "the second")] = None,
     evaluation_set: Sets = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="accuracy, loss or another in the store; may be repeated.",
-            show_default="accuracy",
-        ),
-    ] = None,
+    metric: Annotated[list[str] | None, options.option("metric", "accuracy")] = None,
     slope_factor: SlopeFactor = None,
-    draw: Annotated[
-        int | None, typer.Option(help="Draw to show.", show_default="the mean of all")
-    ] = None,
+    draw: Annotated[int | None, options.option("draw", "the mean of all")] = None,
     out: Out = None,
     format_: Format = None,
 ) -> None:
@@ -76,10 +63,13 @@ def slice_(
 
     frame = tables.slice_values(
         open_slices(store),
-        checkpoint=checkpoint,
-        slope_factor=slope_factor,
-        draw=draw,
-        **given(evaluation_set=_names(evaluation_set), metric=_names(metric)),
+        **given(
+            checkpoint=checkpoint,
+            evaluation_set=_names(evaluation_set),
+            metric=_names(metric),
+            slope_factor=slope_factor,
+            draw=draw,
+        ),
     )
     _show(frame, out, format_)
 
@@ -87,29 +77,13 @@ def slice_(
 @app.command()
 def statistics(
     store: Store,
-    checkpoint: Annotated[
-        list[int] | None,
-        typer.Option(help="Iteration to show; may be repeated.", show_default="all"),
-    ] = None,
+    checkpoint: Annotated[list[int] | None, options.option("checkpoint", "all")] = None,
     evaluation_set: Sets = None,
-    metric: Annotated[str, typer.Option(help="Or loss, or another in the store.")] = "accuracy",
+    metric: Annotated[str | None, options.option("metric", "accuracy")] = None,
     slope_factor: SlopeFactor = None,
-    against: Annotated[
-        str,
-        typer.Option(
-            help="What widths are measured in: step-size, or distance (step size times norm of "
-            "the direction)."
-        ),
-    ] = "step-size",
-    tolerance: Annotated[
-        float, typer.Option(help="Of a peak: how far its values lie from the best at most.")
-    ] = 0.1,
-    relative: Annotated[
-        bool,
-        typer.Option(
-            "--relative/--absolute", help="Whether the tolerance is a share of the best value."
-        ),
-    ] = True,
+    against: Annotated[str | None, options.option("against", "step-size")] = None,
+    tolerance: Annotated[float | None, options.option("tolerance")] = None,
+    relative: Annotated[bool | None, options.option("relative")] = None,
     out: Out = None,
     format_: Format = None,
 ) -> None:
@@ -118,13 +92,15 @@ def statistics(
 
     frame = tables.slice_statistics(
         open_slices(store),
-        checkpoint=checkpoint or None,
-        evaluation_set=_names(evaluation_set),
-        metric=options.stored_name(metric),
-        slope_factor=slope_factor,
-        against=against,
-        tolerance=tolerance,
-        relative=relative,
+        **given(
+            checkpoint=checkpoint or None,
+            evaluation_set=_names(evaluation_set),
+            metric=None if metric is None else options.stored_name(metric),
+            slope_factor=slope_factor,
+            against=against,
+            tolerance=tolerance,
+            relative=relative,
+        ),
     )
     _show(frame, out, format_)
 

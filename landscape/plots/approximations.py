@@ -14,6 +14,7 @@ from landscape import metrics, statistics
 from landscape.errors import InvalidValueError
 from landscape.plots.drawing import curves, style, theme
 from landscape.plots.drawing.curves import STEP_NOTE, draw_step, finely, fit
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import (
     Checkpoints,
@@ -22,13 +23,14 @@ from landscape.slices.choice import (
     choose_metric,
     draw_note,
 )
+from landscape.slices.options import CONSTANTS
 from landscape.slices.selection import mode_of
 from landscape.statistics.points import known_slope
 
 SLOPE_FACTORS = (0.1, 0.5, 1, 2, 5, 10)
 
 
-@theme.themed
+@figure
 def plot_approximations(
     dataset: xr.Dataset,
     *,
@@ -36,7 +38,7 @@ def plot_approximations(
     checkpoint: Checkpoints = None,
     metric: str = "loss",
     slope_factor: float | None = None,
-    c: float | Sequence[float] = (0.1, 0.3, 0.5, 0.9),
+    c: float | Sequence[float] = CONSTANTS,
     draw: int | None = None,
     scale: str = "linear",
 ) -> NDArray[np.object_]:

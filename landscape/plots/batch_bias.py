@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from landscape import statistics
 from landscape.errors import InvalidValueError
 from landscape.plots.drawing import curves, style, theme
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric, choose_step_size
 
@@ -23,7 +24,7 @@ RESAMPLES = 2000
 FEWEST = 10  # draws; of fewer, a bootstrap interval covers far less often than it says
 
 
-@theme.themed
+@figure
 def plot_batch_bias(
     dataset: xr.Dataset,
     *,

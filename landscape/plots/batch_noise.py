@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from landscape import statistics
 from landscape.errors import InvalidValueError
 from landscape.plots.drawing import curves, style, theme
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric, choose_step_size
 
 
-@theme.themed
+@figure
 def plot_batch_noise(
     datasets: Sequence[xr.Dataset],
     *,

@@ -3,13 +3,14 @@
 import xarray as xr
 from matplotlib.axes import Axes
 
-from landscape.plots.drawing import style, theme
+from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import band_note, curves_of_sets, draw
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric
 
 
-@theme.themed
+@figure
 def plot_batches(
     dataset: xr.Dataset,
     *,

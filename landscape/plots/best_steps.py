@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots.drawing import theme
 from landscape.plots.drawing.curves import symlog
+from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.over_training import Panel, choose_metrics, draw, metric_title
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints
 
 
-@theme.themed
+@figure
 def plot_best_steps(
     dataset: xr.Dataset,
     *,

@@ -16,6 +16,7 @@ from landscape import statistics
 from landscape.errors import InvalidValueError
 from landscape.plots.drawing import style, theme
 from landscape.plots.drawing.curves import band_note, curves_of_sets, draw
+from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.store_names import name_shared, names_apart
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric
@@ -26,7 +27,7 @@ LABELS = 0.6  # inches that labels take beside the panels of a row
 TIE = "\N{NO-BREAK SPACE}"
 
 
-@theme.themed
+@figure
 def plot_compare(
     datasets: Sequence[xr.Dataset],
     *,

@@ -10,15 +10,16 @@ from matplotlib.collections import PolyCollection
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots.drawing import style, theme
+from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import Curve, band_note, curve, draw
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
 
 SETS = ("big_batch", "validation")
 
 
-@theme.themed
+@figure
 def plot_gap(
     dataset: xr.Dataset,
     *,

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError
 from landscape.optimizers.line_search.armijo import armijo_line
-from landscape.plots.drawing import style, theme
+from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import Curve, draw
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric
 from landscape.slices.selection import norm, set_name
@@ -26,7 +27,7 @@ REGIONS: dict[bool, dict[str, Any]] = {
 DIFFERENT = 0.01  # of h(0): from where search and slice are said to have seen different things
 
 
-@theme.themed
+@figure
 def plot_line_search(
     dataset: xr.Dataset,
     *,

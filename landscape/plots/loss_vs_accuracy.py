@@ -7,14 +7,15 @@ import xarray as xr
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from landscape.plots.drawing import style, theme
+from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import band_note, curve, draw
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
 from landscape.statistics import set_name
 
 
-@theme.themed
+@figure
 def plot_loss_vs_accuracy(
     dataset: xr.Dataset,
     *,

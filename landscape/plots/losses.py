@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from landscape import metrics
 from landscape.plots.drawing import style, theme
 from landscape.plots.drawing.curves import STEP_NOTE, Curve, draw, draw_step
+from landscape.plots.drawing.figure import figure
 
 GAMMA = 2.0
 SLOPE_FACTOR = 10.0  # the thesis names none for Fig. 7
 
 
-@theme.themed
+@figure
 def plot_losses(*, ax: Sequence[Axes] | None = None) -> NDArray[np.object_]:
     """Plot losses (left) and accuracies (right) of one sample against p of the right class.
 

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from landscape.plots.drawing import style, theme
 from landscape.plots.drawing.curves import band_note, curves_of_sets, draw
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
 
 MOST = 30  # panels that fit on a page
 
 
-@theme.themed
+@figure
 def plot_overview(
     dataset: xr.Dataset,
     *,

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots.drawing import curves, style, theme
+from landscape.plots.drawing import curves, style
 from landscape.plots.drawing.curves import finely, fit
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import (
     Checkpoints,
@@ -21,10 +22,10 @@ from landscape.slices.choice import (
     choose_metric,
     draw_note,
 )
+from landscape.slices.options import REACH
 from landscape.slices.selection import mode_of
 from landscape.statistics.points import known_slope
 
-REACH = 0.1
 LOOKS: dict[str, dict[str, Any]] = {
     "least-squares": {"color": "#7F3C8D", "linestyle": (0, (1, 1)), "marker": "P", "ms": 5.5},
     "mutschler": {"color": "#D55E00", "linestyle": (0, (5, 1.5)), "marker": "*", "ms": 8},
@@ -52,7 +53,7 @@ class _Slice:
         return float(self.best["best_step_size"])
 
 
-@theme.themed
+@figure
 def plot_parabola(
     dataset: xr.Dataset,
     *,

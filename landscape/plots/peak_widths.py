@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots.drawing import theme
+from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.over_training import Panel, choose_metrics, draw, metric_title
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints
+from landscape.slices.options import TOLERANCE
 
 
-@theme.themed
+@figure
 def plot_peak_widths(
     dataset: xr.Dataset,
     *,
@@ -22,7 +23,7 @@ def plot_peak_widths(
     checkpoint: Checkpoints = None,
     metric: str | None = None,
     evaluation_set: str | None = None,
-    tolerance: float = 0.1,
+    tolerance: float = TOLERANCE,
     relative: bool = True,
     against: str = "step-size",
     slope_factor: float | None = None,

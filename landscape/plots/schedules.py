@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from landscape.histories.collection import Group, groups, unfinished
 from landscape.histories.labels import short
-from landscape.plots.drawing import style, theme
+from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import Curve, draw
+from landscape.plots.drawing.figure import figure
 
 
-@theme.themed
+@figure
 def plot_schedules(
     dataset: xr.Dataset, *, ax: Axes | None = None, value_scale: str = "auto"
 ) -> Axes:

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from landscape.errors import InvalidValueError
 from landscape.histories.collection import best_accuracy, groups, unfinished
 from landscape.histories.labels import UNSAID, run_labels
-from landscape.plots.drawing import style, theme
+from landscape.plots.drawing import style
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 
 
-@theme.themed
+@figure
 def plot_slope_search(
     dataset: xr.Dataset, *, ax: Axes | Sequence[Axes] | None = None
 ) -> NDArray[np.object_]:

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots.drawing import curves, style, theme
+from landscape.plots.drawing import curves, style
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import (
     Checkpoints,
@@ -22,7 +23,7 @@ from landscape.slices.choice import (
 ABOVE, BELOW = 4, 8  # samples: how far the lower panel reaches from the value at 0
 
 
-@theme.themed
+@figure
 def plot_stepwise(
     dataset: xr.Dataset,
     *,

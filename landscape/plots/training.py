@@ -17,6 +17,7 @@ from landscape.histories.collection import Group, groups, unfinished
 from landscape.histories.labels import number, short
 from landscape.plots.drawing import style, theme
 from landscape.plots.drawing.curves import ROW
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 
 # Smaller steps hardly move parameters in float32, and their decades would squeeze the others.
@@ -37,7 +38,7 @@ class _Row:
     groups: Mapping[str, Group]
 
 
-@theme.themed
+@figure
 def plot_training(
     dataset: xr.Dataset,
     *,

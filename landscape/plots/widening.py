@@ -7,15 +7,16 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from landscape.errors import unknown
-from landscape.plots.drawing import style, theme
+from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import Curve, band_note, curve, draw
+from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
 from landscape.slices.selection import distance, norm, set_name
 from landscape.statistics import AGAINST
 
 
-@theme.themed
+@figure
 def plot_widening(
     dataset: xr.Dataset,
     *,

@@ -1,0 +1,46 @@
+"""What makes a function a figure: the theme around it, and its options in its docstring."""
+
+import inspect
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from landscape.plots.drawing.theme import themed
+from landscape.slices.options import OPTIONS
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Of the parameters that are no options.
+GIVEN = {
+    "dataset": "what is drawn, as ``landscape.open`` or ``landscape.probe`` give it; for figures "
+    "of runs, as ``landscape.histories.collect`` does",
+    "datasets": "what is drawn side by side, each as ``landscape.open`` gives it",
+    "ax": "where to draw: one ``Axes`` for each panel; by default those of a new figure",
+}
+
+
+def figure(function: Callable[P, R]) -> Callable[P, R]:
+    """Make ``function`` a figure: draw it in the theme, and explain each option it takes.
+
+    The section "Args" is inserted into its docstring, from :data:`landscape.slices.options.OPTIONS`.
+
+    Args:
+        function: ``plot_x(dataset, *, ax=None, **options)``.
+
+    Returns:
+        The function, with the theme around it.
+    """
+    within = themed(function)
+    lines = [f"    {_explained(each)}" for each in inspect.signature(function).parameters.values()]
+    text = inspect.cleandoc(function.__doc__ or "")
+    head, section, tail = text.partition("\n\nReturns:")
+    within.__doc__ = "\n".join([head, "", "Args:", *lines]) + section + tail + "\n"
+    return within
+
+
+def _explained(parameter: inspect.Parameter) -> str:
+    if parameter.name in GIVEN:
+        return f"{parameter.name}: {GIVEN[parameter.name]}."
+    option = OPTIONS[parameter.name]
+    default = option.default if parameter.default is None else repr(parameter.default)
+    return f"{parameter.name}: {option.help}{f'; by default {default}' if default else ''}."
