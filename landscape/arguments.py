@@ -1,26 +1,47 @@
-"""One value that a user gave, checked: the only place that says "got X, allowed Y".
+"""Checks of one value that a user gave: the only place that words "got X, allowed Y".
 
-Numbers, truth values and lists of numpy, torch and xarray count as Python's own and come back as
-such. A truth value is no number, a string is no number, NaN and infinities are no numbers either.
-Every function raises :class:`InvalidValueError` with one line: what it is, the value, what is
-allowed.
+Numbers, truth values and lists of numpy, torch and xarray count as Python's own and are returned as
+Python's own. Truth values, strings, NaN and infinities do not count as numbers. Every check raises
+InvalidValueError with one line: what it is, the value, what is allowed.
 """
 
+import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 from landscape.errors import InvalidValueError, unknown
 
 
 def plain(value: Any) -> Any:
-    """An array, or a number of its kind, as Python's own; anything else as it is."""
+    """Turn an array, or an array library's number, into Python's own.
+
+    Args:
+        value: anything.
+
+    Returns:
+        A number or nested lists for what has ``__array__``; anything else unchanged.
+    """
     return value.__array__().tolist() if hasattr(value, "__array__") else value
 
 
 def one_of(what: str, value: Any, allowed: Iterable[str]) -> str:
-    """``value``, one of the names that are ``allowed``."""
+    """Check that ``value`` is an allowed name.
+
+    Args:
+        what: what it names, for the message.
+        value: what was given.
+        allowed: the names to choose from.
+
+    Returns:
+        ``value``.
+
+    Raises:
+        InvalidValueError: for anything else, with the nearest name suggested.
+    """  # noqa: DOC501
     allowed = tuple(allowed)
     if not isinstance(value, str) or value not in allowed:
         raise unknown(what, plain(value), allowed)
@@ -28,7 +49,19 @@ def one_of(what: str, value: Any, allowed: Iterable[str]) -> str:
 
 
 def several_of(what: str, values: Any, allowed: Iterable[str]) -> tuple[str, ...]:
-    """``values``, names that are ``allowed`` or a single one, in the order of ``allowed``."""
+    """Check that ``values`` are allowed names.
+
+    Args:
+        what: what each of them names, for the message.
+        values: a list of names, or a single name.
+        allowed: the names to choose from.
+
+    Returns:
+        The names given, each once, in the order of ``allowed``.
+
+    Raises:
+        InvalidValueError: for any other name, and for an empty list.
+    """
     values, allowed = plain(values), tuple(allowed)
     names = list(values) if _is_listed(values) else [values]
     for name in names:
@@ -39,7 +72,19 @@ def several_of(what: str, values: Any, allowed: Iterable[str]) -> tuple[str, ...
 
 
 def integer(what: str, value: Any, least: int | None = None) -> int:
-    """``value``, an integer, of at least ``least`` if that is given."""
+    """Check that ``value`` is an integer.
+
+    Args:
+        what: its name, for the message.
+        value: what was given.
+        least: the lowest that is allowed; by default any.
+
+    Returns:
+        The value as an ``int``.
+
+    Raises:
+        InvalidValueError: for anything else, truth values included.
+    """
     value = plain(value)
     if _is_flag(value) or not isinstance(value, Integral) or (least is not None and value < least):
         bound = "" if least is None else f" of at least {least}"
@@ -57,16 +102,27 @@ def number(
     most: float | None = None,
     also: str = "",
 ) -> float:
-    """``value``, a finite number within the bounds that are given.
+    """Check that ``value`` is a finite number within the given bounds.
+
+    >>> landscape.arguments.number("c", 2, above=0, below=1)
+    Traceback (most recent call last):
+        ...
+    landscape.errors.InvalidValueError: c is 2; give a number above 0 and below 1
 
     Args:
         what: its name, for the message.
         value: what was given.
         least: the lowest that is allowed.
-        above: a bound that it has to exceed.
-        below: a bound that it may not reach.
+        above: a bound that it must exceed.
+        below: a bound that it must stay under.
         most: the highest that is allowed.
-        also: what else the caller takes, for the message: "or None".
+        also: what else the caller accepts, for the message: "or None".
+
+    Returns:
+        The value; an integer stays an ``int``.
+
+    Raises:
+        InvalidValueError: for anything else, truth values included.
     """
     value = plain(value)
     if not (
@@ -92,7 +148,19 @@ def number(
 
 
 def integers(what: str, values: Any, least: int | None = None) -> tuple[int, ...]:
-    """``values``, any number of integers of at least ``least``."""
+    """Check that ``values`` is a list of integers, which may be empty.
+
+    Args:
+        what: their name, for the message.
+        values: what was given.
+        least: the lowest that is allowed; by default any.
+
+    Returns:
+        The values as ``int``, in the order given.
+
+    Raises:
+        InvalidValueError: for anything else, a single integer included.
+    """
     given = plain(values)
     if not _is_listed(given):
         raise InvalidValueError(f"{what} is {given!r}; give a list of integers, as in [0, 100]")
@@ -100,7 +168,18 @@ def integers(what: str, values: Any, least: int | None = None) -> tuple[int, ...
 
 
 def numbers(what: str, values: Any) -> tuple[float, ...]:
-    """``values``, at least one finite number, each only once."""
+    """Check that ``values`` is a list of at least one finite number, without repetition.
+
+    Args:
+        what: their name, in the plural, for the message.
+        values: what was given.
+
+    Returns:
+        The values as ``float``, in the order given.
+
+    Raises:
+        InvalidValueError: for anything else, a single number included.
+    """
     given = plain(values)
     if _is_listed(given):
         given = [plain(each) for each in given]
@@ -117,7 +196,18 @@ def numbers(what: str, values: Any) -> tuple[float, ...]:
 
 
 def flag(what: str, value: Any) -> bool:
-    """``value``, true or false."""
+    """Check that ``value`` is true or false.
+
+    Args:
+        what: its name, for the message.
+        value: what was given.
+
+    Returns:
+        The value as a ``bool``.
+
+    Raises:
+        InvalidValueError: for anything else, 0 and 1 included.
+    """
     value = plain(value)
     if not _is_flag(value):
         raise InvalidValueError(f"{what} is {value!r}; give true or false")
@@ -125,16 +215,57 @@ def flag(what: str, value: Any) -> bool:
 
 
 def mapping(what: str, value: Any) -> Mapping[str, Any]:
-    """``value``, a mapping of names to values."""
+    """Check that ``value`` is a mapping of names to values.
+
+    Args:
+        what: its name, for the message.
+        value: what was given.
+
+    Returns:
+        ``value``.
+
+    Raises:
+        InvalidValueError: for anything else.
+    """
     if not isinstance(value, Mapping):
         raise InvalidValueError(f"{what} is {plain(value)!r}; give a mapping of names to values")
     return value
 
 
 def known(what: str, names: Iterable[Any], allowed: Sequence[str]) -> None:
-    """Refuse the first of ``names`` that is not ``allowed``."""
+    """Refuse the first of ``names`` that is not ``allowed``.
+
+    Args:
+        what: what each of them names, for the message.
+        names: what was given.
+        allowed: the names to choose from.
+
+    Raises:
+        InvalidValueError: for a name that is not allowed, with the nearest one suggested.
+    """
     for name in names:
         one_of(what, name, allowed)
+
+
+def local_path(value: "str | os.PathLike[str]") -> Path:
+    """Take a path on this machine, with ~ expanded; refuse an address on another.
+
+    Args:
+        value: a path, or what may be an address such as ``s3://bucket/store.zarr``.
+
+    Returns:
+        The path.
+
+    Raises:
+        InvalidValueError: for an address.
+    """
+    # A Path has lost the second slash.
+    if address := re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(value)):
+        raise InvalidValueError(
+            f"the path is '{address[1]}://{address[2]}'; give a file or folder of this machine, "
+            "for addresses are not supported yet"
+        )
+    return Path(value).expanduser()
 
 
 def _is_listed(values: Any) -> bool:

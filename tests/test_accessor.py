@@ -158,9 +158,9 @@ def test_samples_are_those_of_the_slices_that_are_left(sampled):
 def test_samples_of_another_store_are_refused(sampled):
     one, other = sampled("a.zarr", 1), sampled("b.zarr", 2)
     for mixed, what in (
-        (xr.concat([one, other], "checkpoint"), "some checkpoint"),
-        (one.assign_coords(step_size=one["step_size"] + 1), "some step size"),
-        (one.assign_coords(draw=[0, 2]), "some draw"),
+        (xr.concat([one, other], "checkpoint"), "a checkpoint"),
+        (one.assign_coords(step_size=one["step_size"] + 1), "a step size"),
+        (one.assign_coords(draw=[0, 2]), "a draw"),
         (xr.concat([one[{"checkpoint": [0]}], other[{"checkpoint": [1]}]], "checkpoint"), "norms"),
     ):
         assert mixed.encoding["source"].endswith("a.zarr")

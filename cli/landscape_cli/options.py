@@ -5,7 +5,6 @@ What a setting is by default is asked of the class that has it, never written do
 
 import inspect
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
@@ -15,6 +14,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from landscape.arguments import local_path
 from landscape.errors import InvalidValueError
 from landscape.optimizers.recipes import RECIPES
 from landscape.probing.settings import ProbeSettings
@@ -42,15 +42,7 @@ def local(given: Any) -> Any:
     """Expand ~ in the paths of an option or argument; refuse an address on another machine."""
     if isinstance(given, list):
         return [local(each) for each in given]
-    if not isinstance(given, Path):
-        return given
-    # A Path has lost the second slash.
-    if address := re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(given)):
-        raise InvalidValueError(
-            f"the path is '{address[1]}://{address[2]}'; give a file or folder of this machine, "
-            "for addresses are not supported yet"
-        )
-    return given.expanduser()
+    return local_path(given) if isinstance(given, Path) else given
 
 
 def place(metavar: str, what: str, default: str | None = None) -> Any:

@@ -9,28 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from typer.testing import CliRunner
+from helpers.commands import refused, run
 
 import landscape
 from landscape.plots.registry import FIGURES
 from landscape.tasks.registry import BUILTIN
-from landscape_cli.app import app
-
-
-def run(*arguments, status=0):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == status, result.output
-    return result
-
-
-def refused(*arguments):
-    """The one line of an error; exit status 2 and no traceback are part of it."""
-    result = run(*arguments, status=2)
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1, result.stderr
-    assert lines[0].startswith("error: ")
-    assert isinstance(result.exception, SystemExit)
-    return lines[0]
 
 
 @pytest.fixture(autouse=True)

@@ -4,20 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from helpers.commands import run
 
 import landscape
 from landscape import report, tables
 from landscape.tables.formats import FORMATS, text
-from landscape_cli.app import app
 
 STORE = Path(__file__).parents[2] / "figures" / "mnist-mlp.zarr.zip"
-
-
-def run(*arguments, status=0):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == status, result.output
-    return result
 
 
 @pytest.fixture(autouse=True)

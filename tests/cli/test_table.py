@@ -3,22 +3,15 @@
 from pathlib import Path
 
 import pytest
+from helpers.commands import run
 from helpers.runs import write
-from typer.testing import CliRunner
 
 from landscape.histories.collection import collect, pack
 from landscape.tables import benchmark, passes
 from landscape.tables.formats import FORMATS, text
-from landscape_cli.app import app
 
 SLICES = Path(__file__).parents[2] / "figures" / "mnist-mlp.zarr.zip"
 BENCHMARK = SLICES.with_name("mnist-mlp-benchmark.zarr.zip")
-
-
-def run(*arguments, status=0):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == status, result.output
-    return result
 
 
 @pytest.fixture(scope="module")

@@ -145,5 +145,5 @@ def test_into_axes_that_are_given(dataset):
 def test_without_0_or_steps_along_descent_there_is_no_line(dataset):
     with pytest.raises(InvalidValueError, match="step size 0 is needed"):
         plot_approximations(dataset.sel(step_size=[-0.1, 0.1, 0.5]))
-    with pytest.raises(InvalidValueError, match="none is above 0"):
+    with pytest.raises(InvalidValueError, match="give a store with one above 0"):
         plot_approximations(dataset.sel(step_size=[-0.1, -0.01, 0]))

@@ -107,7 +107,7 @@ def test_what_cannot_be_compared_is_refused_in_one_line(make):
     one = probed(make, 32)
     refused(match="0 stores were given; give at least 2")
     refused(one, match="1 store was given; give at least 2")
-    refused(one, probed(make, 32), match="the batch sizes 32, 32; give one of each")
+    refused(one, probed(make, 32), match="the batch sizes 32, 32; give one store of each size")
     refused(one, probed(make, 64, task="mine"), match="of the tasks synthetic, mine")
     refused(one, probed(make, 64, origin="after-step"), match="of the origins before-step, after")
     refused(one, make(), match="does not say its batch size")
@@ -115,5 +115,5 @@ def test_what_cannot_be_compared_is_refused_in_one_line(make):
     runs = probed(make, 32, **first), probed(make, 64, **second)
     refused(*runs, match="different checkpoints at iteration 1953; give those of one run")
     alone = ["same_batch", "other_batch_1"]
-    refused(one, probed(make, 64).sel(evaluation_set=alone), match="between 1 other batch;")
+    refused(one, probed(make, 64).sel(evaluation_set=alone), match="have 1 other batch;")
     assert not plt.get_fignums()

@@ -58,7 +58,7 @@ def test_iterable_data_leaves_the_generators_alone():
 
 def test_a_batch_sampler_that_leaves_samples_out_is_refused():
     loader = DataLoader(torch.utils.data.TensorDataset(*TRAIN), batch_sampler=[[0, 1], [2, 3]])
-    with pytest.raises(InvalidValueError, match="would be left out"):
+    with pytest.raises(InvalidValueError, match="would be ignored"):
         as_data(loader)
 
 

@@ -212,7 +212,10 @@ def test_armijo_takes_a_slope_for_each_slice_and_keeps_nan():
         (lambda: armijo_slack([1, 2], [0, 1], 1, c=1), "c is 1"),
         (lambda: difference_parabola([1, 2], [0, 1]), "no negative step size is among"),
         (lambda: mutschler_parabola(STEPS, STEPS, 0.001), "no positive step size within a reach"),
-        (lambda: fitted_parabola(STEPS, STEPS, 0.001), "1 step sizes lie within a reach of 0.001"),
+        (
+            lambda: fitted_parabola(STEPS, STEPS, 0.001),
+            "1 of the step sizes .* lie within a reach of 0.001",
+        ),
     ],
 )
 def test_bad_input_is_named(call, message):
