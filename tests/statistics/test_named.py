@@ -151,6 +151,17 @@ def test_armijo_of_every_slice(dataset):
     np.testing.assert_array_equal(held, [1, NAN])
 
 
+def test_on_armijos_line_the_condition_holds(dataset):
+    slope = gradient_slope(dataset)
+    # c and the step sizes are powers of 2, so that nothing is rounded.
+    one = dataset.isel(step_size=[0, -1]).assign_coords(step_size=[0.0, 0.5])
+    on_it = one["loss"].isel(step_size=0) + 0.25 * slope * one["step_size"]
+    one["loss"] = on_it.transpose(*dataset["loss"].dims)
+    found = armijo(one, c=0.25, slope=slope)
+    np.testing.assert_array_equal(found.slack, 0)
+    np.testing.assert_array_equal(found.satisfied, 1)
+
+
 def test_statistics_keep_dimensions_they_do_not_know(dataset):
     many = dataset.expand_dims(resample=4, axis=-1)
     for found in (best_steps(many), peak_widths(many), parabolas(many), armijo(many)):
