@@ -369,7 +369,8 @@ def test_one_sample_can_be_trained_on():
     one = TRAIN[0][:1].reshape(1, 1, 8, 8), TRAIN[1][:1]
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 10))
     task = as_task({"model": model, "train": one, "validation": one, "batch_size": 1}, "one")
-    assert next(Training(task, TrainingSettings.of(task, epochs=1)).run())
+    first = next(Training(task, TrainingSettings.of(task, epochs=1)).run())
+    assert first.iteration == 1
 
 
 def test_an_optimizer_that_views_the_gradients_trains():

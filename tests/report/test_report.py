@@ -51,7 +51,7 @@ def test_charts_have_every_value_mean_and_range():
     ):
         np.testing.assert_allclose(curves[part], array, rtol=1e-8)
     smooth = made["metrics"]["smooth_accuracy"]
-    assert smooth["sloped"]
+    assert smooth["sloped"] is True
     assert [label[-9:] for label in smooth["labels"]] == ["(s = 0.5)", "y (s = 1)", " (s = 10)"]
     np.testing.assert_allclose(
         smooth["curves"][2]["mean"], dataset["smooth_accuracy"].values[..., 2].mean(1)

@@ -17,6 +17,7 @@ from landscape.data import as_data
 from landscape.errors import InvalidValueError, MissingFileError, StoreError
 from landscape.probing import Prober
 from landscape.probing.settings import ProbeSettings
+from landscape.slices.schema import NAMES
 
 TRAIN, VALIDATION = cases.digits()
 PROBER = Prober(
@@ -58,8 +59,8 @@ def test_what_is_opened_is_what_was_probed(tmp_path, rows):
     for name in ["loss", "accuracy", "smooth_accuracy", "gradient_norm", "iteration", "epoch"]:
         np.testing.assert_array_equal(opened[name], expected[name])
         assert opened[name].dims == expected[name].dims
-        assert opened[name].attrs["long_name"]
-        assert opened[name].attrs["units"]
+        assert opened[name].attrs == expected[name].attrs
+        assert (opened[name].attrs["long_name"], opened[name].attrs["units"]) == NAMES[name]
     assert opened.evaluation_set.values.tolist() == expected.evaluation_set.values.tolist()
     assert opened.attrs["schema"] == 1
     assert opened.attrs["settings"] == PROBER.settings.as_dict()
