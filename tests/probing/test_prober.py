@@ -1,4 +1,5 @@
 import copy
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from helpers import cases, reference
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from landscape.data import TensorData, as_data
+from landscape.data import as_data
 from landscape.errors import DeterminismError, InvalidValueError
 from landscape.optimizers.line_search.sls import LossSLS, SGDArmijo, SmoothAccuracySLS
 from landscape.probing import Prober, probe
@@ -44,14 +45,16 @@ def test_against_the_float64_reference(name, policy):
         "slope_factors": (1.0, 7.0),
         "recalibration_batches": 3,
     }
-    tree = tree_of(model, **settings)
+    with recalibrating(model) as batches:
+        tree = tree_of(model, **settings)
     precise = tree_of(copy.deepcopy(model).double(), double(TRAIN), double(VALIDATION), **settings)
+    assert len(batches) == (6 if policy == "recalibrated" and reference.norm_layers(model) else 0)
     for draw in range(2):
         batch = per_sample(tree, "same_batch").index.values[0, draw]
         gradients = reference.gradient(model, TRAIN[0][batch], TRAIN[1][batch])
         norm = np.sqrt(sum(float((g**2).sum()) for g in gradients.values()))
         np.testing.assert_allclose(tree.gradient_norm[0, draw], norm, rtol=1e-5)
-        recalibration = recalibration_batches(draw)
+        recalibration = batches[3 * draw : 3 * draw + 3]
         for s in tree.evaluation_set.values:
             data = VALIDATION if s == "validation" else TRAIN
             chosen = per_sample(tree, str(s)).index.values[0, draw]
@@ -78,18 +81,22 @@ def test_against_the_float64_reference(name, policy):
                     )
 
 
-def recalibration_batches(draw):
-    from landscape.probing import evaluation_sets
+@contextmanager
+def recalibrating(model):
+    """The batches of training data that move the model's running statistics inside, each once."""
+    seen = {}
 
-    return evaluation_sets.draw(
-        TensorData(*TRAIN),
-        batch_size=32,
-        other_batches=2,
-        big_batch=60,
-        recalibration_batches=3,
-        batch_norm=ProbeSettings().batch_norm,
-        key=(0, 7, draw),
-    ).recalibration
+    def note(_, arguments):
+        moving = [layer for layer in reference.norm_layers(model) if layer.training]
+        if len(arguments[0]) == 32 and any(layer.track_running_stats for layer in moving):
+            seen[arguments[0].numpy().tobytes()] = arguments[0]
+
+    batches = []
+    with model.register_forward_pre_hook(note):
+        yield batches
+    batches += seen.values()
+    known = {image.numpy().tobytes() for image in TRAIN[0]}
+    assert all(image.numpy().tobytes() in known for batch in batches for image in batch)
 
 
 def test_the_policies_differ_where_there_is_batch_norm():
@@ -516,3 +523,22 @@ def test_a_random_model_is_refused():
 
     with pytest.raises(DeterminismError, match="two evaluations of the same batch"):
         probe(Noisy(), TRAIN, VALIDATION, **SMALL)
+
+
+@pytest.mark.parametrize("by", [1e-3, 1e-7])
+def test_a_model_that_drifts_by_more_than_rounding_is_refused(by):
+    class Drifting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(64, 10)
+            self.calls = 0
+
+        def forward(self, inputs):
+            self.calls += 1
+            return self.linear(inputs.flatten(1)) * (1 + by * self.calls)
+
+    if by < 1e-6:
+        assert np.isfinite(probe(Drifting(), TRAIN, **SMALL).loss).all()
+    else:
+        with pytest.raises(DeterminismError, match="two evaluations of the same batch"):
+            probe(Drifting(), TRAIN, **SMALL)

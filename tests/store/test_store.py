@@ -198,8 +198,9 @@ def test_other_settings_are_refused_by_name(tmp_path, rows):
     other = {"settings": {**ATTRIBUTES["settings"], "big_batch": 41}}
     with pytest.raises(StoreError, match="made with big batch 40, and now it is 41"):
         store.require_same(writer, other)
-    with pytest.raises(StoreError, match="task 'digits', and now it is 'mnist'"):
-        store.require_same(writer, {"task": "mnist"})
+    for wanted in ({"task": "mnist"}, ATTRIBUTES | {"task": "mnist"}):
+        with pytest.raises(StoreError, match="task 'digits', and now it is 'mnist'"):
+            store.require_same(writer, {"settings": ATTRIBUTES["settings"], **wanted})
 
 
 def test_what_is_no_store_of_ours(tmp_path, rows):
@@ -280,6 +281,26 @@ def test_a_row_can_be_written_at_its_place(tmp_path, rows):
     assert store.open_(path).iteration.values.tolist() == sorted(
         r.to_dataset().iteration.item() for r in rows[:3]
     )
+
+
+def test_rows_are_forgotten_from_one_on_and_written_again(tmp_path, rows):
+    writer = filled(tmp_path / "s.zarr", rows)
+    writer.forget(3)
+    assert writer.finished.tolist() == [True, True, True]
+    writer.forget(1)
+    assert writer.finished.tolist() == [True, False, False]
+    assert landscape.open(writer.path).iteration.values.tolist() == [100]
+    assert writer.column("iteration").tolist() == [100]
+    writer.write(rows[2])
+    assert landscape.open(writer.path).iteration.values.tolist() == [100, 300]
+
+
+def test_so_many_rows_share_a_chunk(tmp_path, rows):
+    attributes = {"rows": 3, "attributes": ATTRIBUTES}
+    for chunk in (1, 2):
+        path = store.create(tmp_path / f"{chunk}.zarr", rows[0], chunk=chunk, **attributes).path
+        assert zarr.open_array(path / "loss").chunks[0] == chunk
+        assert zarr.open_array(path / "loss").shape[0] == 3
 
 
 def test_what_cannot_be_packed(tmp_path, rows):

@@ -83,6 +83,18 @@ def test_cut_off():
     assert finite_difference(0.0, 0.9e-7, 1e-4, "higher") == pytest.approx(0.9e-3)
 
 
+def test_a_slope_at_the_cut_off_counts():
+    for better, sign in (("lower", 1), ("higher", -1)):
+        # Powers of 2, so that nothing is rounded.
+        found = finite_difference(sign * 2.0**-20, 0.0, 2.0**-10, better, cut_off=2.0**-10)
+        assert found == 2.0**-10
+
+
+def test_a_fall_to_a_third_is_believed():
+    found = search(lambda s: -s if s < 2 else s, 3.0, 0.0, 1.0, beta=1 / 3)
+    assert (found.step_size, found.kept, found.doubted) == (1.0, 1.0, False)
+
+
 def test_growth_then_cap():
     def found(**settings):
         return search(lambda s: -s, 1.0, 0.0, 1.0, **settings).step_size
