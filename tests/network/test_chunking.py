@@ -8,7 +8,6 @@ from torch import nn
 
 from landscape.data import as_data
 from landscape.errors import InvalidValueError, TooLargeError
-from landscape.network import chunking as chunks
 from landscape.network.chunking import Chunk, fitting
 from landscape.network.forward import Forward
 from landscape.probing import Prober
@@ -183,6 +182,12 @@ def test_the_fitting_size(room, each, expected):
     assert found == 1 or found * each <= room
 
 
+class OnGpu(torch.Tensor):
+    """On the CPU, and says otherwise."""
+
+    device = torch.device("cuda")
+
+
 def test_the_fitting_size_is_measured(monkeypatch):
     """A small pass that takes 10 kB a sample, with 2 MB free and 1 MB that is held and unused."""
     allocated = {"now": 500_000}
@@ -197,6 +202,7 @@ def test_the_fitting_size_is_measured(monkeypatch):
     }
     for name, function in fake.items():
         monkeypatch.setattr(torch.cuda, name, function)
-    assert chunks._by_memory(Forward(model), torch.rand(1000, 4)) == 128  # ≤ 3 MB / 2 / 10 kB
+    inputs = torch.rand(1000, 4).as_subclass(OnGpu)
+    assert Chunk().size(Forward(model), inputs) == 128  # ≤ 3 MB / 2 / 10 kB
     small([model], 40)  # even the small pass is too large
-    assert chunks._by_memory(Forward(model), torch.rand(1000, 4)) == 32
+    assert Chunk().size(Forward(model), inputs) == 32

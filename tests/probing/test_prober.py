@@ -218,9 +218,8 @@ def test_origin_after_step_of_a_line_search(name, kind):
 
     # As the probe has it: dropout off, batch statistics.
     model.eval()
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.train()
+    for layer in reference.norm_layers(model):
+        layer.train()
     for p in model.parameters():
         p.grad = None
     optimizer.step(lambda: (model(batch[0]), batch[1]))

@@ -7,6 +7,7 @@ import torch
 from helpers.training import dropout, every, same, weights
 from torch.nn import functional as F
 
+from landscape.data import TensorData
 from landscape.errors import InvalidValueError
 from landscape.network.chunking import Chunk
 from landscape.optimizers import named
@@ -185,19 +186,15 @@ def test_a_line_search_is_the_loop_that_one_would_write():
 def test_a_search_batch_is_fresh_and_outside_of_the_batch(size):
     task = load_task("digits-mlp")
     settings = every(task, optimizer="l-sls", search_batch=size, options={"search_every": 2})
-    training = Training(task, settings)
     taken = []
 
-    class Spy:
-        def __len__(self):
-            return 1437
-
+    class Spy(TensorData):
         def take(self, indices, generator=None):
             taken.append(set(indices.tolist()))
-            return task.train.take(indices, generator)
+            return super().take(indices, generator)
 
-    training._batches.data = Spy()
-    list(training.run())
+    train = Spy(task.train.inputs, task.train.targets)
+    list(Training(replace(task, train=train), settings).run())
     searched = 15 // 2 + 1
     assert [len(t) for t in taken] == ([256, size, 256] * searched)[: 15 + searched]
     for batch, fresh in zip(taken[::3], taken[1::3], strict=True):
