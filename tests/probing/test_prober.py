@@ -146,6 +146,45 @@ def test_dropout_is_off_unless_asked_for_and_then_one_mask():
     assert (on.loss != off.loss).all()
 
 
+class Masked(nn.Dropout):
+    """Dropout that tells the masks which it drew."""
+
+    def __init__(self):
+        super().__init__(0.5)
+        self.masks = []
+
+    def forward(self, inputs):
+        if not self.training:
+            return inputs
+        self.masks.append(torch.bernoulli(torch.full_like(inputs, 0.5)))
+        return 2 * self.masks[-1] * inputs
+
+
+def test_a_slice_with_dropout_against_the_float64_reference():
+    """One mask for the gradient and every point: a network of fewer hidden units."""
+    model = cases.fresh("mlp")
+    model.append(model[3])
+    model[3] = Masked()
+    tree = tree_of(model, dropout=True, sets=["same_batch"])
+    batch = per_sample(tree, "same_batch").index.values[0, 0]
+    masks = [mask for mask in model[3].masks if len(mask) == 32]
+    # Twice to see that nothing is random, for the gradient, and at each point.
+    assert len(masks) >= 1 + len(STEPS)
+    assert len({mask.numpy().tobytes() for mask in masks}) == 1
+
+    class Fixed(nn.Module):
+        def forward(self, inputs):
+            return 2 * masks[0].double() * inputs
+
+    model[3] = Fixed()
+    inputs, labels = TRAIN[0][batch], TRAIN[1][batch]
+    gradients = reference.gradient(model, inputs, labels)
+    expected = reference.curve(model, gradients, STEPS, inputs, labels, "running")
+    found = tree.to_dataset().sel(slope_factor=1).isel(checkpoint=0, draw=0, evaluation_set=0)
+    for metric in ("loss", "smooth_accuracy"):
+        np.testing.assert_allclose(found[metric], expected[metric], rtol=2e-4, err_msg=metric)
+
+
 def test_origin_after_step_is_the_slice_shifted_by_the_learning_rate():
     """For plain SGD: value after the step at s = value before it at s + lr."""
     model = cases.fresh("mlp").double()

@@ -171,7 +171,9 @@ def test_interrupted_while_making_room_it_says_so_and_mends(tmp_path, rows):
     zarr.open_group(path, mode="r+")["loss"].resize((4, 2, 5, 3))
     with pytest.raises(StoreError, match="cannot read"):
         landscape.open(path)
-    store.resume(path).write(rows[1])
+    writer = store.resume(path)
+    assert landscape.open(path).iteration.values.tolist() == [100]
+    writer.write(rows[1])
     assert landscape.open(path).iteration.values.tolist() == [100, 200]
 
 
