@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import reference
 from helpers.training import dropout, every, same, weights
 from torch.nn import functional as F
 
@@ -238,10 +239,18 @@ def test_a_loss_that_is_not_finite_is_recorded_as_it_is():
     assert np.isnan(records[0].validation_accuracy)
 
 
+def slowly_validated(model, data):
+    """Loss and accuracy in evaluation, sample by sample in float64."""
+    logits = reference.forward(model, data.take(torch.arange(len(data)))[0], "running")
+    found = reference.metrics(logits.tolist(), data.targets.tolist())
+    return found["loss"], found["accuracy"]
+
+
 def test_validation_in_chunks_equals_the_whole():
     task = load_task("digits-cnn")
     model = task.model()
     whole = validate(model, task.validation, task.loss)
+    assert whole == pytest.approx(slowly_validated(model, task.validation), rel=1e-6)
     chunked = validate(model, task.validation, task.loss, Chunk(7))
     assert chunked == pytest.approx(whole, rel=1e-6)
     assert not model.training
@@ -250,7 +259,7 @@ def test_validation_in_chunks_equals_the_whole():
 def test_validation_that_does_not_fit_is_halved():
     task = load_task("digits-cnn")
     model = task.model()
-    whole = validate(model, task.validation, task.loss)
+    whole = slowly_validated(model, task.validation)
     sizes = []
 
     def refuse(_, args):
