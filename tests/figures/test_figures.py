@@ -77,3 +77,22 @@ def test_the_table_of_collapses(tmp_path, capsys):
     kept = FIGURES / "collapse.csv"
     with kept.open() as file:
         assert csv.DictReader(file).fieldnames == list(rows[0])
+
+
+def test_the_table_in_the_readme_is_that_of_the_kept_runs():
+    with (FIGURES / "collapse.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 * 20
+    for setting, preset in dict.fromkeys((r["setting"], r["preset"]) for r in rows):
+        own = [r for r in rows if (r["setting"], r["preset"]) == (setting, preset)]
+        assert [r["seed"] for r in own] == [str(seed) for seed in range(20)]
+        steps, accuracies, passes = (
+            [float(r[name]) for r in own]
+            for name in ("last step size", "validation accuracy", "forward passes per step")
+        )
+        line = (
+            f"| {preset} | {sum(step < 1e-4 for step in steps)} of 20 |"
+            f" {100 * np.mean(accuracies):.2f} % | {100 * min(accuracies):.2f} %"
+            f" | {np.mean(passes):.2f} |"
+        )
+        assert line in (ROOT / "README.md").read_text(encoding="utf-8"), setting
