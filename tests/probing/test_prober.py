@@ -185,6 +185,42 @@ def test_a_slice_with_dropout_against_the_float64_reference():
         np.testing.assert_allclose(found[metric], expected[metric], rtol=2e-4, err_msg=metric)
 
 
+def test_with_dropout_no_set_depends_on_which_others_there_are():
+    model = cases.fresh("dropout")
+    every = tree_of(model, dropout=True).to_dataset()
+    for kind in ("other_batch", "big_batch", "validation"):
+        alone = tree_of(model, dropout=True, sets=[kind]).to_dataset()
+        xr.testing.assert_identical(alone, every.sel(evaluation_set=alone.evaluation_set))
+
+
+def test_recalibration_leaves_the_mask_as_it_is():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), Masked())
+    model.append(nn.Linear(32, 10))
+    settings = {"sets": ["same_batch"], "batch_norm": {"same_batch": "recalibrated"}}
+    tree_of(model, dropout=True, recalibration_batches=3, **settings)
+    masks = [mask.numpy().tobytes() for mask in model[4].masks if len(mask) == 32]
+    # The gradient's, then at each point three for the recalibration and again the gradient's.
+    start, *rest = masks[-4 * len(STEPS) - 1 :]
+    for i in range(len(STEPS)):
+        first, second, third, again = rest[4 * i : 4 * i + 4]
+        assert start == first == again
+        assert len({first, second, third}) == 3
+
+
+def test_of_half_precision_the_losses_are_in_float32():
+    model = cases.fresh("mlp").bfloat16()
+    data = [(inputs.bfloat16(), labels) for inputs, labels in (TRAIN, VALIDATION)]
+    tree = tree_of(model, *data, step_sizes=(0,), sets=["validation"])
+    with torch.no_grad():
+        logits = model(data[1][0][:50]).tolist()
+    losses = [
+        reference.sample(*each)[0] for each in zip(logits, data[1][1][:50].tolist(), strict=True)
+    ]
+    found = per_sample(tree, "validation").loss.values.ravel()
+    np.testing.assert_allclose(found, losses, rtol=1e-5, atol=1e-6)
+    assert tree.loss.item() == pytest.approx(np.mean(losses), rel=1e-6)
+
+
 def test_origin_after_step_is_the_slice_shifted_by_the_learning_rate():
     """For plain SGD: value after the step at s = value before it at s + lr."""
     model = cases.fresh("mlp").double()
