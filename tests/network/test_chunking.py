@@ -160,6 +160,18 @@ def test_every_slice_is_run_once():
     assert seen == list(range(10))
 
 
+def test_down_to_one_sample_at_a_time():
+    seen = []
+
+    def run(part):
+        if part.stop - part.start > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        seen.append(part.start)
+
+    Chunk(8).over(10, run)
+    assert seen == list(range(10))
+
+
 def test_open_is_recorded_as_open():
     assert ProbeSettings().chunk is None
     assert ProbeSettings(dropout=True).chunk == 1000  # the masks depend on it
