@@ -1,5 +1,6 @@
 import math
 import re
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -70,6 +71,7 @@ def test_the_least_integer_is_allowed():
         (torch.tensor(2), 2),
         (Fraction(1, 4), 0.25),
         (10**300, 10**300),
+        (sys.float_info.max, sys.float_info.max),
         (-(2**70), -(2**70)),
     ],
 )
