@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import types
+from importlib.metadata import version
 
 import pytest
 
@@ -25,9 +27,15 @@ def test_without_torch(statement):
 
 
 def test_public_names():
+    assert dir(landscape) == sorted(landscape.__all__)
     for name in landscape.__all__:
-        assert getattr(landscape, name) is not None
-    assert set(landscape.__all__) <= set(dir(landscape))
+        found = getattr(landscape, name)
+        if isinstance(found, types.ModuleType):
+            assert found.__name__ == f"landscape.{name}"
+        elif name != "__version__":
+            assert found.__module__.startswith("landscape.")
+            assert found.__name__.rstrip("_") == name
+    assert landscape.__version__ == version("accuracy-landscape")
     with pytest.raises(AttributeError, match="no attribute 'probes'"):
         landscape.probes  # noqa: B018
 

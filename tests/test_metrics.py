@@ -88,13 +88,36 @@ def test_smooth_correct_is_the_sigmoid(slope_factor):
 
 def test_functions_of_figure_seven():
     p = np.array([0.01, 0.3, 0.5, 0.9, 1 - 1e-12])
-    np.testing.assert_allclose(
-        metrics.focal_loss(-np.log(p), gamma=2), (1 - p) ** 2 * -np.log(p), rtol=1e-3
-    )
+    np.testing.assert_allclose(metrics.focal_loss(-np.log(p), 5), (1 - p) ** 5 * -np.log(p), 1e-3)
     assert metrics.focal_loss(np.array([0.0, INF])).tolist() == [0.0, INF]
     m = 2 * p - 1  # two classes
     np.testing.assert_allclose(metrics.sigmoidal_loss(m, 10), 1 / (1 + np.exp(10 * m)), atol=1e-15)
     np.testing.assert_array_equal(metrics.zero_one_loss(m), [1, 1, 1, 0, 0])
+
+
+def test_focal_loss_keeps_its_digits_where_the_probability_is_near_1():
+    # (1 − e^−x)² · x = x³ · (1 − x + …)
+    loss = np.array([1e-3, 1e-6, 1e-12, 1e-30])
+    np.testing.assert_allclose(metrics.focal_loss(loss), loss**3 * (1 - loss), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "value", "expected", "mode"),
+    [
+        ("loss", "loss", 0.7, 0.7, "min"),
+        ("accuracy", "margin", 0.7, 1, "max"),
+        ("smooth_accuracy", "margin", 0.7, 1 / (1 + math.exp(-0.7)), "max"),
+        ("focal_loss", "loss", 0.7, (1 - math.exp(-0.7)) ** 2 * 0.7, "min"),
+        ("sigmoidal_loss", "margin", 0.7, 1 / (1 + math.exp(7)), "min"),
+        ("zero_one_loss", "margin", 0.7, 0, "min"),
+    ],
+)
+def test_each_metric_is_its_formula_with_the_constants_of_the_thesis(
+    name, of, value, expected, mode
+):
+    metric = METRICS[name]
+    assert (metric.of, metric.mode, metric.sloped) == (of, mode, name == "smooth_accuracy")
+    assert metric.values(np.array([value])).item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_numpy_and_torch_agree():

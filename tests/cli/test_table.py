@@ -32,7 +32,9 @@ def test_a_table_in_the_terminal(folder):
     output = run("table", "benchmark", folder).stdout
     for part in ("sgd", "90.50 ± 0.50", "sa-sls", "80.00 ± 0.00", "digits-mlp. Best", "population"):
         assert part in output
-    assert "1.00" in run("table", "passes", folder / "sgd-0", folder / "sls-1").stdout
+    lines = run("table", "passes", folder / "sgd-0", folder / "sls-1").stdout.splitlines()
+    rows = {line.split()[0]: line.split()[1:5] for line in lines if " 1.00 " in line}
+    assert rows == {"sgd": ["1", "40", "3.00", "1.00"], "sa-sls": ["1", "40", "3.00", "1.00"]}
     assert not list(Path().iterdir())
 
 

@@ -84,7 +84,7 @@ def state(model):
         "switches": [
             (m.momentum, m.track_running_stats)
             for m in model.modules()
-            if isinstance(m, nn.modules.batchnorm._NormBase)
+            if hasattr(m, "track_running_stats")
         ],
         "requires_grad": [p.requires_grad for p in model.parameters()],
         "gradients": [p.grad for p in model.parameters()],

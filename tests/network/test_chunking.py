@@ -8,7 +8,6 @@ from torch import nn
 
 from landscape.data import as_data
 from landscape.errors import InvalidValueError, TooLargeError
-from landscape.network import chunking as chunks
 from landscape.network.chunking import EvalBatchSize, fitting
 from landscape.network.forward import Forward
 from landscape.probing import Prober
@@ -163,6 +162,18 @@ def test_every_slice_is_run_once():
     assert seen == list(range(10))
 
 
+def test_down_to_one_sample_at_a_time():
+    seen = []
+
+    def run(part):
+        if part.stop - part.start > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        seen.append(part.start)
+
+    EvalBatchSize(8).over(10, run)
+    assert seen == list(range(10))
+
+
 def test_open_is_recorded_as_open():
     assert ProbeSettings().chunk is None
     assert ProbeSettings(dropout=True).eval_batch_size == 1000  # the masks depend on it
@@ -185,6 +196,12 @@ def test_the_fitting_size(room, each, expected):
     assert found == 1 or found * each <= room
 
 
+class OnGpu(torch.Tensor):
+    """On the CPU, and says otherwise."""
+
+    device = torch.device("cuda")
+
+
 def test_the_fitting_size_is_measured(monkeypatch):
     """A small pass that takes 10 kB a sample, with 2 MB free and 1 MB that is held and unused."""
     allocated = {"now": 500_000}
@@ -199,6 +216,7 @@ def test_the_fitting_size_is_measured(monkeypatch):
     }
     for name, function in fake.items():
         monkeypatch.setattr(torch.cuda, name, function)
-    assert chunks._by_memory(Forward(model), torch.rand(1000, 4)) == 128  # ≤ 3 MB / 2 / 10 kB
+    inputs = torch.rand(1000, 4).as_subclass(OnGpu)
+    assert EvalBatchSize().choose(Forward(model), inputs) == 128  # ≤ 3 MB / 2 / 10 kB
     small([model], 40)  # even the small pass is too large
-    assert chunks._by_memory(Forward(model), torch.rand(1000, 4)) == 32
+    assert EvalBatchSize().choose(Forward(model), inputs) == 32

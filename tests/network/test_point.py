@@ -48,6 +48,31 @@ def test_buffers_come_back_even_if_they_were_replaced():
     assert torch.equal(tensor, values)
 
 
+def test_buffers_that_came_or_went_are_put_right():
+    model = cases.fresh("cnn")
+    layer = model[1]
+    names = list(dict(layer.named_buffers()))
+    point = Point(model)
+    layer.register_buffer("late", torch.ones(2))
+    point.reset_buffers()
+    assert list(dict(layer.named_buffers())) == names
+    kept = layer.running_var
+    del layer.running_var
+    point.reset_buffers()
+    assert layer.running_var is kept
+
+
+def test_of_expanded_buffers_those_of_one_element_are_put_back():
+    model = torch.nn.Module()
+    model.register_buffer("many", torch.ones(1).expand(3))
+    model.register_buffer("one", torch.ones(1).as_strided((1,), (0,)))
+    point = Point(model)
+    model.one += 1
+    point.reset_buffers()
+    assert model.one.tolist() == [1]
+    assert model.many.tolist() == [1, 1, 1]
+
+
 def test_shifted_shares_the_buffers_and_leaves_the_first_alone():
     model = cases.fresh("mlp")
     point = Point(model)

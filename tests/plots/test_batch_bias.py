@@ -139,7 +139,12 @@ def test_slope_factor_and_given_axes(make):
     )
     assert list(panels) == list(axes)
     assert axes[0].get_ylabel() == "batch bias of the smooth\naccuracy (s = 10)"
-    assert axes[1].get_legend() is not None
+    texts = axes[1].get_legend().get_texts()
+    assert [text.get_text() for text in texts] == [
+        "same minus other batches",
+        "same minus big batch",
+        "at step size 0",
+    ]
 
 
 def test_a_few_draws_have_a_range_and_no_interval(make):

@@ -175,7 +175,14 @@ def test_iterations_and_the_set_are_those_asked_for(make):
 def test_given_axes_are_used(dataset):
     _, axes = plt.subplots(1, 3)
     assert list(plot_best_steps(dataset, ax=axes)) == list(axes)
-    assert axes[-1].get_legend() is not None
+    texts = axes[-1].get_legend().get_texts()
+    assert [text.get_text() for text in texts] == [
+        "same batch",
+        "other batch 1",
+        "other batch 2",
+        "big batch",
+        "validation",
+    ]
 
 
 def test_among_many_checkpoints_only_open_ones_have_a_marker(make):

@@ -190,7 +190,14 @@ def test_given_axes_are_used(make):
     _, axes = plt.subplots(1, 2)
     panels = plot_compare([probed(make), probed(make, seed=1)], ax=axes)
     assert list(panels) == list(axes)
-    assert axes[1].get_legend() is not None
+    texts = axes[1].get_legend().get_texts()
+    assert [text.get_text() for text in texts] == [
+        "same batch",
+        "other batch 1",
+        "other batch 2",
+        "big batch",
+        "validation",
+    ]
 
 
 def test_nothing_to_compare_is_refused():

@@ -76,6 +76,13 @@ def test_given_axes_are_used(make):
     _, axes = plt.subplots(1, 3)
     panels = plot_overview(make(checkpoints=3), ax=axes)
     assert list(panels) == list(axes)
-    assert axes[-1].get_legend() is not None
+    texts = axes[-1].get_legend().get_texts()
+    assert [text.get_text() for text in texts] == [
+        "same batch",
+        "other batch 1",
+        "other batch 2",
+        "big batch",
+        "validation",
+    ]
     with pytest.raises(InvalidValueError, match="3 axes; this figure needs 10"):
         plot_overview(make(), ax=axes)

@@ -28,6 +28,7 @@ def test_names_sizes_and_disjointness():
     assert [len(s) for s in (same, one, two, big)] == [128, 128, 128, 1000]
     assert not same & (one | two | big)
     assert not one & two
+    assert not one | two <= big  # it is drawn from all the rest, not the beginning of it
     assert [len(b) for b in drawn.recalibration] == [128] * 3
 
 
@@ -71,6 +72,27 @@ def test_training_sets_are_augmented_and_validation_is_not():
 def test_data_too_small(sizes, message):
     with pytest.raises(InvalidValueError, match=message):
         draw(**sizes)
+
+
+def test_sets_may_take_all_there_is():
+    assert len(draw(big_batch=1272).others[-1]) == 1272
+    sets = [draw(batch_size=140, other_batches=9, big_batch=0)]
+    batches = [set(s.indices.tolist()) for s in (sets[0].same_batch, *sets[0].others)]
+    assert set.union(*batches) == set(range(1400))
+    whole = evaluation_sets.validation(TensorData(*cases.digits()[1]), 397, "running")
+    assert whole.indices.tolist() == list(range(397))
+
+
+def test_places_of_a_given_batch_are_those_of_training_samples():
+    inputs, labels = (part[-3:] for part in cases.digits()[0])
+
+    def given(*places):
+        return evaluation_sets.given(inputs, labels, places, samples=1400, batch_norm="batch")
+
+    assert given(0, 7, 1399).indices.tolist() == [0, 7, 1399]
+    for places in ((0, 7, 1400), (-1, 7, 1399)):
+        with pytest.raises(InvalidValueError, match="1400 training samples, so 0 to 1399"):
+            given(*places)
 
 
 def test_validation_too_small():

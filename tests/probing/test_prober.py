@@ -1,4 +1,5 @@
 import copy
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from helpers import cases, reference
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from landscape.data import TensorData, as_data
+from landscape.data import as_data
 from landscape.errors import DeterminismError, InvalidValueError
 from landscape.optimizers.line_search.sls import LossSLS, SGDArmijo, SmoothAccuracySLS
 from landscape.probing import Prober, probe
@@ -44,14 +45,16 @@ def test_against_the_float64_reference(name, policy):
         "slope_factors": (1.0, 7.0),
         "recalibration_batches": 3,
     }
-    tree = tree_of(model, **settings)
+    with recalibrating(model) as batches:
+        tree = tree_of(model, **settings)
     precise = tree_of(copy.deepcopy(model).double(), double(TRAIN), double(VALIDATION), **settings)
+    assert len(batches) == (6 if policy == "recalibrated" and reference.norm_layers(model) else 0)
     for draw in range(2):
         batch = per_sample(tree, "same_batch").index.values[0, draw]
         gradients = reference.gradient(model, TRAIN[0][batch], TRAIN[1][batch])
         norm = np.sqrt(sum(float((g**2).sum()) for g in gradients.values()))
         np.testing.assert_allclose(tree.gradient_norm[0, draw], norm, rtol=1e-5)
-        recalibration = recalibration_batches(draw)
+        recalibration = batches[3 * draw : 3 * draw + 3]
         for s in tree.evaluation_set.values:
             data = VALIDATION if s == "validation" else TRAIN
             chosen = per_sample(tree, str(s)).index.values[0, draw]
@@ -78,18 +81,22 @@ def test_against_the_float64_reference(name, policy):
                     )
 
 
-def recalibration_batches(draw):
-    from landscape.probing import evaluation_sets
+@contextmanager
+def recalibrating(model):
+    """The batches of training data that move the model's running statistics inside, each once."""
+    seen = {}
 
-    return evaluation_sets.draw(
-        TensorData(*TRAIN),
-        batch_size=32,
-        other_batches=2,
-        big_batch=60,
-        recalibration_batches=3,
-        batch_norm=ProbeSettings().batch_norm,
-        key=(0, 7, draw),
-    ).recalibration
+    def note(_, arguments):
+        moving = [layer for layer in reference.norm_layers(model) if layer.training]
+        if len(arguments[0]) == 32 and any(layer.track_running_stats for layer in moving):
+            seen[arguments[0].numpy().tobytes()] = arguments[0]
+
+    batches = []
+    with model.register_forward_pre_hook(note):
+        yield batches
+    batches += seen.values()
+    known = {image.numpy().tobytes() for image in TRAIN[0]}
+    assert all(image.numpy().tobytes() in known for batch in batches for image in batch)
 
 
 def test_the_policies_differ_where_there_is_batch_norm():
@@ -137,6 +144,81 @@ def test_dropout_is_off_unless_asked_for_and_then_one_mask():
     on, again = tree_of(model, dropout=True), tree_of(model, dropout=True)
     assert on.equals(again)
     assert (on.loss != off.loss).all()
+
+
+class Masked(nn.Dropout):
+    """Dropout that tells the masks which it drew."""
+
+    def __init__(self):
+        super().__init__(0.5)
+        self.masks = []
+
+    def forward(self, inputs):
+        if not self.training:
+            return inputs
+        self.masks.append(torch.bernoulli(torch.full_like(inputs, 0.5)))
+        return 2 * self.masks[-1] * inputs
+
+
+def test_a_slice_with_dropout_against_the_float64_reference():
+    """One mask for the gradient and every point: a network of fewer hidden units."""
+    model = cases.fresh("mlp")
+    model.append(model[3])
+    model[3] = Masked()
+    tree = tree_of(model, dropout=True, sets=["same_batch"])
+    batch = per_sample(tree, "same_batch").index.values[0, 0]
+    masks = [mask for mask in model[3].masks if len(mask) == 32]
+    # Twice to see that nothing is random, for the gradient, and at each point.
+    assert len(masks) >= 1 + len(STEPS)
+    assert len({mask.numpy().tobytes() for mask in masks}) == 1
+
+    class Fixed(nn.Module):
+        def forward(self, inputs):
+            return 2 * masks[0].double() * inputs
+
+    model[3] = Fixed()
+    inputs, labels = TRAIN[0][batch], TRAIN[1][batch]
+    gradients = reference.gradient(model, inputs, labels)
+    expected = reference.curve(model, gradients, STEPS, inputs, labels, "running")
+    found = tree.to_dataset().sel(slope_factor=1).isel(checkpoint=0, draw=0, evaluation_set=0)
+    for metric in ("loss", "smooth_accuracy"):
+        np.testing.assert_allclose(found[metric], expected[metric], rtol=2e-4, err_msg=metric)
+
+
+def test_with_dropout_no_set_depends_on_which_others_there_are():
+    model = cases.fresh("dropout")
+    every = tree_of(model, dropout=True).to_dataset()
+    for kind in ("other_batch", "big_batch", "validation"):
+        alone = tree_of(model, dropout=True, sets=[kind]).to_dataset()
+        xr.testing.assert_identical(alone, every.sel(evaluation_set=alone.evaluation_set))
+
+
+def test_recalibration_leaves_the_mask_as_it_is():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.BatchNorm1d(32), nn.ReLU(), Masked())
+    model.append(nn.Linear(32, 10))
+    settings = {"sets": ["same_batch"], "batch_norm": {"same_batch": "recalibrated"}}
+    tree_of(model, dropout=True, recalibration_batches=3, **settings)
+    masks = [mask.numpy().tobytes() for mask in model[4].masks if len(mask) == 32]
+    # The gradient's, then at each point three for the recalibration and again the gradient's.
+    start, *rest = masks[-4 * len(STEPS) - 1 :]
+    for i in range(len(STEPS)):
+        first, second, third, again = rest[4 * i : 4 * i + 4]
+        assert start == first == again
+        assert len({first, second, third}) == 3
+
+
+def test_of_half_precision_the_losses_are_in_float32():
+    model = cases.fresh("mlp").bfloat16()
+    data = [(inputs.bfloat16(), labels) for inputs, labels in (TRAIN, VALIDATION)]
+    tree = tree_of(model, *data, step_sizes=(0,), sets=["validation"])
+    with torch.no_grad():
+        logits = model(data[1][0][:50]).tolist()
+    losses = [
+        reference.sample(*each)[0] for each in zip(logits, data[1][1][:50].tolist(), strict=True)
+    ]
+    found = per_sample(tree, "validation").loss.values.ravel()
+    np.testing.assert_allclose(found, losses, rtol=1e-5, atol=1e-6)
+    assert tree.loss.item() == pytest.approx(np.mean(losses), rel=1e-6)
 
 
 def test_origin_after_step_is_the_slice_shifted_by_the_learning_rate():
@@ -211,9 +293,8 @@ def test_origin_after_step_of_a_line_search(name, kind):
 
     # As the probe has it: dropout off, batch statistics.
     model.eval()
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.train()
+    for layer in reference.norm_layers(model):
+        layer.train()
     for p in model.parameters():
         p.grad = None
     optimizer.step(lambda: (model(batch[0]), batch[1]))
@@ -516,3 +597,22 @@ def test_a_random_model_is_refused():
 
     with pytest.raises(DeterminismError, match="two evaluations of the same batch"):
         probe(Noisy(), TRAIN, VALIDATION, **SMALL)
+
+
+@pytest.mark.parametrize("by", [1e-3, 1e-7])
+def test_a_model_that_drifts_by_more_than_rounding_is_refused(by):
+    class Drifting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(64, 10)
+            self.calls = 0
+
+        def forward(self, inputs):
+            self.calls += 1
+            return self.linear(inputs.flatten(1)) * (1 + by * self.calls)
+
+    if by < 1e-6:
+        assert np.isfinite(probe(Drifting(), TRAIN, **SMALL).loss).all()
+    else:
+        with pytest.raises(DeterminismError, match="two evaluations of the same batch"):
+            probe(Drifting(), TRAIN, **SMALL)

@@ -83,6 +83,33 @@ def test_a_band_holds_its_share_of_the_draws():
     assert found.bound.values.tolist() == ["lower", "upper"]
 
 
+def test_infinities_of_both_signs_have_no_mean():
+    found = resample_samples(made([[INF, -INF, 0.0]]), "loss", 200).loss.values.ravel()
+    drawn = np.random.default_rng([0, *b"validation"]).integers(3, size=(200, 3))
+    expected = [sum(row) / 3 for row in np.array([INF, -INF, 0.0])[drawn].tolist()]
+    np.testing.assert_array_equal(found, expected)
+    assert {*np.nan_to_num(found, nan=7, posinf=1, neginf=-1)} == {7, 1, -1, 0}
+
+
+def test_many_resamples_of_many_samples_are_all_made():
+    """More than are counted at once."""
+    samples, resamples = 4000, 2500
+    values = np.random.default_rng(4).normal(0, 1, (1, samples))
+    found = resample_samples(made(values), "loss", resamples).loss.values.ravel()
+    for part in np.split(found, 5):
+        assert len(np.unique(part)) == len(part)
+        assert part.mean() == pytest.approx(values.mean(), abs=4 / math.sqrt(samples * len(part)))
+        assert part.std() == pytest.approx(values.std() / math.sqrt(samples), rel=0.15)
+
+
+def test_each_resample_of_the_samples_takes_its_own_draws():
+    both = resample_draws(resample_samples(made(np.eye(3)), "loss", 7)).loss
+    assert both.sizes["resample"] == 7
+    # Where all draws are alike, taking other ones changes nothing.
+    once = resample_samples(made(np.ones((3, 1)) * [0.0, 1, 2, 3]), "loss", 50)
+    np.testing.assert_allclose(resample_draws(once).loss, once.loss.isel(draw=0))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -96,6 +123,8 @@ def test_a_band_holds_its_share_of_the_draws():
         (lambda one: resample_draws(one.sum("draw")), "unknown dimension 'draw'"),
         (lambda one: interval(one), "unknown dimension 'resample'"),
         (lambda one: interval(one, 95, over="draw"), "level is 95"),
+        (lambda one: interval(one, 0, over="draw"), "level is 0"),
+        (lambda one: interval(one, 1, over="draw"), "level is 1"),
     ],
 )
 def test_bad_input_is_named(call, message):

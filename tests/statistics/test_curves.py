@@ -210,11 +210,16 @@ def test_armijo_takes_a_slope_for_each_slice_and_keeps_nan():
         (lambda: best_step([1, 2], [0, 1, 2]), "do not fit"),
         (lambda: odd_even([1, 2], [1, 0]), "ascending"),
         (lambda: armijo_slack([1, 2], [0, 1], 1, c=1), "c is 1"),
+        (lambda: armijo_slack([1, 2], [0, 1], 1, c=0), "c is 0"),
         (lambda: difference_parabola([1, 2], [0, 1]), "no negative step size is among"),
         (lambda: mutschler_parabola(STEPS, STEPS, 0.001), "no positive step size within a reach"),
         (
             lambda: fitted_parabola(STEPS, STEPS, 0.001),
             "1 of the step sizes .* lie within a reach of 0.001",
+        ),
+        (
+            lambda: fitted_parabola([1, 2, 3], [0, 1, 2], 1),
+            "2 of the step sizes .* lie within a reach of 1",
         ),
     ],
 )

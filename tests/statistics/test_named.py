@@ -46,8 +46,19 @@ def dataset():
     )
 
 
-def labelled(found):
-    return all({"long_name", "units"} <= array.attrs.keys() for array in found.values())
+def labels(found):
+    return {name: (a.attrs["long_name"], a.attrs["units"]) for name, a in found.items()}
+
+
+def ranges(what):
+    return {
+        "width": (f"{what} width", "1"),
+        "lower": (f"lower end of the {what}", "1"),
+        "upper": (f"upper end of the {what}", "1"),
+        "lower_open": ("whether the lower end was not seen", "1"),
+        "upper_open": ("whether the upper end was not seen", "1"),
+        "asymmetry": (f"asymmetry of the {what}", "1"),
+    }
 
 
 def test_batch_bias_is_same_minus_each_other(dataset):
@@ -60,8 +71,11 @@ def test_batch_bias_is_same_minus_each_other(dataset):
         np.testing.assert_allclose(own.bias, expected)
         np.testing.assert_allclose(own.odd, 0.5 * STEPS, atol=1e-12)
         np.testing.assert_allclose(own.even, -4)
-    assert labelled(found)
-    assert found.bias.attrs["units"] == "nat"
+    assert labels(found) == {
+        "bias": ("batch bias of the loss", "nat"),
+        "odd": ("odd part of the batch bias", "nat"),
+        "even": ("even part of the batch bias", "nat"),
+    }
 
 
 def test_batch_bias_against_a_kind_is_against_its_mean(dataset):
@@ -87,13 +101,14 @@ def test_plateaus_are_the_plateau_of_every_slice(dataset):
     assert found.asymmetry[1, 2, 3] == 0
     far = plateaus(dataset, against="distance")
     np.testing.assert_allclose(far.width, found.width * dataset.gradient_norm)
-    assert labelled(found)
+    assert labels(found) == ranges("plateau")
 
 
 def test_peak_widths_tell_the_asymmetry(dataset):
     dataset["accuracy"][0, 0, 0] = [0, 0, 1, 1, 0]
     found = peak_widths(dataset, tolerance=0.5)
     assert found.asymmetry[0, 0, 0] == pytest.approx((0.55 - 0.05) / 0.6)
+    assert labels(found) == ranges("peak")
 
 
 def test_best_steps_of_every_slice(dataset):
@@ -104,7 +119,12 @@ def test_best_steps_of_every_slice(dataset):
     assert found.improvement[0, 0, 0] == pytest.approx(0.04)
     assert not found.open[0, 0, 0]
     assert found.open[1, 0, 0]
-    assert labelled(found)
+    assert labels(found) == {
+        "best_step_size": ("step size of the best loss", "1"),
+        "best_value": ("best loss", "nat"),
+        "improvement": ("improvement of the loss", "nat"),
+        "open": ("whether a better one may lie unseen", "1"),
+    }
     assert (
         best_steps(dataset.rename(loss="mine"), "mine", "min").best_value == found.best_value
     ).all()
@@ -119,7 +139,13 @@ def test_parabolas_of_every_slice(dataset, method):
     np.testing.assert_allclose(found.slope[1, 2], [-5.5, -6, -6, -6])
     np.testing.assert_allclose(found.optimum, -found.slope / 2)
     np.testing.assert_allclose(found.optimum_value, found.value - found.slope**2 / 4, atol=1e-9)
-    assert labelled(found)
+    assert labels(found) == {
+        "value": ("loss at step size 0", "nat"),
+        "slope": ("slope of the loss", "nat"),
+        "curvature": ("curvature of the loss", "nat"),
+        "optimum": ("step size of the parabola's optimum", "1"),
+        "optimum_value": ("loss at the parabola's optimum", "nat"),
+    }
 
 
 def test_the_gradients_slope_is_known(dataset):
@@ -143,12 +169,27 @@ def test_armijo_of_every_slice(dataset):
     held = found.satisfied.sel(evaluation_set="validation")
     np.testing.assert_array_equal(held[0], [[1, 0], [1, 1], [1, 1]])
     np.testing.assert_allclose(found.slope[0, 0], [-0.5, -1, -1, -1])
-    assert labelled(found)
+    assert labels(found) == {
+        "slack": ("loss on the good side of Armijo's line", "nat"),
+        "satisfied": ("whether Armijo's condition holds", "1"),
+        "slope": ("slope of the loss", "nat"),
+    }
     given = armijo(dataset, c=0.45, slope=gradient_slope(dataset))
     np.testing.assert_array_equal(given.slope[..., 0], gradient_slope(dataset))
     dataset["loss"][0, 0, 0, -1] = NAN
     held = armijo(dataset, c=0.45).satisfied[0, 0, 0]
     np.testing.assert_array_equal(held, [1, NAN])
+
+
+def test_on_armijos_line_the_condition_holds(dataset):
+    slope = gradient_slope(dataset)
+    # c and the step sizes are powers of 2, so that nothing is rounded.
+    one = dataset.isel(step_size=[0, -1]).assign_coords(step_size=[0.0, 0.5])
+    on_it = one["loss"].isel(step_size=0) + 0.25 * slope * one["step_size"]
+    one["loss"] = on_it.transpose(*dataset["loss"].dims)
+    found = armijo(one, c=0.25, slope=slope)
+    np.testing.assert_array_equal(found.slack, 0)
+    np.testing.assert_array_equal(found.satisfied, 1)
 
 
 def test_statistics_keep_dimensions_they_do_not_know(dataset):

@@ -17,6 +17,7 @@ from landscape.data import as_data
 from landscape.errors import InvalidValueError, MissingFileError, StoreError
 from landscape.probing import Prober
 from landscape.probing.settings import ProbeSettings
+from landscape.slices.schema import NAMES
 
 TRAIN, VALIDATION = cases.digits()
 PROBER = Prober(
@@ -58,8 +59,8 @@ def test_what_is_opened_is_what_was_probed(tmp_path, rows):
     for name in ["loss", "accuracy", "smooth_accuracy", "gradient_norm", "iteration", "epoch"]:
         np.testing.assert_array_equal(opened[name], expected[name])
         assert opened[name].dims == expected[name].dims
-        assert opened[name].attrs["long_name"]
-        assert opened[name].attrs["units"]
+        assert opened[name].attrs == expected[name].attrs
+        assert (opened[name].attrs["long_name"], opened[name].attrs["units"]) == NAMES[name]
     assert opened.evaluation_set.values.tolist() == expected.evaluation_set.values.tolist()
     assert opened.attrs["schema"] == store.SCHEMA
     assert opened.attrs["settings"] == PROBER.settings.as_dict()
@@ -170,7 +171,9 @@ def test_interrupted_while_making_room_it_says_so_and_mends(tmp_path, rows):
     zarr.open_group(path, mode="r+")["loss"].resize((4, 2, 5, 3))
     with pytest.raises(StoreError, match="cannot read"):
         landscape.open(path)
-    store.resume(path).write(rows[1])
+    writer = store.resume(path)
+    assert landscape.open(path).iteration.values.tolist() == [100]
+    writer.write(rows[1])
     assert landscape.open(path).iteration.values.tolist() == [100, 200]
 
 
@@ -197,8 +200,9 @@ def test_other_settings_are_refused_by_name(tmp_path, rows):
     other = {"settings": {**ATTRIBUTES["settings"], "big_batch": 41}}
     with pytest.raises(StoreError, match="made with big batch 40, and now it is 41"):
         store.require_same(writer, other)
-    with pytest.raises(StoreError, match="task 'digits', and now it is 'mnist'"):
-        store.require_same(writer, {"task": "mnist"})
+    for wanted in ({"task": "mnist"}, ATTRIBUTES | {"task": "mnist"}):
+        with pytest.raises(StoreError, match="task 'digits', and now it is 'mnist'"):
+            store.require_same(writer, {"settings": ATTRIBUTES["settings"], **wanted})
 
 
 def test_what_is_no_store_of_ours(tmp_path, rows):
@@ -279,6 +283,26 @@ def test_a_row_can_be_written_at_its_place(tmp_path, rows):
     assert store.open_(path).iteration.values.tolist() == sorted(
         r.to_dataset().iteration.item() for r in rows[:3]
     )
+
+
+def test_rows_are_forgotten_from_one_on_and_written_again(tmp_path, rows):
+    writer = filled(tmp_path / "s.zarr", rows)
+    writer.forget(3)
+    assert writer.finished.tolist() == [True, True, True]
+    writer.forget(1)
+    assert writer.finished.tolist() == [True, False, False]
+    assert landscape.open(writer.path).iteration.values.tolist() == [100]
+    assert writer.column("iteration").tolist() == [100]
+    writer.write(rows[2])
+    assert landscape.open(writer.path).iteration.values.tolist() == [100, 300]
+
+
+def test_so_many_rows_share_a_chunk(tmp_path, rows):
+    attributes = {"rows": 3, "attributes": ATTRIBUTES}
+    for chunk in (1, 2):
+        path = store.create(tmp_path / f"{chunk}.zarr", rows[0], chunk=chunk, **attributes).path
+        assert zarr.open_array(path / "loss").chunks[0] == chunk
+        assert zarr.open_array(path / "loss").shape[0] == 3
 
 
 def test_what_cannot_be_packed(tmp_path, rows):

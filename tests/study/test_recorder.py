@@ -224,6 +224,7 @@ def test_a_loaded_optimizer_says_the_same_of_its_search():
     kept, fresh = (SmoothAccuracySLS(cases.fresh("mlp").parameters(), c=c) for c in (0.3, 0.1))
     assert search_settings(kept) != search_settings(fresh)
     expected = search_settings(kept)
+    assert (expected["metric"], expected["c"]) == ("smooth_accuracy", 0.3)
     fresh.load_state_dict(copy.deepcopy(kept.state_dict()))
     assert search_settings(fresh) == expected
 

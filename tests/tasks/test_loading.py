@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from importlib.resources import files
@@ -10,6 +11,7 @@ import sklearn.datasets  # noqa: F401 -- now, since its parts do not load into t
 import torch
 
 from landscape.errors import InvalidValueError, MissingFileError
+from landscape.runtime.randomness import generator
 from landscape.tasks import BUILTIN, DATASETS, MODELS, combining, load_task, source
 
 SOURCE = """
@@ -127,7 +129,7 @@ def test_the_tables_of_tasks_data_sets_and_models():
     for table in (BUILTIN, DATASETS, MODELS):
         for name, entry in table.items():
             assert name == entry.name
-            assert entry.summary
+            assert re.fullmatch(r"\S.*\S", entry.summary)
     for task in BUILTIN.values():
         assert task.dataset in DATASETS
         assert task.model in MODELS
@@ -205,7 +207,9 @@ def test_the_first_samples_of_the_training_data(folder):
     assert torch.equal(
         part.train.take(torch.arange(100))[0], whole.train.take(torch.arange(100))[0]
     )
-    assert part.train.augment is not None
+    augmented = [each.train.take(torch.arange(100), generator(0))[0] for each in (part, whole)]
+    assert torch.equal(*augmented)
+    assert not torch.equal(augmented[0], part.train.take(torch.arange(100))[0])
     write(folder, "mine_d")
     assert load_task("mine_d:task", train_samples=3).train.targets.tolist() == [0, 1, 0]
 
@@ -262,7 +266,10 @@ def test_the_table_loads_neither_torch_nor_sklearn():
 def test_every_public_name_is_there():
     import landscape.tasks as tasks
 
-    for name in tasks.__all__:
-        assert getattr(tasks, name) is not None
+    assert dir(tasks) == sorted(tasks.__all__)
+    for table in ("BUILTIN", "DATASETS", "MODELS"):
+        assert getattr(tasks, table) is getattr(tasks.registry, table)
+    for name in ("BuiltinTask", "Task", "as_task", "load_task", "source"):
+        assert getattr(tasks, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'load_tasks'"):
         _ = tasks.load_tasks

@@ -4,9 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import reference
 from helpers.training import dropout, every, same, weights
 from torch.nn import functional as F
 
+from landscape.data import TensorData
 from landscape.errors import InvalidValueError
 from landscape.network.chunking import EvalBatchSize
 from landscape.optimizers import named
@@ -185,19 +187,15 @@ def test_a_line_search_is_the_loop_that_one_would_write():
 def test_a_search_batch_is_fresh_and_outside_of_the_batch(size):
     task = load_task("digits-mlp")
     settings = every(task, optimizer="l-sls", search_batch=size, options={"search_every": 2})
-    training = Training(task, settings)
     taken = []
 
-    class Spy:
-        def __len__(self):
-            return 1437
-
+    class Spy(TensorData):
         def take(self, indices, generator=None):
             taken.append(set(indices.tolist()))
-            return task.train.take(indices, generator)
+            return super().take(indices, generator)
 
-    training._batches.data = Spy()
-    list(training.run())
+    train = Spy(task.train.inputs, task.train.targets)
+    list(Training(replace(task, train=train), settings).run())
     searched = 15 // 2 + 1
     assert [len(t) for t in taken] == ([256, size, 256] * searched)[: 15 + searched]
     for batch, fresh in zip(taken[::3], taken[1::3], strict=True):
@@ -241,10 +239,18 @@ def test_a_loss_that_is_not_finite_is_recorded_as_it_is():
     assert np.isnan(records[0].validation_accuracy)
 
 
+def slowly_validated(model, data):
+    """Loss and accuracy in evaluation, sample by sample in float64."""
+    logits = reference.forward(model, data.take(torch.arange(len(data)))[0], "running")
+    found = reference.metrics(logits.tolist(), data.targets.tolist())
+    return found["loss"], found["accuracy"]
+
+
 def test_validation_in_chunks_equals_the_whole():
     task = load_task("digits-cnn")
     model = task.model()
     whole = validate(model, task.validation, task.loss)
+    assert whole == pytest.approx(slowly_validated(model, task.validation), rel=1e-6)
     chunked = validate(model, task.validation, task.loss, EvalBatchSize(7))
     assert chunked == pytest.approx(whole, rel=1e-6)
     assert not model.training
@@ -253,7 +259,7 @@ def test_validation_in_chunks_equals_the_whole():
 def test_validation_that_does_not_fit_is_halved():
     task = load_task("digits-cnn")
     model = task.model()
-    whole = validate(model, task.validation, task.loss)
+    whole = slowly_validated(model, task.validation)
     sizes = []
 
     def refuse(_, args):

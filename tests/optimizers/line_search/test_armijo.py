@@ -17,7 +17,7 @@ def quadratic(curvature):
     return lambda s: curvature * (1 - s * curvature) ** 2 / 2
 
 
-@pytest.mark.parametrize("mode", ["lower", "max"])
+@pytest.mark.parametrize("mode", ["min", "max"])
 @pytest.mark.parametrize("curvature", [0.3, 1.0, 7.0, 400.0])
 @pytest.mark.parametrize(("c", "beta"), [(0.1, 0.9), (0.5, 0.5), (0.9, 0.99)])
 def test_accepted_step_is_the_first_below_the_line(curvature, c, beta, mode):
@@ -81,6 +81,18 @@ def test_cut_off():
     assert finite_difference(0.0, 1.1e-7, 1e-4, "max", 1e-3) == pytest.approx(1.1e-3)
     assert finite_difference(0.0, -1.0, 1e-4, "max", 1e-3) == 0
     assert finite_difference(0.0, 0.9e-7, 1e-4, "max") == pytest.approx(0.9e-3)
+
+
+def test_a_slope_at_the_cut_off_counts():
+    for mode, sign in (("min", 1), ("max", -1)):
+        # Powers of 2, so that nothing is rounded.
+        found = finite_difference(sign * 2.0**-20, 0.0, 2.0**-10, mode, cut_off=2.0**-10)
+        assert found == 2.0**-10
+
+
+def test_a_fall_to_a_third_is_believed():
+    found = search(lambda s: -s if s < 2 else s, 3.0, 0.0, 1.0, beta=1 / 3)
+    assert (found.step_size, found.next_step_size, found.provisional) == (1.0, 1.0, False)
 
 
 def test_growth_then_cap():

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from landscape.errors import InvalidValueError, MissingFileError
+from landscape.runtime.randomness import generator
 from landscape.tasks import load_task
 from landscape.tasks.datasets.cifar import read
 from landscape.tasks.datasets.images import COLOUR
@@ -71,8 +72,10 @@ def test_cifar10(root):
     expected = torch.from_numpy(pixels(1, 3)[1]).view(3, 32, 32)
     assert torch.equal(inputs[0], COLOUR(expected[None])[0])
     assert targets.tolist() == [1, 0]
-    assert train.augment is not None
-    assert validation.augment is None
+    for data, moved in ((train, True), (validation, False)):
+        everything = torch.arange(len(data))
+        same = torch.equal(data.take(everything, generator(0))[0], data.take(everything)[0])
+        assert same is not moved
 
 
 def test_cifar100(root):

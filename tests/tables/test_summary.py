@@ -1,0 +1,78 @@
+import xarray as xr
+from helpers.runs import write
+from helpers.slices import slices
+
+from landscape import store
+from landscape.histories import collection as histories
+from landscape.tables.summary import account
+
+
+def stored(path, dataset, rows=2):
+    """A store of the first checkpoint of ``dataset``, with room for ``rows``."""
+    row = xr.DataTree(dataset.isel(checkpoint=[0]))
+    run = {"optimizer": "sgd", **dataset.attrs["run"]}
+    more = {"device_name": "CPU", "landscape": "0", "settings": {"samples": True}, "run": run}
+    store.create(path, row, rows=rows, attributes=more).write(row)
+    return path
+
+
+def test_of_slices(tmp_path):
+    head, *lines = account(stored(tmp_path / "s.zarr", slices(draws=2)))
+    assert head.startswith(f"{tmp_path / 's.zarr'}: slices, schema 1, ")
+    assert head.endswith("kB")
+    assert lines == [
+        "task: a-task, optimizer: sgd, learning rate 0.25, momentum 0.9",
+        "made on: CPU, torch 2.14, landscape 0",
+        "unfinished: 1 of 2 checkpoints; the same command goes on",
+        "direction: gradient, origin: before-step",
+        "step sizes: 7 from -1 to 1",
+        "draws: 2, seed 7",
+        "metrics: accuracy, loss, smooth_accuracy (slope factors 0.5, 1, 10)",
+        "per-sample values: yes",
+        "",
+        "evaluation set    samples  batch norm",
+        "same batch             64  batch",
+        "other batch 1          64  batch",
+        "big batch            1000  batch",
+        "validation            360  running",
+        "",
+        "iteration  epoch  gradient norm  validation loss at 0  validation accuracy at 0",
+        # 1 + 0.5² + 3, and 0.9 − 0.3 with draws that are 0 and 0.02 above
+        "       10    0.5              2                4.2500                    0.6100",
+    ]
+
+
+def test_without_validation_it_is_the_last_set_and_without_0_none(tmp_path):
+    few = slices().isel(evaluation_set=[0, 2])
+    *_, header, _ = account(stored(tmp_path / "s.zarr", few, rows=1))
+    assert header.endswith("big batch loss at 0  big batch accuracy at 0")
+    away = slices().isel(step_size=[0, 1, 5])
+    *_, header, row = account(stored(tmp_path / "t.zarr", away, rows=1))
+    assert (header, row) == ("iteration  epoch  gradient norm", "       10    0.5              2")
+
+
+def test_of_a_run_all_its_stores(tmp_path):
+    folder = write(tmp_path / "run", [0.5, 0.9, 0.8], options={"momentum": 0.9}, seconds=1.5)
+    lines = [*account(folder)]
+    assert lines[0].startswith(f"{folder / 'history.zarr'}: history, schema 1, ")
+    assert lines[1:] == [
+        "task: digits-mlp, optimizer: sgd, learning rate 0.1, momentum 0.9",
+        "made on: CPU, torch 2, landscape 0",
+        "epochs: 3, 4.5 s",
+        "validation accuracy: 0.8000 at the end, 0.9000 at best",
+    ]
+    stored(folder / "landscape.zarr", slices())
+    both = [*account(folder)]
+    assert both[: len(lines) + 1] == [*lines, ""]
+    assert both[len(lines) + 1].startswith(f"{folder / 'landscape.zarr'}: slices, schema 1, ")
+
+
+def test_of_packed_runs(tmp_path):
+    for seed, best in enumerate((0.75, 0.5)):
+        write(tmp_path / f"sgd-{seed}", [0.25, best, 0.1], seed=seed)
+    path = histories.pack(
+        histories.collect([tmp_path / "sgd-0", tmp_path / "sgd-1"]), tmp_path / "r.zip"
+    )
+    head, *lines = account(path)
+    assert head.startswith(f"{path}: runs, schema 1, ")
+    assert lines == ["digits-mlp, sgd: best validation accuracy 0.7500, 0.5000"]

@@ -1,0 +1,53 @@
+import pytest
+
+from landscape import errors
+from landscape.errors import InvalidValueError, LandscapeError, unknown, users_code
+
+
+@pytest.mark.parametrize(
+    ("kind", "builtin"),
+    [
+        (errors.InvalidValueError, ValueError),
+        (errors.MissingFileError, FileNotFoundError),
+        (errors.CheckpointError, ValueError),
+        (errors.StoreError, OSError),
+        (errors.DeterminismError, RuntimeError),
+        (errors.TooLargeError, MemoryError),
+    ],
+)
+def test_each_is_a_builtin_exception_too_and_says_its_message(kind, builtin):
+    assert issubclass(kind, LandscapeError)
+    with pytest.raises(builtin) as error:
+        raise kind("one line")
+    assert str(error.value) == "one line"
+
+
+def test_an_unknown_name_comes_with_the_nearest_and_all():
+    for received, message in (
+        (
+            "acuracy",
+            "unknown metric 'acuracy' (did you mean 'accuracy'?); choose from loss, accuracy",
+        ),
+        ("x", "unknown metric 'x'; choose from loss, accuracy"),
+        (None, "unknown metric None; choose from loss, accuracy"),
+    ):
+        assert str(unknown("metric", received, iter(["loss", "accuracy"]))) == message
+
+
+def test_what_a_users_code_raises_becomes_one_line():
+    for raised, message in (
+        (KeyError("mine"), "the loss fails: KeyError: 'mine'"),
+        (RuntimeError("\n first \nsecond"), "the loss fails: RuntimeError: first "),
+        (ValueError(), "the loss fails: ValueError: no reason given"),
+    ):
+        with pytest.raises(InvalidValueError) as error, users_code("the loss"):
+            raise raised
+        assert str(error.value) == message
+        assert error.value.__cause__ is raised
+
+
+@pytest.mark.parametrize("raised", [errors.StoreError("full"), KeyboardInterrupt(), SystemExit(3)])
+def test_what_is_ours_or_no_error_passes(raised):
+    with pytest.raises(type(raised)) as error, users_code("the loss"):
+        raise raised
+    assert error.value is raised
