@@ -355,7 +355,7 @@ def test_a_given_batch_need_not_be_training_data():
 @pytest.mark.parametrize(
     ("changes", "settings", "message"),
     [
-        ({}, {"draws": 2}, "draws is 2; with a batch that is given there is 1"),
+        ({}, {"draws": 2}, "draws is 2; with a given batch, only 1 is allowed"),
         ({}, {"batch_size": 31}, "the batch has 32 samples; the batch size is 31"),
         ({1: torch.zeros(32)}, {}, "the batch has targets of shape .* torch.float32; give integer"),
         ({1: torch.zeros(31).long()}, {}, "differ in length: 32 and 31"),

@@ -430,7 +430,7 @@ def test_a_block_makes_one_step(tmp_path, steps):
         ({"every": 0}, "every is 0; give an integer of at least 1"),
         ({"every": 1.5}, "every is 1.5; give an integer"),
         ({"at": [2, -1], "every": None}, "at is -1; give an integer of at least 0"),
-        ({"draws": 4}, "draws is 4; a training step has one batch, so it is 1"),
+        ({"draws": 4}, "draws is 4; a training step has one batch, so choose 1"),
         ({"draws": None}, "draws is None; give an integer"),
         ({"origin": "between"}, "unknown origin 'between'"),
         ({"metrics": ["los"]}, "did you mean 'loss'"),

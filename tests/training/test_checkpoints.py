@@ -11,7 +11,15 @@ from torch import nn
 
 from landscape.errors import CheckpointError, MissingFileError
 from landscape.tasks.models import mlp, small_cnn
-from landscape.training.checkpoints import Checkpoint, find, load_into, read, write
+from landscape.training import checkpoints
+from landscape.training.checkpoints import (
+    Checkpoint,
+    CheckpointFiles,
+    find,
+    load_into,
+    read,
+    write,
+)
 
 
 def state(seed=0):
@@ -276,3 +284,25 @@ def test_files_are_taken_whatever_their_name_and_once(folder):
 def test_where_there_are_none(folder, name, message):
     with pytest.raises(MissingFileError, match=message):
         find([folder, folder / name])
+
+
+def test_each_file_is_read_once_as_long_as_all_fit(tmp_path, monkeypatch):
+    model = torch.nn.Linear(3, 2)
+    paths = [tmp_path / f"step-{i}.pt" for i in range(3)]
+    for path in paths:
+        torch.save(model.state_dict(), path)
+    read = []
+    monkeypatch.setattr(
+        checkpoints, "read", lambda path, own=checkpoints.read: read.append(path) or own(path)
+    )
+    files = CheckpointFiles([tmp_path])
+    assert CheckpointFiles.of(files) is files
+    for _ in range(2):
+        assert [files.read(path).iteration for path in files.paths] == [0, 1, 2]
+    assert read == paths
+    read.clear()
+    monkeypatch.setattr(checkpoints, "KEPT", paths[0].stat().st_size * 1.5)  # one alone fits
+    files = CheckpointFiles([tmp_path])
+    for _ in range(2):
+        assert [files.read(path).iteration for path in files.paths] == [0, 1, 2]
+    assert sorted(read) == sorted([*paths, *paths[1:]])

@@ -205,7 +205,7 @@ def test_a_search_batch_is_fresh_and_outside_of_the_batch(size):
 
 def test_a_search_batch_that_cannot_be():
     task = load_task("digits-mlp")
-    with pytest.raises(InvalidValueError, match="search_batch is 64; sgd searches nothing"):
+    with pytest.raises(InvalidValueError, match="search_batch is 64, but sgd is no line search"):
         every(task, search_batch=64)
     with pytest.raises(InvalidValueError, match="search_batch is 1200; there are 1181 training"):
         Training(task, every(task, optimizer="l-sls", search_batch=1200))

@@ -103,7 +103,7 @@ def test_logits_from_outside_of_the_closure_are_noticed():
     ("label", "options", "message"),
     [
         (3, {}, "the loss fails: IndexError: Target 3 is out of bounds"),
-        (-100, {}, "what is searched fails: .*-100"),
+        (-100, {}, "the searched metric fails: .*-100"),
         (0, {"loss": lambda z, y: 1.0}, "the loss fails: AttributeError"),
         (0, {"loss": lambda z, y: F.cross_entropy(z.detach(), y)}, "the gradient of the loss"),
         (0, {"loss": "cross_entropy"}, "the loss fails: TypeError"),

@@ -152,7 +152,7 @@ def test_a_style_is_its_threads_own(dataset):
         ("ggplt", InvalidValueError, r"unknown style 'ggplt' \(did you mean 'ggplot'\?\); choose"),
         ("matplotlib.style", InvalidValueError, r"unknown style .*a \.mplstyle file"),
         ("none.mplstyle", MissingFileError, r"no style at none\.mplstyle"),
-        ("dark_background", InvalidValueError, "dark ground"),
+        ("dark_background", InvalidValueError, "a dark background"),
     ],
 )
 def test_unknown_styles(chosen, error, message):
@@ -167,7 +167,7 @@ def test_unknown_styles(chosen, error, message):
         ("axes.labelsise: 9\n", r"Bad key axes\.labelsise"),
         ("import os\n", "Missing colon"),
         ("", "sets nothing; give another"),
-        ("axes.facecolor: 222222\n", "dark ground"),
+        ("axes.facecolor: 222222\n", "a dark background"),
         ("\x00\udcff", "reading the style"),
     ],
 )
