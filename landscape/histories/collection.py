@@ -1,6 +1,6 @@
-"""The histories of many runs, side by side in one Dataset and kept in one small file.
+"""The histories of many runs, side by side in one Dataset and packed into one small file.
 
-Figures and tables that compare runs are made from such a collection. Reading needs no network.
+Figures and tables that compare runs are made from such a collection.
 """
 
 import json
@@ -22,21 +22,27 @@ from landscape.histories.labels import head, natural, run_labels
 
 
 def collect(paths: str | Path | Iterable[str | Path]) -> xr.Dataset:
-    """The histories of all runs at ``paths``, as one Dataset over (run, epoch).
+    """Read the histories of all runs at ``paths`` into one Dataset over (run, epoch).
 
-    Each path is a run's folder, its history's store, a folder in which runs are looked for at
-    any depth, or a file that :func:`pack` made. A run that is found twice is taken once.
+    A run that is found twice is taken once.
 
-    The variables are those of the histories, in float64; a run's epochs that are not done are NaN.
-    Coordinates along ``run``, which is indexed by the shortest tail of the folder's path that
-    tells it from the others: ``task``, ``optimizer``, ``learning_rate``, ``seed``, ``options``
-    (JSON), ``epochs_done`` and ``epochs_asked``, ``device_name``, ``record`` (all that the run
-    was asked to do, as JSON), and ``label``: the optimizer, and those settings in which runs of
-    the same task and optimizer differ. Figures and tables group runs by task and ``label``,
-    which may be assigned anew.
+    Args:
+        paths: a path or several: each a run's folder, the store of its history, a folder that holds
+            runs at any depth, or a file that :func:`pack` made.
 
-    Raises :class:`MissingFileError` where there is no run, :class:`StoreError` for a store that
-    cannot be read, :class:`InvalidValueError` for one that holds something else.
+    Returns:
+        The variables of the histories, (run, epoch), in float64; epochs that a run has not done are
+        NaN. ``run`` is the shortest end of the folder's path that tells it from the others.
+        Coordinates along ``run`` are ``task``, ``optimizer``, ``learning_rate``, ``seed``,
+        ``options`` (JSON), ``epochs_done`` and ``epochs_asked``, ``device_name``, ``record`` (all
+        that the run was asked to do, as JSON), and ``label``: the optimizer, and those settings in
+        which runs of the same task and optimizer differ. Figures and tables group runs by task and
+        ``label``, which may be assigned anew.
+
+    Raises:
+        MissingFileError: where there is no run.
+        StoreError: for a store that cannot be read.
+        InvalidValueError: for a store that holds something else.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     found = {h.path: h for path in given for h in history.read(Path(path).resolve())}
@@ -56,10 +62,19 @@ def collect(paths: str | Path | Iterable[str | Path]) -> xr.Dataset:
 def pack(dataset: xr.Dataset, path: str | Path) -> Path:
     """Keep a collection in one file, from which :func:`collect` reads the same again.
 
-    ``path`` ends in .zip and is replaced as a whole. Labels that were assigned are not kept.
+    Labels that were assigned are not kept.
 
-    Raises :class:`InvalidValueError` for another name, for what is no collection and for one
-    without a finished epoch, :class:`MissingFileError` where there is no such folder.
+    Args:
+        dataset: a collection of runs, as :func:`collect` makes it.
+        path: the file to write, which ends in .zip; an existing one is replaced as a whole.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        InvalidValueError: for another suffix, and for a Dataset that is no collection or has no
+            finished epoch.
+        MissingFileError: where the folder to write to does not exist.
     """
     path = Path(path)
     if path.suffix != ".zip":
@@ -93,27 +108,49 @@ def pack(dataset: xr.Dataset, path: str | Path) -> Path:
     return path
 
 
-# What the figures and tables take from a collection
+# What figures and tables use
 
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one task that are alike but for their seed."""
+    """The runs of one task that differ only in their seed.
+
+    Attributes:
+        task: name of the task.
+        label: optimizer and settings, as in the collection.
+        runs: the part of the collection that holds these runs, (run, epoch).
+    """
 
     task: str
     label: str
     runs: xr.Dataset
 
     def series(self, name: str) -> list[NDArray[np.float64]]:
-        """The values of ``name`` in each run, (epochs done,)."""
+        """The values of one variable in each run, without padding.
+
+        Args:
+            name: name of the variable.
+
+        Returns:
+            One array (epochs done,) for each run.
+        """
         return series(self.runs, name)
 
 
 def groups(dataset: xr.Dataset) -> list[Group]:
-    """The groups of a collection: tasks and optimizers in order, then settings by their number.
+    """The groups of a collection, in the order in which to show them.
 
-    Raises :class:`InvalidValueError` for a Dataset that is no collection, and for one of runs
-    that have not finished an epoch.
+    Tasks and optimizers keep their order; settings are ordered by their numbers.
+
+    Args:
+        dataset: a collection of runs, as :func:`collect` makes it.
+
+    Returns:
+        The groups; every run is in exactly one.
+
+    Raises:
+        InvalidValueError: for a Dataset that is no collection, and where no run has finished an
+            epoch.
     """
     _require(dataset)
     if not dataset["epochs_done"].values.any():
@@ -133,27 +170,55 @@ def groups(dataset: xr.Dataset) -> list[Group]:
 
 
 def series(dataset: xr.Dataset, name: str) -> list[NDArray[np.float64]]:
-    """The values of ``name`` in each run of a collection, (epochs done,), without padding."""
+    """The values of one variable in each run of a collection, without padding.
+
+    Args:
+        dataset: a collection of runs, as :func:`collect` makes it.
+        name: name of the variable.
+
+    Returns:
+        One array (epochs done,) for each run.
+    """
     done = dataset["epochs_done"].values
     values = dataset[name].transpose("run", "epoch").values
     return [row[:count] for row, count in zip(values, done, strict=True)]
 
 
 def best_accuracy(dataset: xr.Dataset) -> xr.DataArray:
-    """The highest validation accuracy of each run, (run,); NaN before the first epoch.
+    """The highest validation accuracy of each run, the measure of [Hackel2023].
 
-    The published measure. It picks the epoch by the data that it reports, so it flatters.
+    It chooses the epoch by the accuracy that it reports, so it flatters.
+
+    Args:
+        dataset: a collection of runs, as :func:`collect` makes it.
+
+    Returns:
+        (run,), from 0 to 1; NaN before the first epoch is finished.
     """
     return _each(dataset, lambda values: float(values.max()), "best validation accuracy")
 
 
 def final_accuracy(dataset: xr.Dataset) -> xr.DataArray:
-    """The validation accuracy of each run after its last finished epoch, (run,)."""
+    """The validation accuracy of each run after its last finished epoch.
+
+    Args:
+        dataset: a collection of runs, as :func:`collect` makes it.
+
+    Returns:
+        (run,), from 0 to 1; NaN before the first epoch is finished.
+    """
     return _each(dataset, lambda values: float(values[-1]), "final validation accuracy")
 
 
 def unfinished(dataset: xr.Dataset) -> NDArray[np.bool_]:
-    """Which runs have not done all epochs that they were asked for, (run,)."""
+    """Which runs have not done all the epochs that they were asked for.
+
+    Args:
+        dataset: a collection of runs, as :func:`collect` makes it.
+
+    Returns:
+        (run,).
+    """
     return np.asarray(dataset["epochs_done"].values < dataset["epochs_asked"].values)
 
 
@@ -169,7 +234,7 @@ def _require(dataset: xr.Dataset) -> None:
     missing = [n for n in ("label", "epochs_done", "epochs_asked") if n not in dataset.coords]
     if missing or dataset["label"].dims != ("run",):
         raise InvalidValueError(
-            f"the dataset is over {', '.join(map(str, dataset.dims)) or 'nothing'}; give a "
+            f"the dataset has the dimensions {', '.join(map(str, dataset.dims)) or 'none'}; give a "
             "collection of runs, as landscape.histories.collect makes it"
         )
 

@@ -1,12 +1,12 @@
-"""The settings of several runs in a few words: what differs between them."""
+"""The settings of several runs in a few words: those that differ between them."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# What does not make a run another setting: its place among repetitions, where it was computed,
-# and what is looked at while it trains.
+# What is no setting of a run: its number among repetitions, where it was computed, and what is
+# probed while it trains.
 NO_SETTING = frozenset(
     (
         *("task", "optimizer", "seed", "checkpoints", "probe", "folder", "data", "dataset"),
@@ -14,7 +14,7 @@ NO_SETTING = frozenset(
         *("device_name", "torch", "landscape", "schema", "along"),
     )
 )
-# What a setting is where a run does not mention it, for those that are often compared.
+# Values of often compared settings where a run's record lacks them.
 UNSAID: Mapping[str, Any] = {
     "slope factor": 1,
     "search batch": "same",
@@ -24,10 +24,16 @@ UNSAID: Mapping[str, Any] = {
 
 
 def settings(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings in a run's record by readable name, one level deep; None is none.
+    """The settings in a run's record by readable name, one level deep.
 
-    The optimizer's ``options`` come under their own names, others of several parts under both:
-    ``{"schedule": {"factor": 0.1}}`` is "schedule factor".
+    The optimizer's ``options`` have their own names, the parts of others both names:
+    ``{"schedule": {"factor": 0.1}}`` becomes "schedule factor".
+
+    Args:
+        record: what a run was asked to do: setting -> value.
+
+    Returns:
+        Name -> value, without settings that are None and without what is no setting, as the seed.
     """
     flat: dict[str, Any] = {}
     for name, value in record.items():
@@ -42,10 +48,16 @@ def settings(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_labels(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """For each run its optimizer, and those settings in which its peers differ.
+    """Name each run by its optimizer, and by those settings in which its peers differ.
 
     Peers are the runs of the same task and optimizer; the seed is no setting. Runs of the same
     task and label have the same settings.
+
+    Args:
+        records: what each run was asked to do: setting -> value, with task and optimizer.
+
+    Returns:
+        One label for each run, as "sa-sls, slope factor 0.5".
     """
     flat = [settings(record) for record in records]
     kinds = [(record["task"], record["optimizer"]) for record in records]
@@ -64,12 +76,27 @@ def run_labels(records: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def head(label: str) -> str:
-    """The optimizer in a label."""
+    """The optimizer in a label.
+
+    Args:
+        label: one of :func:`run_labels`.
+
+    Returns:
+        What stands before the first comma.
+    """
     return label.split(", ")[0]
 
 
 def short(names: Sequence[str]) -> tuple[list[str], str]:
-    """Labels without the optimizer, and the optimizer, where it is one and the rest says enough."""
+    """Split the optimizer from labels that share it.
+
+    Args:
+        names: labels of :func:`run_labels`.
+
+    Returns:
+        (labels, optimizer): the labels without the optimizer, and the optimizer. The labels as they
+        are, and "", where optimizers differ, all labels are equal, or one is the optimizer alone.
+    """
     heads = {head(name) for name in names}
     if len(heads) == 1 and len(set(names)) > 1 and not heads & set(names):
         (common,) = heads
@@ -78,7 +105,14 @@ def short(names: Sequence[str]) -> tuple[list[str], str]:
 
 
 def natural(name: str) -> list[tuple[float, str]]:
-    """A key that sorts the numbers within a label as numbers."""
+    """A sort key that orders the numbers within labels as numbers.
+
+    Args:
+        name: a label.
+
+    Returns:
+        One pair for each word: (its number, "") or (−∞, the word).
+    """
     parts: list[tuple[float, str]] = []
     for word in name.split():
         try:
@@ -89,7 +123,14 @@ def natural(name: str) -> list[tuple[float, str]]:
 
 
 def number(name: str) -> float | None:
-    """The number at the end of a label such as "slope factor 0.5"."""
+    """The number at the end of a label such as "slope factor 0.5".
+
+    Args:
+        name: a label.
+
+    Returns:
+        The number, or None where the label does not end in one.
+    """
     try:
         return float(name.split()[-1])
     except (ValueError, IndexError):
@@ -98,7 +139,7 @@ def number(name: str) -> float | None:
 
 def _said(flat: Mapping[str, Any], name: str) -> Any:
     value = flat.get(name, UNSAID.get(name))
-    # 1 and 1.0 are one setting.
+    # 1 and 1.0 are the same setting.
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

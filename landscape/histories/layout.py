@@ -1,6 +1,6 @@
 """The layout of a run's folder: which files it holds, and what its record says.
 
-Every place that reads or writes a run's folder asks here. No torch.
+Everything that reads or writes a run's folder uses this module. No torch.
 """
 
 import json
@@ -16,7 +16,7 @@ RECORDING = "mid-training.zarr"
 HISTORY = "history.zarr"
 RECORD = "run.json"
 CHECKPOINTS = "checkpoints"
-# Where files lay on the machine that trained is nothing to compare by, or to pass on.
+# Where the files lie on the machine that trained; neither compared nor passed on.
 PLACES = ("folder", "data", "dataset")
 
 HISTORY_NAMES = {
@@ -40,7 +40,11 @@ HISTORY_NAMES = {
 
 @dataclass(frozen=True)
 class Run:
-    """The files of a run's folder."""
+    """The files of a run's folder.
+
+    Attributes:
+        folder: the run's folder, which need not exist.
+    """
 
     folder: Path
 
@@ -55,27 +59,34 @@ class Run:
         return self.folder / CHECKPOINTS
 
     def checkpoint(self, iteration: int) -> Path:
-        """The checkpoint of one probed iteration."""
+        """The checkpoint of one probed iteration.
+
+        Args:
+            iteration: number of updates before it.
+
+        Returns:
+            The path of its file, whether it exists or not.
+        """
         return self.checkpoints / f"iteration-{iteration:07d}.pt"
 
     @property
     def latest(self) -> Path:
-        """The checkpoint to go on from."""
+        """The checkpoint from which training continues."""
         return self.folder / "latest.pt"
 
     @property
     def history(self) -> Path:
-        """The store with one row an epoch."""
+        """The store with one row per epoch."""
         return self.folder / HISTORY
 
     @property
     def slices(self) -> Path:
-        """The store of what was probed at its checkpoints."""
+        """The store of the slices probed at the run's checkpoints."""
         return self.folder / SLICES
 
     @property
     def recording(self) -> Path:
-        """The store of what was probed while it trained."""
+        """The store of the slices probed during training."""
         return self.folder / RECORDING
 
     @property
@@ -85,7 +96,7 @@ class Run:
 
     @property
     def there(self) -> bool:
-        """Whether the folder is a run's."""
+        """Whether the folder is a run's, with a record."""
         return self.record.is_file()
 
     @property
@@ -95,6 +106,9 @@ class Run:
 
     def read(self) -> dict[str, Any]:
         """Read what the run was asked to do.
+
+        Returns:
+            The record: setting -> value, as JSON has it.
 
         Raises:
             MissingFileError: where this is no run's folder.
@@ -113,16 +127,18 @@ class Run:
         return record
 
     def require(self, record: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-        """Refuse a folder that holds another run than this.
+        """Refuse a folder that holds a run with other settings or data.
 
-        Where the data lie may change; what they are may not.
+        The data may have moved; their content must be the same.
 
         Args:
             record: what the run is now asked to do.
-            defaults: what a setting is that the folder's record does not mention.
+            defaults: values of settings that the folder's record may lack.
 
         Raises:
             InvalidValueError: for the first setting that differs.
+            MissingFileError: where this is no run's folder.
+            CheckpointError: where its record is damaged.
         """
         for name, value in {**defaults, **self.read()}.items():
             if name not in PLACES and json.loads(json.dumps(record.get(name))) != value:
@@ -133,5 +149,13 @@ class Run:
 
 
 def store_at(path: Path, name: str = SLICES) -> Path:
-    """The store called ``name`` where ``path`` is a run's folder, else ``path`` itself."""
+    """The store that a path means: one in a run's folder, or the path itself.
+
+    Args:
+        path: a run's folder or a store.
+        name: the store to take of a run's folder.
+
+    Returns:
+        ``path / name`` where ``path`` is a run's folder, else ``path``.
+    """
     return path / name if Run(path).there else path

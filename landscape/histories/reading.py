@@ -1,4 +1,4 @@
-"""The history of one run: where it lies, what it holds, and what the run was asked to do."""
+"""The history of one run: its folder, its epochs, and what the run was asked to do."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,14 +12,20 @@ from landscape.errors import InvalidValueError, MissingFileError, StoreError
 from landscape.histories.layout import HISTORY, PLACES, Run
 from landscape.store.layout import check
 
-# Of the store that a history came from.
+# Attributes of the store itself, not of the run.
 STORE = ("schema", "along")
 ALWAYS = ("iteration", "loss", "validation_loss", "validation_accuracy")
 
 
 @dataclass(frozen=True)
 class History:
-    """One run: where it is, what it was asked to do, and its finished epochs (epoch,)."""
+    """One run and its finished epochs.
+
+    Attributes:
+        path: the run's folder, or the store.
+        record: what the run was asked to do: setting -> value.
+        epochs: (epoch,), the variables of the finished epochs.
+    """
 
     path: Path
     record: Mapping[str, Any]
@@ -27,10 +33,17 @@ class History:
 
 
 def open_(path: str | Path) -> xr.Dataset:
-    """The finished epochs of one run's history, (epoch,).
+    """Read the finished epochs of one run's history.
 
-    Raises what :func:`landscape.store.open_` raises, and :class:`StoreError` where what every
-    history holds is missing.
+    Args:
+        path: the store of a history.
+
+    Returns:
+        (epoch,), in memory.
+
+    Raises:
+        MissingFileError: where there is no store.
+        StoreError: where it cannot be read, or lacks what every history holds.
     """
     dataset = store.open_(path)
     lacks = [name for name in ALWAYS if name not in dataset]
@@ -40,9 +53,19 @@ def open_(path: str | Path) -> xr.Dataset:
 
 
 def read(path: Path) -> list[History]:
-    """Those at ``path``: a run's folder, its store, a folder of such, or a packed collection.
+    """Read all histories at ``path``.
 
-    Raises :class:`MissingFileError` where there is none, and what :func:`open_` raises.
+    Args:
+        path: a run's folder, its store, a folder that holds runs at any depth, or a packed
+            collection.
+
+    Returns:
+        The histories; those in a folder in order of their paths.
+
+    Raises:
+        MissingFileError: where there is no run.
+        StoreError: where a store cannot be read, or lacks what every history holds.
+        InvalidValueError: for a store that holds no history.
     """
     if not path.exists():
         raise MissingFileError(f"there is no run at {path}")
@@ -53,7 +76,7 @@ def read(path: Path) -> list[History]:
 
 
 def _find(path: Path) -> Iterator[Path]:
-    """Runs' folders and stores; nothing below one of them is looked at."""
+    """Runs' folders and stores; what lies below one of them is skipped."""
     if path.is_file() or Run(path).there or (path / "zarr.json").is_file():
         yield path
         return
@@ -90,5 +113,5 @@ def _no_history(path: Path) -> InvalidValueError:
 
 
 def _kept(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a run was asked to do, without what only its machine or its store needs."""
+    """What a run was asked to do, without what concerns only its machine or its store."""
     return {name: value for name, value in record.items() if name not in (*PLACES, *STORE)}

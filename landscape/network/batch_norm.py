@@ -1,8 +1,9 @@
 """Which statistics normalisation layers use while a slice is measured.
 
-* ``batch``: those of the batch itself, as in training; running ones are neither used nor moved.
-* ``running``: the checkpoint's running ones, as in evaluation.
-* ``recalibrated``: running ones estimated afresh at each point from training batches.
+* ``batch``: those of the batch itself, as in training; running ones are neither used nor updated.
+* ``running``: the checkpoint's running statistics, as in evaluation.
+* ``recalibrated``: running statistics estimated afresh at each point from training batches, as in
+  [Izmailov2018].
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,10 @@ from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 class BatchNorm:
     """The normalisation layers of a model, switched together.
 
-    ``forward`` is how the model is run, the model itself unless given.
+    Args:
+        model: its batch norm and instance norm layers are switched.
+        forward: how the model is run, inputs (N, …) -> logits (N, C); the model itself unless
+            given.
     """
 
     def __init__(self, model: nn.Module, forward: Callable[[Tensor], Tensor] | None = None) -> None:
@@ -25,7 +29,7 @@ class BatchNorm:
 
     @contextmanager
     def preserved(self) -> Iterator[None]:
-        """Put the layers' switches back on leaving (their statistics are buffers of the point)."""
+        """Put the layers' switches back on leaving; the point resets their statistics (buffers)."""
         switches = [(m, m.training, m.track_running_stats, m.momentum) for m in self._layers]
         try:
             yield
@@ -35,17 +39,27 @@ class BatchNorm:
                 layer.momentum = momentum
 
     def mixes_samples(self, policy: str) -> bool:
-        """Whether a sample's output depends on its batch under ``policy``.
+        """Whether a sample's output depends on the rest of its batch under ``policy``.
 
-        If so, a set has to be evaluated whole; if not, in chunks of any size.
+        If so, an evaluation set has to be evaluated whole; if not, in chunks of any size.
+
+        Args:
+            policy: "batch", "running" or "recalibrated", as above.
+
+        Returns:
+            True where it depends on the other samples.
         """
         return any(policy == "batch" or m.running_mean is None for m in self._batch_layers)
 
     def use(self, policy: str, batches: Sequence[Tensor] = ()) -> None:
         """Switch all layers to ``policy``; call inside :meth:`preserved`.
 
-        ``batches`` are the inputs from which ``recalibrated`` estimates its statistics: the
-        plain mean over batches of their mean and unbiased variance, in one forward pass each.
+        Recalibrated statistics are the plain mean over the batches of their mean and unbiased
+        variance, from one forward pass a batch.
+
+        Args:
+            policy: "batch", "running" or "recalibrated".
+            batches: training inputs for "recalibrated", each (N, …); not used otherwise.
         """
         if policy == "recalibrated":
             self._switch(training=True, track=True)
@@ -60,6 +74,6 @@ class BatchNorm:
     def _switch(self, *, training: bool, track: bool) -> None:
         for layer in self._layers:
             layer.training = training
-            # Without tracking, batch norm hands its running statistics to no kernel. (Instance
-            # norm moves them all the same; they are buffers, and the point resets them.)
+            # Without tracking, batch norm passes its running statistics to no kernel. Instance
+            # norm updates them all the same; they are buffers, which the point resets.
             layer.track_running_stats = track and layer.running_mean is not None

@@ -9,29 +9,41 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from landscape.network.forward import Forward
 
-MOST = 1000  # with more, no CPU gets faster
+# Samples at once, at most; no CPU gets faster with more.
+MOST = 1000
 MOST_ON_GPU = 8192
-# Of the largest tensor in a forward pass on a CPU. Twice that leaves the caches, and four times
-# that is memory which the system gives and takes anew for every layer: three times as slow.
+# Bytes of the largest tensor in a forward pass on a CPU. Twice as many no longer fit into the
+# caches; four times as many are allocated and freed anew for every layer: three times as slow.
 CACHED = 8 * 2**20
+# Samples of the forward pass that measures a GPU's memory.
 TRIED = 64
 
 
 class EvalBatchSize:
-    """As many samples as were asked for, or as are fastest; fewer once they are too many.
+    """How many samples are evaluated at once: the number given or the fastest, fewer if too many.
 
-    On a GPU the fastest are as many as fit into its memory, on a CPU as many as stay in its
-    caches. What was found is kept, for as long as this object is.
+    The fastest number is what takes half of a GPU's free memory, or what stays in a CPU's caches.
+    It is chosen once and kept as long as this object.
+
+    Args:
+        size: samples at once; chosen by :meth:`choose` unless given.
     """
 
     def __init__(self, size: int | None = None) -> None:
         self._size = size
 
     def choose(self, forward: Forward, inputs: Tensor) -> int:
-        """Samples at once for ``inputs`` (N, …); a size that is open is chosen at the first call.
+        """The number of samples at once for ``inputs``; chosen at the first call unless given.
 
-        It is the same for the same model on a CPU. Measuring it on a GPU resets the device's peak
-        of memory.
+        On a CPU the choice is the same for the same model. On a GPU it is measured, which resets
+        the device's record of its peak memory.
+
+        Args:
+            forward: how the model is run.
+            inputs: (N, …), on the model's device.
+
+        Returns:
+            Samples at once, at least 1.
         """
         if self._size is None:
             kind = inputs.device.type
@@ -42,10 +54,17 @@ class EvalBatchSize:
         return self._size
 
     def over(self, samples: int, run: Callable[[slice], None], *, halving: bool = True) -> None:
-        """``run`` on slices that cover ``samples``; the size must be known.
+        """Call ``run`` on slices that cover ``samples``; the size must be known.
 
-        A slice that does not fit into the memory is halved and tried again, unless ``halving`` is
-        off; one that still does not raises torch's OutOfMemoryError.
+        Args:
+            samples: how many there are in all.
+            run: evaluates one slice of the samples.
+            halving: whether a slice that does not fit into the memory is halved and tried again;
+                the smaller size is then kept.
+
+        Raises:
+            OutOfMemoryError: torch's, where a single sample does not fit, or any slice if
+                ``halving`` is off.
         """
         assert self._size is not None
         start = 0
@@ -62,7 +81,16 @@ class EvalBatchSize:
 
 
 def fitting(budget: float, each: float, most: int) -> int:
-    """The largest power of two, up to ``most``, whose samples of ``each`` bytes fit ``budget``."""
+    """The largest power of two, up to ``most``, whose samples of ``each`` bytes fit ``budget``.
+
+    Args:
+        budget: bytes in all.
+        each: bytes per sample.
+        most: samples, at most.
+
+    Returns:
+        A number of samples, 1 even where that does not fit.
+    """
     size = 1 << (most.bit_length() - 1)
     while size > 1 and size * each > budget:
         size //= 2
@@ -70,7 +98,7 @@ def fitting(budget: float, each: float, most: int) -> int:
 
 
 def _by_memory(forward: Forward, inputs: Tensor) -> int:
-    """Those that take half of a GPU's free memory, by the peak of a small forward pass."""
+    """How many samples take half of a GPU's free memory, by the peak of a small forward pass."""
     few = inputs[:TRIED]
     device = inputs.device
     before = torch.cuda.memory_allocated(device)
@@ -85,23 +113,23 @@ def _by_memory(forward: Forward, inputs: Tensor) -> int:
 
 
 def _by_cache(forward: Forward, inputs: Tensor) -> int:
-    """Those whose largest tensor stays in a CPU's caches, by a small forward pass."""
+    """How many samples keep each tensor within a CPU's caches, by two small forward passes."""
     sizes = []
     for samples in (2, 4):
         few = inputs[torch.arange(samples) % len(inputs)]
         with _Sizes() as computed:
             try:
                 forward.eager(few)
-            except Exception:  # not every network bears to be looked on, or so few samples
+            except Exception:  # not every network can be watched, or run on this few samples
                 return MOST
         sizes.append([few.nbytes, *computed.bytes])
-    # What grows with the samples; weights do not.
+    # Only what grows with the number of samples counts; weights do not.
     each = max(four - two for two, four in zip(*sizes, strict=False)) / 2
     return MOST if MOST * each <= CACHED else fitting(CACHED, each, MOST)
 
 
 class _Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """The size of each tensor that is computed inside, in their order."""
+    """The size in bytes of each tensor that is computed inside, in order."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

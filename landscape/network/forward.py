@@ -1,6 +1,6 @@
 """How a forward pass is run: in which precision and memory format, compiled or not.
 
-The model itself is neither replaced nor changed, so that it may be moved, switched and given back.
+The model itself is neither replaced nor changed, so that it can be moved, switched and given back.
 """
 
 from collections.abc import Iterator
@@ -18,19 +18,26 @@ BACKEND = "inductor"
 
 
 class Forward:
-    """``forward(inputs)``, ``inputs`` (N, …), gives the logits of ``model``, (N, C).
+    """A model's forward pass in a given precision and memory format: inputs -> logits.
 
-    ``precision`` is that of matrix products and convolutions: "float32" is the model's own type,
-    whatever the caller's settings; "tf32" rounds their float32 inputs to 10 bits; "bfloat16" is
-    autocast, with logits in float32. All that is computed, gradients too, belongs inside of
+    Everything that is computed with it, gradients too, belongs inside of
     :meth:`precision_context`.
 
-    ``compile`` is torch.compile, which draws other dropout masks; with ``graphs`` on a GPU its
-    CUDA graphs too, whose logits last until the next call. ``channels_last`` lays out 4-d inputs
-    so, and with them what follows, which makes convolutions faster; None is decided by
-    :meth:`choose_memory_format`, and until then is not done.
+    Args:
+        model: maps inputs (N, …) to logits (N, C); the device and dtype of its first parameter
+            stand for all.
+        precision: of matrix products and convolutions. "float32" is the model's own type,
+            whatever the caller's settings; "tf32" rounds their float32 inputs to 10 bits of
+            mantissa; "bfloat16" is autocast, with logits in float32.
+        compile: whether to use torch.compile, which draws other dropout masks.
+        channels_last: whether 4-d inputs, and with them what follows, are laid out with the
+            channels last, which makes convolutions faster. None is decided by
+            :meth:`choose_memory_format`; until then they are not.
+        graphs: whether a compiled model on a GPU uses CUDA graphs; its logits then last only
+            until the next call.
 
-    Raises :class:`InvalidValueError` where the model's device or type lacks the precision.
+    Raises:
+        InvalidValueError: where the model's device or dtype lacks the precision.
     """
 
     def __init__(
@@ -61,30 +68,47 @@ class Forward:
             )
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """The logits, by the compiled model if there is one."""
+        """Compute the logits, with the compiled model if there is one.
+
+        Args:
+            inputs: (N, …), on the model's device.
+
+        Returns:
+            The logits, (N, C).
+        """
         return self._run(self._fast, inputs)
 
     def eager(self, inputs: Tensor) -> Tensor:
-        """The same, never compiled: for what is run once."""
+        """Compute the logits without the compiled model: for what is run only once.
+
+        Args:
+            inputs: (N, …), on the model's device.
+
+        Returns:
+            The logits, (N, C).
+        """
         return self._run(self.model, inputs)
 
     def choose_memory_format(self, inputs: Tensor) -> None:
-        """Decide on the memory format, where it is open: last for convolutions that bear it.
+        """Choose the memory format if it is open: channels last where the network can take it.
 
-        A network that takes a ``view`` of what a convolution gives, for one, does not. Two of
-        ``inputs`` (N, …) go forth and back through it, in both modes, and must come out the same;
-        the model and the generators are left as they are.
+        One that takes a ``view`` of a convolution's output, for example, cannot. Two samples run
+        forward and backward in train and in eval mode, and the logits must agree with those of
+        the usual format. The model and the random generators are left as they are.
+
+        Args:
+            inputs: (N, …), on the model's device; the first two are used.
         """
         if self.channels_last is None:
             with preserved(self.model), torch.enable_grad():
                 try:
                     self.channels_last = self._bears_channels_last(inputs[:2])
-                except Exception:  # what is wrong besides will be seen without it
+                except Exception:  # any other fault shows without it as well
                     self.channels_last = False
 
     @contextmanager
     def precision_context(self) -> Iterator[None]:
-        """The precision is this one inside, whatever the caller's, which is put back."""
+        """Compute in this precision inside, whatever the caller's, which is put back."""
         rounding = "tf32" if self._precision == "tf32" else "ieee"
         with float32_products(rounding), torch.autocast(self.device.type, enabled=False):
             yield
@@ -119,7 +143,17 @@ class Forward:
 def check_precision(
     precision: str, device: torch.device, dtype: torch.dtype = torch.float32
 ) -> None:
-    """Raise :class:`InvalidValueError` where ``device`` or parameters of ``dtype`` lack it."""
+    """Refuse a precision that ``device`` or parameters of ``dtype`` lack.
+
+    Args:
+        precision: "float32", "tf32" or "bfloat16".
+        device: where the model is.
+        dtype: the parameters'.
+
+    Raises:
+        InvalidValueError: for "tf32" or "bfloat16" where the model is not of float32, or the
+            device does not have it.
+    """
     if precision == "float32":
         return
     if dtype != torch.float32:
@@ -144,7 +178,14 @@ def _has(precision: str, device: torch.device) -> bool:
 
 @contextmanager
 def float32_products(rounding: str) -> Iterator[None]:
-    """Set how float32 products are rounded ("ieee" or "tf32") everywhere, for a while."""
+    """Set how float32 products are rounded on every backend; put the settings back on leaving.
+
+    Args:
+        rounding: "ieee" or "tf32".
+
+    Yields:
+        Nothing; products inside are rounded in this way.
+    """
     backends: Any = torch.backends
     parts = [
         *(backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn),
@@ -152,7 +193,8 @@ def float32_products(rounding: str) -> Iterator[None]:
     ]
     older = _older()
     before = []
-    # A part that says nothing reads as its whole does: the whole is read first, then silenced.
+    # A part without a setting of its own reads as its parent's: the parent is read first, then
+    # cleared.
     for place in (backends, backends.cudnn, *parts):
         before.append((place, place.fp32_precision))
         place.fp32_precision = "none"

@@ -1,4 +1,4 @@
-"""Losses that give one value per sample, made of what users have."""
+"""Losses that give one value per sample, made from a user's function or torch module."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -14,14 +14,24 @@ SampleLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 def sample_loss(loss: Any) -> SampleLoss:
-    """Make a per-sample loss of a function or a torch loss module.
+    """Make a per-sample loss from a function or a torch loss module.
 
-    The result takes logits (N, C) and targets (N,) and gives one value a sample, (N,). A module
-    that averages (``reduction="mean"``) is copied and told not to.
+    >>> from torch.nn import CrossEntropyLoss
+    >>> loss = sample_loss(CrossEntropyLoss())
+    >>> loss(model(images[:64]), labels[:64]).shape
+    torch.Size([64])
 
-    Raises :class:`InvalidValueError` for a module whose mean is weighted by class or that sums,
-    since its value is no mean over samples; and, when it is first called, for a loss that gives
-    anything but one value per sample.
+    Args:
+        loss: a function of (logits, targets) or a torch loss module. A module that averages
+            (``reduction="mean"``) is copied, and the copy does not.
+
+    Returns:
+        Logits (N, C) and targets (N,) -> one value a sample, (N,). It raises
+        :class:`InvalidValueError` where the given loss returns anything else.
+
+    Raises:
+        InvalidValueError: for a module that sums, or whose mean is weighted by class: its value
+            is no mean over samples; for anything else that is not a function.
     """
     if loss is cross_entropy or isinstance(loss, _Checked):
         return loss

@@ -12,11 +12,17 @@ from landscape.runtime.interrupts import interrupts_held
 
 
 class Point:
-    """Parameters and buffers of ``model`` as they are now, copied; the model is moved in place.
+    """Parameters and buffers of a model as they are now, copied; the model is moved in place.
 
     Every position is computed as θ + s·d from the stored θ and never from the last position, so
     nothing accumulates and s = 0 gives θ bit for bit. The live tensors stay the same objects,
     so that compiled and captured graphs stay valid.
+
+    Args:
+        model: the model that is moved.
+
+    Attributes:
+        parameters: parameter name -> the stored θ, a copy of its shape and dtype.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -27,13 +33,20 @@ class Point:
             buffer
             for _, buffers in self._owners
             for buffer in buffers.values()
-            # An expanded one cannot be written to, by a forward pass neither.
+            # An expanded buffer cannot be written to, not even by a forward pass.
             if buffer is not None and not _overlaps(buffer)
         ]
         self._buffers = [buffer.detach().clone() for buffer in self._live_buffers]
 
     def shifted(self, parameters: Mapping[str, Tensor]) -> "Point":
-        """A point of the same model and buffers with other ``parameters``."""
+        """A point of the same model and buffers with other ``parameters``.
+
+        Args:
+            parameters: parameter name -> tensor of that parameter's shape, for all parameters.
+
+        Returns:
+            The other point; the model is not moved.
+        """
         other = copy.copy(self)
         other.parameters = dict(parameters)
         return other
@@ -42,16 +55,19 @@ class Point:
     def move(self, tangent: Mapping[str, Tensor], step_size: float) -> None:
         """Set the model's parameters to θ + step_size · tangent.
 
-        ``tangent`` maps names to tensors shaped as the parameters; those it lacks stay at θ.
+        Args:
+            tangent: parameter name -> tensor of that parameter's shape; a parameter without one
+                stays at θ.
+            step_size: signed displacement along the tangent, in multiples of it.
         """
         _copy(list(self._live.values()), list(self.parameters.values()))
-        if step_size != 0:  # else −0 and non-finite tangents would leave their traces
+        if step_size != 0:  # else −0 and non-finite tangents would leave traces
             moved = [self._live[name] for name in tangent]
             torch._foreach_add_(moved, list(tangent.values()), alpha=step_size)
 
     @torch.no_grad()
     def reset_buffers(self) -> None:
-        """Put every buffer back, its values and the very tensor."""
+        """Put every buffer back: the same tensor with the same values."""
         for module, buffers in self._owners:
             if not _same(module._buffers, buffers):
                 module._buffers.clear()
@@ -81,9 +97,18 @@ def _copy(targets: list[Tensor], sources: list[Tensor]) -> None:
 
 @contextmanager
 def preserved(model: nn.Module) -> Iterator[Point]:
-    """Lend the model out: parameters, buffers, modes and global generators come back as they were.
+    """Put parameters, buffers, modes and global random generators back as they were on leaving.
 
-    Yields the :class:`Point` it will be put back to. Holds on leaving by an exception too.
+    So does leaving by an exception. Ctrl-C is held back while the model is being put back.
+
+    Args:
+        model: the model to preserve.
+
+    Yields:
+        The :class:`Point` that it will be put back to.
+
+    Raises:
+        KeyboardInterrupt: for a Ctrl-C that was held back.
     """
     modes = [(module, module.training) for module in model.modules()]
     with randomness.preserved(), _casts_not_cached():
@@ -103,7 +128,7 @@ def preserved(model: nn.Module) -> Iterator[Point]:
 
 @contextmanager
 def _casts_not_cached() -> Iterator[None]:
-    """A caller's autocast would go on with the weights that it has cast, wherever they moved."""
+    """Keep a caller's autocast from reusing weights that it cast before they moved."""
     cached = torch.is_autocast_cache_enabled()
     torch.set_autocast_cache_enabled(False)
     try:

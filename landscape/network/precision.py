@@ -6,7 +6,16 @@ PRECISIONS = ("float32", "tf32", "bfloat16")
 
 
 def check_forward(precision: str, compile: object, channels_last: object) -> None:  # noqa: A002
-    """Refuse what says nothing about how a forward pass is run."""
+    """Refuse settings of a forward pass that are not among those allowed.
+
+    Args:
+        precision: one of :data:`PRECISIONS`.
+        compile: true or false.
+        channels_last: true, false or None.
+
+    Raises:
+        InvalidValueError: for anything else.
+    """
     arguments.one_of("precision", precision, PRECISIONS)
     arguments.flag("compile", compile)
     if channels_last is not None:

@@ -15,7 +15,7 @@ from landscape.metrics import SampleLoss, cross_entropy
 from landscape.optimizers.line_search.base import LineSearch
 from landscape.optimizers.recipes import RECIPES
 
-# What a line search is told by the training that it belongs to.
+# What the training that a line search belongs to gives it; not options.
 _GIVEN = ("loss", "model", "metric", "process_group")
 
 _TORCH: dict[str, Callable[..., Optimizer]] = {
@@ -23,7 +23,7 @@ _TORCH: dict[str, Callable[..., Optimizer]] = {
     for name, optimizer in vars(torch.optim).items()
     if inspect.isclass(optimizer)
     and issubclass(optimizer, Optimizer)
-    # The base class, and the one that takes none but sparse gradients.
+    # The base class, and the one that takes only sparse gradients.
     and optimizer not in (Optimizer, torch.optim.SparseAdam)
 }
 
@@ -31,16 +31,27 @@ _TORCH: dict[str, Callable[..., Optimizer]] = {
 def names() -> list[str]:
     """Every name that :func:`build` knows, sorted.
 
-    A recipe's name comes first; torch's optimizer of that name is ``torch.`` and the name.
+    Where a recipe and an optimizer of torch share a name, it is the recipe's; torch's is called
+    ``torch.`` and the name.
+
+    Returns:
+        Names in lower case.
     """
     return sorted([*RECIPES, *(f"torch.{n}" if n in RECIPES else n for n in _TORCH)])
 
 
 def find(name: str) -> Callable[..., Optimizer]:
-    """The class called ``name`` (in any case): a recipe's, or one of torch's.
+    """Find the class of an optimizer: a recipe's, or one of torch's.
 
-    Raises :class:`InvalidValueError` for an unknown name.
-    """
+    Args:
+        name: one of :func:`names`, in upper or lower case.
+
+    Returns:
+        The class.
+
+    Raises:
+        InvalidValueError: for an unknown name.
+    """  # noqa: DOC501
     lower = name.lower()
     if lower in RECIPES:
         module, attribute = RECIPES[lower].optimizer.split(":")
@@ -61,14 +72,30 @@ def build(
     model: torch.nn.Module | None = None,
     steps_per_epoch: int | None = None,
 ) -> Optimizer:
-    """The optimizer called ``name`` over ``parameters``.
+    """Build the optimizer called ``name``.
 
-    ``options`` are the constructor's other arguments, e.g. ``{"momentum": 0.9}``; those of a
-    recipe are not added. The rest is for line searches: the ``loss`` to be minimised, the
-    ``model`` that the parameters belong to, and what ``n`` is where it has no default.
+    >>> optimizer = landscape.optimizers.build("sgd", model.parameters(), 0.1, {"momentum": 0.9})
+    >>> type(optimizer).__name__, optimizer.param_groups[0]["momentum"]
+    ('SGD', 0.9)
 
-    Raises :class:`InvalidValueError` for an unknown name, an unknown option or a bad value.
-    """
+    Args:
+        name: one of :func:`names`, in upper or lower case.
+        parameters: the parameters to train.
+        learning_rate: the learning rate; for a line search, the step size that the first search
+            starts from.
+        options: the other arguments of the optimizer's constructor; those of a recipe are not
+            added.
+        loss: for line searches: the loss to be minimised, (logits, targets) -> one value a
+            sample, (N,).
+        model: for line searches: the model that the parameters belong to.
+        steps_per_epoch: for line searches: what ``n`` is where it has no default.
+
+    Returns:
+        The optimizer.
+
+    Raises:
+        InvalidValueError: for an unknown name, an unknown option or a value that is not allowed.
+    """  # noqa: DOC501
     optimizer = find(name)
     known = inspect.signature(optimizer).parameters
     line_search = is_line_search(name)
@@ -94,13 +121,23 @@ def build(
 
 
 def is_line_search(name: str) -> bool:
-    """Whether the optimizer called ``name`` searches its step size."""
+    """Whether the optimizer called ``name`` searches its step size.
+
+    Args:
+        name: one of :func:`names`, in upper or lower case.
+
+    Returns:
+        True for a line search.
+
+    Raises:
+        InvalidValueError: for an unknown name.
+    """
     optimizer = find(name)
     return inspect.isclass(optimizer) and issubclass(optimizer, LineSearch)
 
 
 def _check(what: str, value: object, default: object) -> None:
-    """Refuse what torch would take and misread."""
+    """Refuse what torch would accept and misread."""
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise InvalidValueError(f"{what} is {value!r}; give true or false")

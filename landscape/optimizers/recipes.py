@@ -1,6 +1,6 @@
-"""The optimizers of the thesis, each with its published settings and schedule, by name.
+"""The optimizers of the thesis [Hackel2023], by name, with their settings and schedules.
 
-Reading the list loads no torch, so that a command can show it.
+AdamW is that of [Loshchilov2019]. Reading the list loads no torch, so that a command can show it.
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Recipe:
-    """An optimizer with the settings it is run with, unless others are given.
+    """An optimizer with the settings it is run with unless others are given.
 
-    ``optimizer`` is "module:class"; ``learning_rate`` None is that of the task; ``schedule`` is
-    a name that :func:`landscape.optimizers.schedules.build` knows.
+    Attributes:
+        name: the recipe's.
+        optimizer: "module:class".
+        summary: what it is, in one line.
+        learning_rate: that of the first step; None for the task's. For a line search, the step
+            size that the first search starts from.
+        options: the other arguments of the optimizer's constructor.
+        schedule: a name that :func:`landscape.optimizers.schedules.build` knows.
     """
 
     name: str
@@ -28,7 +34,7 @@ class Recipe:
 _OWN = "landscape.optimizers.line_search.sls"
 _THESIS = {"preset": "thesis"}
 
-# An optimizer that is not torch's is added by one more entry.
+# To add an optimizer that is not torch's, add an entry here.
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         recipe.name: recipe
@@ -37,7 +43,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             Recipe(
                 "sgd-schedule",
                 "torch.optim:SGD",
-                "SGD, divided by 10 after 30, 60 and 80 % of the epochs",
+                "SGD, its learning rate divided by 10 after 30, 60 and 80 % of the epochs",
                 schedule="milestones",
             ),
             Recipe(

@@ -1,4 +1,4 @@
-"""Learning-rate schedules by name. All are stepped once an epoch, after its validation."""
+"""Learning-rate schedules by name, all stepped once an epoch, after its validation."""
 
 import inspect
 import math
@@ -19,7 +19,17 @@ def milestones(
     fractions: Sequence[float] = (0.3, 0.6, 0.8),
     factor: float = 0.1,
 ) -> LRScheduler:
-    """Multiply by ``factor`` after these ``fractions`` of the epochs: 60, 120, 160 of 200."""
+    """Multiply the learning rate by ``factor`` after given fractions of the epochs.
+
+    Args:
+        optimizer: whose learning rate is scheduled.
+        epochs: how many epochs the run has.
+        fractions: of the epochs, from 0 to 1; by default after 60, 120 and 160 of 200 epochs.
+        factor: by which the learning rate is multiplied each time.
+
+    Returns:
+        The schedule.
+    """
     ends = [round(fraction * epochs) for fraction in fractions]
     return lr_scheduler.MultiStepLR(optimizer, ends, factor)
 
@@ -27,7 +37,17 @@ def milestones(
 def ramp_cosine(
     optimizer: Optimizer, epochs: int, ramp: int = 7, start: float = 0.25
 ) -> LRScheduler:
-    """A linear ramp from ``start`` over ``ramp`` epochs, times cosine annealing over all."""
+    """Ramp the learning rate up linearly, times cosine annealing over all epochs.
+
+    Args:
+        optimizer: whose learning rate is scheduled.
+        epochs: how many epochs the run has.
+        ramp: how many epochs the ramp takes.
+        start: the fraction of the learning rate at which it starts.
+
+    Returns:
+        The schedule.
+    """
     return lr_scheduler.ChainedScheduler(
         [
             lr_scheduler.LinearLR(optimizer, start, total_iters=ramp),
@@ -36,12 +56,12 @@ def ramp_cosine(
     )
 
 
-# Those that are told the number of epochs.
+# Those that take the number of epochs.
 _OWN: Mapping[str, Callable[..., LRScheduler]] = {
     "milestones": milestones,
     "ramp-cosine": ramp_cosine,
 }
-# Torch's, but for those that are made of functions or of other schedules.
+# Torch's, except those that are made from functions or other schedules.
 _TORCH: Mapping[str, Callable[..., LRScheduler]] = {
     name.lower(): schedule
     for name, schedule in vars(lr_scheduler).items()
@@ -62,13 +82,28 @@ def names() -> list[str]:
 def build(
     name: str, optimizer: Optimizer, epochs: int, options: Mapping[str, object]
 ) -> LRScheduler | None:
-    """The schedule called ``name`` (in any case) of a run over ``epochs``; None if constant.
+    """Build the schedule called ``name`` for a run.
 
-    ``options`` are its other arguments, e.g. ``{"fractions": [0.5]}`` or, for ``steplr``,
-    ``{"step_size": 10}``.
+    >>> from torch.optim import SGD
+    >>> optimizer = SGD(model.parameters(), lr=1.0)
+    >>> schedule = build("milestones", optimizer, 10, {"fractions": [0.5]})
+    >>> for _ in range(5):
+    ...     advance(schedule, validation_loss=0.0)
+    >>> optimizer.param_groups[0]["lr"]
+    0.1
 
-    Raises :class:`InvalidValueError` for an unknown name, an unknown option or a bad value.
-    """
+    Args:
+        name: one of :func:`names`, in upper or lower case.
+        optimizer: whose learning rate is scheduled.
+        epochs: how many epochs the run has.
+        options: the schedule's other arguments, as ``{"step_size": 10}`` for ``steplr``.
+
+    Returns:
+        The schedule; None for a constant learning rate.
+
+    Raises:
+        InvalidValueError: for an unknown name, an unknown option or a value that is not allowed.
+    """  # noqa: DOC501
     lower = name.lower()
     if lower not in names():
         raise unknown("schedule", name, names())
@@ -91,7 +126,7 @@ def build(
 
 
 def _twin(optimizer: Optimizer) -> Optimizer:
-    """One with the same settings and nothing to move."""
+    """An optimizer with the same settings and nothing to train."""
     twin = SGD([Tensor([0])], lr=optimizer.param_groups[0]["lr"])
     twin.defaults = optimizer.defaults
     group = {k: v for k, v in optimizer.param_groups[0].items() if k != "params"}
@@ -100,7 +135,7 @@ def _twin(optimizer: Optimizer) -> Optimizer:
 
 
 def _rehearse(schedule: LRScheduler, epochs: int) -> None:
-    """Go through all epochs, so that what cannot be is refused before anything is trained."""
+    """Go through all epochs, so that a schedule that fails does so before anything is trained."""
     for epoch in range(epochs):
         rate = schedule.optimizer.param_groups[0]["lr"]
         if not 0 <= rate < math.inf:
@@ -109,11 +144,17 @@ def _rehearse(schedule: LRScheduler, epochs: int) -> None:
 
 
 def advance(schedule: LRScheduler, validation_loss: float) -> None:
-    """One epoch on; the validation loss is for ``reducelronplateau`` alone."""
+    """Advance a schedule by one epoch.
+
+    Args:
+        schedule: what :func:`build` returned.
+        validation_loss: mean loss of the epoch's validation, which only ``reducelronplateau``
+            uses.
+    """
     arguments: tuple[Any, ...] = ()
     if isinstance(schedule, lr_scheduler.ReduceLROnPlateau):
         arguments = (validation_loss,)
     with warnings.catch_warnings():
-        # In a run that goes on from the end of an epoch, the updates were another process's.
+        # In a resumed run, the optimizer's steps before this one were another process's.
         warnings.filterwarnings("ignore", ".*lr_scheduler.step")
         schedule.step(*arguments)

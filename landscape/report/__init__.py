@@ -1,7 +1,7 @@
-"""One HTML page about a store's slices, to look into: it holds all it needs and loads nothing.
+"""One interactive HTML page about a store's slices, which holds all it needs and loads nothing.
 
 :func:`page` gives its text, :func:`save` writes it. The charts are drawn by plotly's JavaScript,
-which the page holds (the extra ``report`` installs it); they need nothing but a browser.
+which is part of the page (the extra ``report`` installs it); a browser is all they need.
 """
 
 import os
@@ -30,7 +30,21 @@ SUFFIXES = (".html", ".htm")
 
 
 def save(dataset: xr.Dataset, path: str | os.PathLike[str], title: str | None = None) -> Path:
-    """Write the :func:`page` of ``dataset`` to ``path``, whole or not at all."""
+    """Write the :func:`page` of ``dataset`` to ``path``, completely or not at all.
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        path: the file to write, which ends in .html or .htm; an existing one is replaced.
+        title: heading of the page; by default task and optimizer.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        InvalidValueError: for another suffix, a path that is a folder, a Dataset without slices,
+            and where plotly is not installed.
+        MissingFileError: where the folder to write to does not exist.
+    """  # noqa: DOC501
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise unknown("suffix of a report", path.suffix, SUFFIXES)
@@ -44,17 +58,24 @@ def save(dataset: xr.Dataset, path: str | os.PathLike[str], title: str | None = 
 def page(dataset: xr.Dataset, title: str | None = None) -> str:
     """The page as text: charts to choose from and hover over, statistics, provenance.
 
-    ``dataset`` is what ``landscape.open`` or ``landscape.probe`` gives; of several draws, lines
-    are means and bands reach from the lowest to the highest. Values have nine digits. Nothing
-    from the dataset becomes markup, and the page's policy lets no other script run and nothing be
-    loaded.
+    Of several draws, lines are means and bands reach from the lowest to the highest. Values have
+    nine digits. Text of the dataset never becomes markup, and the page's policy allows no other
+    script to run and nothing to be loaded.
 
-    Raises :class:`InvalidValueError` where there are no slices, or plotly is not installed.
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        title: heading of the page; by default task and optimizer.
+
+    Returns:
+        The HTML.
+
+    Raises:
+        InvalidValueError: for a Dataset without slices, and where plotly is not installed.
     """
     require_slices(dataset)
     second = choose_checkpoint(dataset, None)
     bundle = _plotly()
-    # "<" would end the element that holds it.
+    # A "<" in the data could end the element that holds them.
     data = dumps(charts(dataset), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     script = _part("page.js")
     names = sorted(metrics(dataset))
@@ -105,7 +126,7 @@ def _part(name: str) -> str:
 
 
 def _hash(script: str) -> str:
-    """What lets this very script run, and no other."""
+    """The source expression that allows exactly this script to run."""
     return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
 
 

@@ -13,8 +13,8 @@ from landscape.slices.choice import choose_metric
 from landscape.slices.schema import upgraded
 from landscape.statistics import distance, metrics
 
-WIDTH = 2  # of a line, in pixels
-# matplotlib's markers in plotly's words
+WIDTH = 2  # of lines, in pixels
+# matplotlib's markers and their names in plotly
 SYMBOLS = {
     "o": "circle",
     "s": "square",
@@ -28,10 +28,16 @@ SYMBOLS = {
 
 
 def charts(dataset: xr.Dataset) -> dict[str, Any]:
-    """Step sizes, distances, looks and labels; of each metric ``curves``, one a slope factor.
+    """Step sizes, distances, styles, labels and values of the report's charts.
 
-    A curve has ``mean`` and, of several draws, ``low`` and ``high``: lists over checkpoint,
-    evaluation set and step size. What is not finite is a string: "NaN", "Infinity", "-Infinity".
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+
+    Returns:
+        What JSON can hold. Each of ``metrics`` has ``curves``, one entry for each slope factor,
+        with ``mean`` and, of several draws, ``low`` and ``high``: lists over checkpoint, evaluation
+        set and step size, in the units of the metric. Numbers that are not finite are strings:
+        "NaN", "Infinity", "-Infinity".
     """
     steps = dataset["step_size"]
     checkpoints = [dataset.isel(checkpoint=i) for i in range(dataset.sizes["checkpoint"])]
@@ -79,7 +85,7 @@ def _curves(values: xr.DataArray) -> dict[str, Any]:
 
 
 def _distances(dataset: xr.Dataset) -> dict[str, Any]:
-    """Over checkpoint and step size, means over draws; nothing for a direction of no known norm."""
+    """Distances over checkpoint and step size, means over draws; nothing where no norm is known."""
     if "direction_norm" not in upgraded(dataset).coords:
         return {}
     along = distance(dataset)

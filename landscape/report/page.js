@@ -1,11 +1,11 @@
 "use strict";
 
-// The controls of the page. What they say is kept in its address, after "#".
+// The controls of the page. Their values are kept in its address, after "#".
 const IDS = ["metric", "factor", "scale", "value_scale", "checkpoint", "evaluation_set", "against"];
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
 
-// Numbers, of which those not finite come as strings.
+// Numbers; those that are not finite come as strings.
 const number = (value) => (Array.isArray(value) ? value.map(number) : Number(value));
 data.steps = number(data.steps);
 data.distances = data.distances && number(data.distances);
@@ -20,7 +20,7 @@ const said = (value) => {
   if (!Number.isFinite(value)) return value > 0 ? "+∞" : "−∞";
   return String(Number(value.toPrecision(6))).replace(/-/g, "−");
 };
-// Plotly reads a few tags in its texts; ours are none.
+// Plotly interprets a few tags in its texts; ours are shown as they are.
 const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const finite = (values) => values.flat(Infinity).filter(Number.isFinite);
 
@@ -58,7 +58,7 @@ function stepAxis(steps, label) {
   return { axis: { ...axis, tickvals: marks.map(place), ticktext: marks.map(said) }, place };
 }
 
-// The same for all sets and checkpoints, so that what is chosen may be compared.
+// The same for all sets and checkpoints, so that they can be compared.
 function valueAxis({ metric, values, label }) {
   const all = finite(values);
   let low = all.reduce((a, b) => Math.min(a, b), Infinity);
@@ -80,8 +80,8 @@ function valueAxis({ metric, values, label }) {
 
 // Traces
 
-// One curve: its line, the band of its draws, and marks for what a line cannot show, stacked
-// where several of the chart's coincide.
+// One slice: its line, the band of its draws, and marks for values that a line cannot show,
+// stacked where several of a chart coincide.
 function traces(id, look, label, { mean, low, high }, places, texts, { opacity, stacks }) {
   const there = mean.map((y, i) => Number.isFinite(y) && Number.isFinite(places[i]));
   const lonely = there.map((is, i) => is && !there[i - 1] && !there[i + 1]);
@@ -98,7 +98,7 @@ function traces(id, look, label, { mean, low, high }, places, texts, { opacity, 
     y: mean.map((y, i) => (there[i] ? y : null)),
     mode: "lines+markers",
     line: { color: look.color, dash: look.dash, width: 2 },
-    // Among many samples only the lonely ones, which no line reaches, need their marker.
+    // Among many samples, only isolated ones, which no line reaches, need a marker.
     marker: { symbol: look.symbol, size: lonely.map((is) => (is || mean.length <= 41 ? 6 : 0)) },
   };
   const edge = (i) => {
@@ -135,7 +135,7 @@ function traces(id, look, label, { mean, low, high }, places, texts, { opacity, 
   return [...(band ? [band] : []), line, marks];
 }
 
-// Around every stretch on which both ends of the band are finite.
+// The outline of every stretch on which both ends of the band are finite.
 function outline(places, low, high) {
   const [x, y] = [[], []];
   let stretch = [];
@@ -185,7 +185,7 @@ function drawSets(what) {
     const texts = data.steps.map(() => set.label);
     return traces(`set-${i}`, set, set.label, what.curve(at, i), places, texts, chart);
   });
-  // The first line of what is shown on hover; the axis knows places alone.
+  // The heading shown on hover; the axis itself knows only places, not step sizes.
   const heading = {
     x: places,
     y: places.map(() => 0.5),
@@ -230,7 +230,7 @@ function draw() {
   drawCheckpoints(what);
 }
 
-// Beginning and change
+// Start and updates
 
 function restore() {
   for (const [id, value] of new URLSearchParams(location.hash.slice(1))) {

@@ -1,4 +1,4 @@
-"""The words and tables of a report, as HTML. All text of the dataset is escaped."""
+"""The texts and tables of a report, as HTML. All text of the dataset is escaped."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from landscape.statistics import metrics
 from landscape.tables import formats as table_formats
 from landscape.tables import summary as account
 
-# Attributes in words; what else a store has is told under its own name.
+# Attributes in words; any other attribute of a store is shown under its own name.
 WORDS = {
     "task": "task",
     "optimizer": "optimizer",
@@ -38,7 +38,14 @@ WORDY_SETS = [True, True, False, True]  # columns of words in the listing of eva
 
 
 def summary(dataset: xr.Dataset) -> str:
-    """How much there is, in one line."""
+    """How many checkpoints, draws, evaluation sets and step sizes there are, in one line.
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+
+    Returns:
+        HTML.
+    """
     steps = dataset["step_size"].values
     counts = [
         (dataset.sizes["checkpoint"], "checkpoint"),
@@ -54,13 +61,27 @@ def summary(dataset: xr.Dataset) -> str:
 
 
 def style_note(dataset: xr.Dataset) -> str:
-    """What line and band are, of several draws."""
+    """What lines and bands show, where there are several draws.
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+
+    Returns:
+        Text that is not escaped; "" for a single draw.
+    """
     draws = dataset.sizes["draw"]
     return f"lines: means of {draws} draws, bands: min to max" if draws > 1 else ""
 
 
 def statistics(dataset: xr.Dataset) -> str:
-    """A table for every metric and slope factor, of which the page shows one."""
+    """A table for every metric and slope factor; the page shows one of them at a time.
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+
+    Returns:
+        HTML.
+    """
     parts = []
     for name in sorted(metrics(dataset)):
         sloped = "slope_factor" in dataset[name].dims
@@ -75,7 +96,14 @@ def statistics(dataset: xr.Dataset) -> str:
 
 
 def provenance(dataset: xr.Dataset) -> str:
-    """Evaluation sets, checkpoints, and all that the store says of how it was made."""
+    """Evaluation sets, checkpoints, and all that the store says about how it was made.
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+
+    Returns:
+        HTML.
+    """
     known = {words: dataset.attrs[name] for name, words in WORDS.items() if name in dataset.attrs}
     rest = {
         name.replace("_", " "): value
@@ -107,7 +135,7 @@ def _frame(frame: pd.DataFrame) -> str:
 def _table(
     header: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[bool] | None = None
 ) -> str:
-    """Cells of words lie left, of numbers right."""
+    """A table; cells of words are aligned left, of numbers right."""
     looks = [' class="words"' if each else "" for each in words or [False] * len(header)]
 
     def line(cells: Sequence[str], kind: str) -> str:

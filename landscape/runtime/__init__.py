@@ -1,1 +1,1 @@
-"""What the machine is asked for: devices, randomness, interrupts, progress, locks, files."""
+"""What concerns the machine: devices, randomness, interrupts, progress, locks, files."""

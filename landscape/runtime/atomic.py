@@ -11,7 +11,15 @@ from landscape.errors import InvalidValueError, MissingFileError
 
 
 def require_place(path: Path) -> None:
-    """Refuse a folder, and a file in a folder that is not there."""
+    """Refuse a path to which no file can be written.
+
+    Args:
+        path: the file that is to be written; it may exist.
+
+    Raises:
+        InvalidValueError: where it is a folder.
+        MissingFileError: where its folder does not exist.
+    """
     if path.is_dir():
         raise InvalidValueError(f"{path} is a folder; give the name of a file")
     if not path.parent.is_dir():
@@ -19,7 +27,16 @@ def require_place(path: Path) -> None:
 
 
 def temporary_path(path: Path) -> Path:
-    """Where this process builds what ``path`` will be; what ended ones left there is removed."""
+    """The path beside ``path`` where this process builds what is then renamed to it.
+
+    What processes that have ended left behind there is removed.
+
+    Args:
+        path: the file or folder that is to be made.
+
+    Returns:
+        A hidden name in the same folder, with this process's number.
+    """
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         if not _alive(leftover.suffixes[-2][1:]):
             if leftover.is_dir():
@@ -31,9 +48,15 @@ def temporary_path(path: Path) -> Path:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Where to write what ``path`` will hold: a file beside it, which takes its place at the end.
+    """Write a file whole or not at all: a file beside it takes its place at the end.
 
     After an exception ``path`` is as it was, and the file beside it is gone.
+
+    Args:
+        path: the file that is to be written; replaced if it exists.
+
+    Yields:
+        The path of the file beside it, to write to.
     """
     partial = temporary_path(path)
     try:
@@ -44,7 +67,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def _alive(process: str) -> bool:
-    """Whether the process of that number still runs, and may still use what it is building."""
+    """Whether the process of that number still runs, and may still be building."""
     try:
         os.kill(int(process), 0)
     except (ValueError, ProcessLookupError):

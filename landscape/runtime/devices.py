@@ -7,9 +7,20 @@ from landscape.version import __version__
 
 
 def choose(name: str = "auto") -> torch.device:
-    """The device called ``name``; ``auto`` is the GPU if there is one, else the CPU.
+    """Choose the device to compute on.
 
-    Raises :class:`InvalidValueError` for a device that is not there.
+    >>> choose("cpu")
+    device(type='cpu')
+
+    Args:
+        name: torch's name of a device, as "cpu", "cuda:0" or "mps", or "auto": the first CUDA
+            GPU if there is one, else the CPU.
+
+    Returns:
+        The device, with its number.
+
+    Raises:
+        InvalidValueError: for a device that is not available.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -22,11 +33,18 @@ def choose(name: str = "auto") -> torch.device:
         raise InvalidValueError(
             f"device {name!r} is not there; choose from {', '.join(there)}"
         ) from error
-    return one.device  # with its number: to torch, cuda is another device than cuda:0
+    return one.device  # with its number: torch takes cuda and cuda:0 for different devices
 
 
 def versions(device: torch.device) -> dict[str, str]:
-    """What a result was computed on and with."""
+    """What a result was computed on and with.
+
+    Args:
+        device: where it was computed.
+
+    Returns:
+        The name of the device as ``device_name``, the versions of ``torch`` and ``landscape``.
+    """
     cuda = device.type == "cuda"
     return {
         "device_name": torch.cuda.get_device_name(device) if cuda else "CPU",

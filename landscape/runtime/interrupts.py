@@ -8,9 +8,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def interrupts_held() -> Iterator[list[int]]:
-    """Note Ctrl-C in the list given, instead of raising it; a second one is raised at once.
+    """Hold Ctrl-C back inside; a second one is raised at once.
 
-    Only where Python's own handler is in place: a caller's handler stays.
+    Only in the main thread, and only where Python's own handler is in place: a caller's handler
+    stays.
+
+    Yields:
+        A list to which the number of the signal is added instead of raising it.
     """
     interrupts: list[int] = []
 

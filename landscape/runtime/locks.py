@@ -10,12 +10,19 @@ from landscape.errors import StoreError
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold ``folder``, which is there, against other processes that would hold it.
+    """Lock a folder against other processes that would lock it.
 
-    The system lets go of it when the process ends, however it ends. Where a system has no such
-    locks (Windows, some network folders), nothing is held.
+    The system unlocks it when the process ends, however it ends. Where there are no locks of this
+    kind (Windows, some network folders), nothing is locked.
 
-    Raises :class:`StoreError` where another holds it.
+    Args:
+        folder: an existing folder.
+
+    Yields:
+        Nothing; the folder is locked inside.
+
+    Raises:
+        StoreError: where another process holds it.
     """
     try:
         import fcntl
@@ -35,7 +42,7 @@ def exclusive(folder: Path) -> Iterator[None]:
             pass
         yield
     finally:
-        # Before it is closed: a process that was forked meanwhile has it too.
+        # Closing alone would not unlock it while a process forked meanwhile has it open too.
         with suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)

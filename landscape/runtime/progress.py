@@ -10,5 +10,13 @@ Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 @contextmanager
 def silent(what: str, total: int) -> Iterator[Advance]:  # noqa: ARG001
-    """Report to nobody."""
+    """Report to nobody.
+
+    Args:
+        what: what is being done, for a bar's label.
+        total: how many units of work there are.
+
+    Yields:
+        A function that does nothing.
+    """
     yield lambda: None

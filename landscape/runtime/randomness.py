@@ -12,7 +12,7 @@ import torch
 
 @contextmanager
 def preserved() -> Iterator[None]:
-    """Put every global generator back as it was: Python's, numpy's, torch's on each device."""
+    """Put every global generator back on leaving: Python's, numpy's, torch's on each device."""
     state = capture()
     try:
         yield
@@ -22,14 +22,25 @@ def preserved() -> Iterator[None]:
 
 @contextmanager
 def seeded(*key: int) -> Iterator[None]:
-    """Seed every global generator from ``key`` inside; put each back as it was afterwards."""
+    """Seed every global generator from ``key`` inside; put each back as it was afterwards.
+
+    Args:
+        *key: integers that name what is drawn, as of :func:`derive`.
+
+    Yields:
+        Nothing; the generators are seeded inside.
+    """
     with preserved():
         seed_everything(*key)
         yield
 
 
 def seed_everything(*key: int) -> None:
-    """Seed Python's, numpy's and torch's global generators from ``key``."""
+    """Seed Python's, numpy's and torch's global generators from ``key``.
+
+    Args:
+        *key: integers that name what is drawn, as of :func:`derive`.
+    """
     seed = derive(*key)
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 -- a user's transform may draw from it
@@ -37,7 +48,11 @@ def seed_everything(*key: int) -> None:
 
 
 def seed_torch(seed: int) -> None:
-    """Seed torch's global generators, and queue nothing for a GPU that is not in use yet."""
+    """Seed torch's global generators, and queue nothing for a GPU that is not in use yet.
+
+    Args:
+        seed: a 63-bit integer, as of :func:`derive`.
+    """
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(seed)
@@ -46,13 +61,29 @@ def seed_torch(seed: int) -> None:
 
 
 def derive(*key: int) -> int:
-    """One 63-bit seed from integers; other keys, longer ones too, give independent seeds."""
+    """Derive one 63-bit seed from integers.
+
+    Other keys, longer ones too, give independent seeds.
+
+    Args:
+        *key: integers that name what is drawn, as the run's seed and the iteration.
+
+    Returns:
+        A seed from 0 to 2⁶³ − 1.
+    """
     digest = hashlib.sha256(",".join(map(str, key)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def generator(*key: int) -> torch.Generator:
-    """A generator of its own (on the CPU, so that draws agree on all devices)."""
+    """A generator of its own, on the CPU so that draws agree on all devices.
+
+    Args:
+        *key: integers that name what is drawn, as of :func:`derive`.
+
+    Returns:
+        A torch generator seeded from the key.
+    """
     return torch.Generator().manual_seed(derive(*key))
 
 
@@ -70,13 +101,17 @@ def capture() -> dict[str, Any]:
 
 
 def restore(state: dict[str, Any]) -> None:
-    """Set the global generators to what :func:`capture` saw."""
+    """Set the global generators to captured states.
+
+    Args:
+        state: what :func:`capture` returned, on this machine or another.
+    """
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))
     kind, keys, *rest = state["numpy"]
     np.random.set_state((kind, keys.numpy(), *rest))  # noqa: NPY002
     torch.set_rng_state(state["torch"])
-    # A state from another machine may know devices that are not here.
+    # A state from another machine may hold devices that this one lacks.
     devices = torch.cuda.device_count() if state["cuda"] else 0
     for device, cuda in zip(range(devices), state["cuda"], strict=False):
         torch.cuda.set_rng_state(cuda, device)

@@ -1,17 +1,17 @@
-"""Numbers read off slices, with intervals; and other metrics from what a store keeps.
+"""Statistics of slices, with intervals; and other metrics from stored per-sample values.
 
 * Of one slice, or many as an array (…, step_size): ``peak_width``, ``plateau``, ``best_step``,
   ``odd_even``, ``armijo_slack`` and the parabolas.
 * Of a Dataset with named dimensions, as ``landscape.probe`` and ``landscape.open`` give it:
   ``peak_widths``, ``plateaus``, ``best_steps``, ``batch_bias``, ``gap``, ``armijo``,
   ``parabolas``, ``distance``, ``learning_step``. They keep every dimension but step_size, so that
-  they work as well on the Datasets below. ``batch_noise`` is over other batches and draws.
+  they also work on the Datasets below. ``batch_noise`` combines other batches and draws.
 * From per-sample values, as ``landscape.open_samples`` gives them: ``rederive`` (another metric)
   and ``resample_samples``; from several draws ``resample_draws``; then ``interval``.
 
-A NaN makes NaN of every statistic that needs the value there. Where one is no hindrance to an
-answer from the rest (the ends of a peak, the best step size) the answer is marked open. Infinite
-values go through the formulas as arithmetic has it.
+A NaN makes every statistic that needs the value there NaN. Where the other values still give an
+answer (the ends of a peak, the best step size), the answer is marked open. Infinite values follow
+floating-point arithmetic.
 """
 
 from landscape.slices.selection import (

@@ -13,7 +13,20 @@ def gap(
     first: str = "big_batch",
     second: str = "validation",
 ) -> xr.DataArray:
-    """Value on the set ``first`` minus value on the set ``second``, at every step size."""
+    """Value on the set ``first`` minus value on the set ``second``, at every step size.
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        metric: name of the variable.
+        first: name of an evaluation set.
+        second: name of the evaluation set that is subtracted.
+
+    Returns:
+        The dimensions of the metric without evaluation_set, in its units.
+
+    Raises:
+        InvalidValueError: for an unknown metric or evaluation set.
+    """
     values = metric_values(dataset, metric)
     one, other = (
         values.sel(evaluation_set=set_name(dataset, name), drop=True) for name in (first, second)
@@ -30,15 +43,27 @@ def batch_bias(
     against: str | None = None,
     batch: str = "same_batch",
 ) -> xr.Dataset:
-    """``bias``, the value on ``batch`` minus that on the other sets, with its parts.
+    """The value on ``batch`` minus that on the other sets, with its odd and even part.
 
-    ``odd`` and ``even`` are its parts in the step size (:func:`odd_even`): the even part tells
-    that the batch is better fitted, or noise, at either sign of the step size alike; the odd
-    part that a step along its own gradient does it more good than others. Along ``batch``'s own
-    gradient a loss is flattered where the bias is negative, an accuracy where it is positive.
+    The even part is the same at either sign of the step size: the batch is fitted better than other
+    sets, or it is noise. The odd part (:func:`odd_even`) shows that a step along the batch's own
+    gradient does more for the batch than for other sets. Along ``batch``'s own gradient a negative
+    bias flatters a loss, and a positive one an accuracy.
 
-    ``against`` names an evaluation set, or the kind of several over whose mean the bias then is,
-    as "other_batch"; by default there is a bias against each, along evaluation_set.
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        metric: name of the variable.
+        against: an evaluation set, or a kind of several, as "other_batch", whose mean is then
+            subtracted. By default there is a bias against each set, along evaluation_set.
+        batch: name of the evaluation set that the others are subtracted from.
+
+    Returns:
+        ``bias``, ``odd`` and ``even``, with the dimensions of the metric (without evaluation_set
+        where ``against`` is given), in its units. ``odd`` and ``even`` are NaN where −s was not
+        sampled.
+
+    Raises:
+        InvalidValueError: for an unknown metric or evaluation set.
     """
     values = metric_values(dataset, metric)
     own = values.sel(evaluation_set=set_name(dataset, batch), drop=True)

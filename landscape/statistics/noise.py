@@ -9,25 +9,37 @@ from landscape.statistics.peaks import center
 
 
 def batch_noise(dataset: xr.Dataset, metric: str = "loss") -> xr.Dataset:
-    """Standard deviation between the other batches along one and the same direction.
+    """Standard deviation between other batches along the same direction.
 
     With f_db(s) the metric on other batch b of B in draw d of D, whose direction all of its
-    batches share, and g_db(s) = f_db(s) the ``value`` or f_db(s) − f_db(0) the ``change``,
+    batches share, and g_db(s) = f_db(s) for ``value`` or f_db(s) − f_db(0) for ``change``,
 
         noise(s)² = 1/D · Σ_d 1/(B − 1) · Σ_b (g_db(s) − mean_b g_db(s))²
 
-    over checkpoint and step_size, in the units of the metric. For 0 stands the sampled step size
-    nearest to it. The mean of n samples has a noise of σ/√n, where σ is that of one sample. That
-    holds of the change only along directions that are alike: the gradients of larger batches are
-    shorter, so that along them it falls faster.
+    Where 0 was not sampled, the sampled step size nearest to it is used. The mean of n samples has
+    a noise of σ/√n, where σ is that of one sample. For the change this holds only along similar
+    directions: the gradients of larger batches are shorter, so that along them the noise falls
+    faster.
 
-    Raises :class:`InvalidValueError` where there are fewer than two other batches.
+    Args:
+        dataset: slices with at least 2 other batches, as ``landscape.probe`` and ``landscape.open``
+            give them.
+        metric: name of the variable.
+
+    Returns:
+        ``value`` and ``change`` over checkpoint and step_size (and any further dimension of the
+        metric), in its units.
+
+    Raises:
+        InvalidValueError: for an unknown metric, and fewer than two other batches.
     """
     values = metric_values(dataset, metric)
     others = values.isel(evaluation_set=dataset["kind"].values == "other_batch")
     if (count := others.sizes["evaluation_set"]) < 2:
         batches = "other batch" if count == 1 else "other batches"
-        raise InvalidValueError(f"no noise is seen between {count} {batches}; probe at least 2")
+        raise InvalidValueError(
+            f"the slices have {count} {batches}; batch noise needs at least 2, so probe more"
+        )
     of, units = values.attrs.get("long_name", metric), values.attrs.get("units", "1")
     with np.errstate(invalid="ignore"):  # ∞ − ∞
         change = others - others.isel(step_size=center(others["step_size"]), drop=True)

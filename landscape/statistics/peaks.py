@@ -10,11 +10,15 @@ from landscape.errors import InvalidValueError, unknown
 SIGNS = {"max": 1.0, "min": -1.0}
 
 
-# values (step_size,) float and step_sizes (step_size,) float, ascending
-
-
 class Interval(NamedTuple):
-    """A range of step sizes. An open end was not seen: the true one may lie further out."""
+    """A range of step sizes. An end is open where the true one may lie further out.
+
+    Attributes:
+        lower: smallest step size of the range.
+        upper: largest step size of the range.
+        lower_open: whether the lower end was not seen.
+        upper_open: whether the upper end was not seen.
+    """
 
     lower: float
     upper: float
@@ -30,9 +34,9 @@ class Interval(NamedTuple):
     def asymmetry(self) -> float:
         """(upper + lower) / (upper − lower): the middle over half the width.
 
-        0 if it reaches as far on both sides of step size 0, 1 if it begins at 0 and lies along
-        descent, −1 the other way round; beyond ±1 it does not contain 0. NaN if an end is open
-        or the width is 0.
+        0 if it reaches equally far on both sides of step size 0, 1 if it begins at 0 and lies along
+        descent, −1 if it ends at 0; beyond ±1 it does not contain 0. NaN if an end is open or the
+        width is 0.
         """
         if self.lower_open or self.upper_open or not self.width:
             return float("nan")
@@ -49,21 +53,40 @@ def peak_width(
     relative: bool = False,
     mode: str = "max",
 ) -> Interval:
-    """The step sizes around the best value whose value is within ``tolerance`` of it.
+    """The range of step sizes around the best value whose values are within ``tolerance`` of it.
 
-    With ``mode="max"`` it is the interval around s*, contiguous, on which
+    With ``mode="max"`` it is the contiguous interval around s* on which
 
         value(s) ≥ best − tolerance          (relative: best − tolerance · |best|)
 
     where best is the best finite value, s* the step size nearest to 0 that has it (the
-    positive one of two equally near), and value(s) is linear between samples. Loss is
-    ``mode="min"``, with the sign turned.
+    positive one of two equally near), and value(s) is linear between samples. With
+    ``mode="min"``, as for a loss, the sign of the values is turned.
 
     The first value outside the tolerance ends the peak at the interpolated crossing; an
     infinitely bad one ends it at the sample before, the limit of that crossing. At a NaN and
     at the end of the sampled range the peak ends at the last finite sample, and that end is
-    marked open. Without a finite value the interval is NaN and open at both ends.
-    """
+    marked open.
+
+    >>> peak = landscape.statistics.peak_width([0.7, 0.9, 0.8], [-0.1, 0, 0.1], tolerance=0.1)
+    >>> round(peak.lower, 3), round(peak.upper, 3), peak.upper_open
+    (-0.05, 0.1, True)
+
+    Args:
+        values: (step_size,), the metric along the slice, in its units.
+        step_sizes: (step_size,), finite and ascending.
+        tolerance: largest distance from the best value, at least 0, in units of the metric, or as a
+            share of the best value if ``relative``.
+        relative: whether the tolerance is a share of the best value.
+        mode: "max" if higher values are better, "min" if lower ones are.
+
+    Returns:
+        The range; NaN and open at both ends where no value is finite.
+
+    Raises:
+        InvalidValueError: for an unknown mode, a tolerance that is not finite or below 0, values
+            that do not fit the step sizes, and step sizes that are not finite and ascending.
+    """  # noqa: DOC501
     y, s = _slice(values, step_sizes)
     if mode not in SIGNS:
         raise unknown("mode", mode, SIGNS)
@@ -95,7 +118,18 @@ def plateau(values: ArrayLike, step_sizes: ArrayLike) -> Interval:
 
     value(s) = value(s0) for every sampled s in it, where s0 is the sampled step size nearest
     to 0. It ends at samples, nothing is interpolated: the true plateau ends somewhere between
-    ``upper`` and the next sample. Open ends as in :func:`peak_width`.
+    ``upper`` and the next sample. An end is open at a NaN and at the end of the sampled range.
+
+    Args:
+        values: (step_size,), the metric along the slice.
+        step_sizes: (step_size,), finite and ascending.
+
+    Returns:
+        The range; NaN and open at both ends where value(s0) is NaN.
+
+    Raises:
+        InvalidValueError: for values that do not fit the step sizes, and step sizes that are not
+            finite and ascending.
     """
     y, s = _slice(values, step_sizes)
     start = center(s)
@@ -114,7 +148,14 @@ def plateau(values: ArrayLike, step_sizes: ArrayLike) -> Interval:
 
 
 def center(step_sizes: ArrayLike) -> int:
-    """The index of the step size nearest to 0 (the positive one of two equally near)."""
+    """The index of the step size nearest to 0 (the positive one of two equally near).
+
+    Args:
+        step_sizes: (step_size,).
+
+    Returns:
+        Its place along step_size.
+    """
     steps = np.asarray(step_sizes, dtype=np.float64).tolist()
     return min(range(len(steps)), key=lambda i: (abs(steps[i]), -steps[i]))
 
@@ -123,7 +164,8 @@ def _slice(values: ArrayLike, step_sizes: ArrayLike) -> tuple[list[float], list[
     y, s = np.asarray(values, dtype=np.float64), np.asarray(step_sizes, dtype=np.float64)
     if y.ndim != 1 or y.shape != s.shape or not y.size:
         raise InvalidValueError(
-            f"values {y.shape} and step sizes {s.shape} differ; both are (step_size,), not empty"
+            f"values of shape {y.shape} and step sizes of shape {s.shape} do not fit; give both as "
+            "(step_size,), not empty"
         )
     if not (np.isfinite(s).all() and (np.diff(s) > 0).all()):
         raise InvalidValueError(f"step sizes {s.tolist()} are not finite and ascending")

@@ -1,7 +1,7 @@
 """From per-sample loss and margin to any metric, and to resampled slices, without the network.
 
-``samples`` is what ``landscape.open_samples`` gives of one evaluation set, or a list of several,
-which then lie along evaluation_set.
+``samples`` are per-sample values of one evaluation set, as ``landscape.open_samples`` gives them,
+or those of several sets, which then lie along evaluation_set.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -33,19 +33,33 @@ def rederive(
     slope_factors: Sequence[float] | None = None,
     by_class: bool = False,
 ) -> xr.Dataset:
-    """``metric`` from per-sample values: a Dataset as ``landscape.open`` gives it.
-
-    ``metric`` is a name, or a :class:`Metric` of one's own, which is then called "metric":
-    ``Metric(lambda loss: focal_loss(loss, 5), "loss", "focal loss", "nat", "min")``.
-    ``slope_factors`` are those of smooth accuracy (by default 1) and sigmoidal loss (by default
-    10, without a dimension slope_factor). With ``by_class`` the mean is over the samples of each
-    class, along class_label; NaN where a set has none of it.
+    """Compute ``metric`` from per-sample values, as if it had been probed.
 
     Sums are in float64 and divided last, as a probe's. From samples in memory the values of a
     float32 network are those the probe stored, bit for bit; from chunks along sample they differ
     by the order of the sum, and those of a float64 network by the rounding of the store (float32).
 
     Samples opened with chunks are worked on chunk by chunk, when the result is computed.
+
+    Args:
+        samples: per-sample loss, margin and target (…, sample) of one evaluation set, as
+            ``landscape.open_samples`` gives them, or those of several sets, each with its name as
+            the coordinate evaluation_set.
+        metric: a name, or a :class:`Metric` of one's own, which is then called "metric":
+            ``Metric(lambda loss: focal_loss(loss, 5), "loss", "focal loss", "nat", "min")``.
+        slope_factors: those of smooth accuracy (by default 1) and sigmoidal loss (by default 10,
+            without a dimension slope_factor), above 0.
+        by_class: whether the mean is over the samples of each class, along class_label; NaN where a
+            set has no sample of it.
+
+    Returns:
+        The metric over the dimensions of the samples without sample, with evaluation_set where
+        several sets were given, slope_factor and class_label; in its units.
+
+    Raises:
+        InvalidValueError: for samples that hold no per-sample values or no set at all, several sets
+            without names, an unknown metric, and slope factors that are not above 0 or that the
+            metric does not have.
     """
     wanted = _wanted(metric, slope_factors)
     sets = _sets(samples)
@@ -66,12 +80,26 @@ def resample_samples(
     seed: int | np.random.Generator = 0,
     slope_factors: Sequence[float] | None = None,
 ) -> xr.Dataset:
-    """Slices of ``metric`` on sets of as many samples, drawn with replacement from each set.
+    """Compute slices of ``metric`` on resamples of each set's samples [Efron1979].
 
-    As :func:`rederive`, with a dimension resample more. All points, checkpoints and draws of a
-    set take the same samples, two sets different ones. Of any statistic of the result
-    :func:`interval` gives percentile intervals: those of a set whose samples were other ones,
+    Each resample has as many samples as its set, drawn with replacement. All points, checkpoints
+    and draws of a set take the same samples, different sets different ones. Of any statistic of the
+    result :func:`interval` gives percentile intervals: how it varies with the samples of the sets,
     while the direction stays. One checkpoint at a time is in memory.
+
+    Args:
+        samples: as for :func:`rederive`.
+        metric: a name, or a :class:`Metric` of one's own, which is then called "metric".
+        resamples: number of resamples.
+        seed: a seed or a generator for the choice of samples.
+        slope_factors: as for :func:`rederive`.
+
+    Returns:
+        What :func:`rederive` gives, with a further dimension resample.
+
+    Raises:
+        InvalidValueError: for resamples that are no integer of at least 1, and where
+            :func:`rederive` raises it.
     """
     check_resamples(resamples)
     wanted = _wanted(metric, slope_factors)
@@ -79,7 +107,7 @@ def resample_samples(
     number = int(seed.integers(2**63)) if isinstance(seed, np.random.Generator) else seed
 
     def resampled(one: xr.Dataset) -> xr.Dataset:
-        # Streams by the name of the set: it does not matter which others are asked for.
+        # Seeded by the set's name, so that its samples do not depend on the other sets given.
         name = one.coords["evaluation_set"].item() if "evaluation_set" in one.coords else ""
         stream = [number, *str(name).encode()]
 
@@ -105,7 +133,7 @@ def resample_samples(
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A metric under its name; with ``factors`` at several slope factors."""
+    """A metric and its name; with ``factors`` at several slope factors."""
 
     name: str
     metric: Metric
@@ -122,7 +150,7 @@ def _wanted(metric: str | Metric, slope_factors: Sequence[float] | None) -> _Wan
     if slope_factors is None:
         return _Wanted(name, known, (1.0,) if known.sloped else None)
     if not (known.sloped or "slope_factor" in signature(known.values).parameters):
-        raise InvalidValueError(f"slope factors were given, but {name} has none")
+        raise InvalidValueError(f"slope factors {slope_factors} were given, but {name} has none")
     factors = np.atleast_1d(np.asarray(slope_factors, dtype=np.float64))
     if not (
         factors.ndim == 1 and factors.size and (factors > 0).all() and (factors < np.inf).all()
@@ -184,7 +212,7 @@ def _sets(samples: Samples) -> list[xr.Dataset]:
             )
         if not isinstance(samples, xr.Dataset) and "evaluation_set" not in one.coords:
             raise InvalidValueError(
-                "of several sets each needs its name as the coordinate evaluation_set"
+                "one of several sets has no name; each needs the coordinate evaluation_set"
             )
     return sets
 

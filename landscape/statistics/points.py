@@ -26,9 +26,22 @@ PARABOLAS: Mapping[str, Callable[..., Parabola]] = {
 def best_steps(
     dataset: xr.Dataset, metric: str = "accuracy", mode: str | None = None
 ) -> xr.Dataset:
-    """:func:`best_step` of every slice.
+    """The step size with the best finite value of every slice (:func:`best_step`).
 
-    ``best_step_size``, ``best_value``, ``improvement`` over step size 0, and ``open``.
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        metric: name of the variable.
+        mode: "max" if higher values are better, "min" if lower ones are; needed only for metrics
+            that ``landscape.metrics`` does not know.
+
+    Returns:
+        ``best_step_size``, ``best_value``, ``improvement`` over step size 0 (both in units of the
+        metric), and ``open``, whether a better value may have been missed; with the dimensions of
+        the metric without step_size.
+
+    Raises:
+        InvalidValueError: for an unknown metric or mode, a metric whose mode is not known, and
+            where step size 0 was not sampled.
     """
     values = metric_values(dataset, metric)
     mode = mode_of(metric, mode)
@@ -46,15 +59,25 @@ def best_steps(
 
 
 def gradient_slope(dataset: xr.Dataset) -> xr.DataArray:
-    """The derivative at 0 of the loss on the same batch, ∇L · d, over checkpoint and draw.
+    """The derivative at 0 of the loss on the same batch, ∇L · d.
 
-    −‖∇L‖² along the gradient, −‖∇L‖ along the normalised one. Raises
-    :class:`InvalidValueError` for slices that do not start where the gradient was taken.
+    −‖∇L‖² along the gradient, −‖∇L‖ along the normalised one.
+
+    Args:
+        dataset: slices that start before the step, as ``landscape.probe`` and ``landscape.open``
+            give them.
+
+    Returns:
+        (checkpoint, draw), in nats; below 0 where positive step sizes descend.
+
+    Raises:
+        InvalidValueError: for slices that do not start where the gradient was taken, or that have
+            no slope.
     """
     if dataset.attrs.get("origin") != "before-step":
         raise InvalidValueError(
             f"the slices have the origin {dataset.attrs.get('origin')!r}; only with "
-            "'before-step' the gradient is that at step size 0"
+            "'before-step' is the gradient the one at step size 0"
         )
     return slope(dataset).assign_attrs(long_name="slope of the loss", units="nat")
 
@@ -67,15 +90,30 @@ def parabolas(
     slope: xr.DataArray | None = None,
     mode: str | None = None,
 ) -> xr.Dataset:
-    """A parabola for every slice: ``value``, ``slope`` and ``curvature`` at 0, and its optimum.
+    """Fit a parabola to every slice.
 
-    ``method`` is "difference" (:func:`difference_parabola`: slope and curvature at 0),
-    "mutschler" (:func:`mutschler_parabola`, Fig. 8) or "least-squares"
-    (:func:`fitted_parabola`); ``reach`` is theirs. ``slope``, only for "mutschler", is a known
-    derivative at 0, as :func:`gradient_slope` for the loss on the same batch. ``optimum`` is the
-    step size of the minimum (of the maximum where higher is mode) and ``optimum_value`` its
-    height; NaN where the parabola has none.
-    """
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        metric: name of the variable.
+        method: "difference" (:func:`difference_parabola`: slope and curvature at 0), "mutschler"
+            (:func:`mutschler_parabola`, Fig. 8 of [Hackel2023]) or "least-squares"
+            (:func:`fitted_parabola`).
+        reach: step size up to which samples are used; the method's own unless given.
+        slope: a known derivative at 0, in units of the metric, as :func:`gradient_slope` for the
+            loss on the same batch; only for "mutschler".
+        mode: "max" if higher values are better, "min" if lower ones are; needed only for metrics
+            that ``landscape.metrics`` does not know.
+
+    Returns:
+        ``value``, ``slope`` and ``curvature`` at 0 (in units of the metric), ``optimum``, the step
+        size of the minimum (of the maximum where higher is better), and ``optimum_value``, the
+        value there; with the dimensions of the metric without step_size. The optimum is NaN where
+        the parabola has none.
+
+    Raises:
+        InvalidValueError: for an unknown metric, method or mode, a metric whose mode is not known,
+            a slope for another method than "mutschler", and where the method lacks step sizes.
+    """  # noqa: DOC501
     values = metric_values(dataset, metric)
     mode = mode_of(metric, mode)
     if method not in PARABOLAS:
@@ -111,12 +149,27 @@ def armijo(
     slope: xr.DataArray | None = None,
     mode: str | None = None,
 ) -> xr.Dataset:
-    """The sampled step sizes above 0 that satisfy Armijo's condition.
+    """Where the sampled step sizes above 0 satisfy Armijo's condition (Eq. 29 of [Hackel2023]).
 
-    ``slack`` is :func:`armijo_slack` and ``satisfied`` 1 where it is at least 0, else 0, and NaN
-    where it is; ``slope`` is the derivative at 0: the one given, as :func:`gradient_slope`, or by
-    default the difference quotient of the nearest samples on both sides. A slope that promises
-    nothing (≥ 0 for a loss) is taken as it is.
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        metric: name of the variable.
+        c: sufficient-decrease constant, above 0 and below 1.
+        slope: the derivative at 0, in units of the metric, as from :func:`gradient_slope`; by
+            default the difference quotient of the nearest samples on both sides. A slope that
+            promises no improvement (≥ 0 for a loss) is taken as it is.
+        mode: "max" if higher values are better, "min" if lower ones are; needed only for metrics
+            that ``landscape.metrics`` does not know.
+
+    Returns:
+        ``slack`` (:func:`armijo_slack`) in units of the metric, ``satisfied``, which is 1 where the
+        slack is at least 0, else 0, and NaN where it is NaN, both at the step sizes above 0, and
+        ``slope``.
+
+    Raises:
+        InvalidValueError: for an unknown metric or mode, a metric whose mode is not known, a c that
+            is not above 0 and below 1, and where step size 0 or, without a slope, a step size on
+            either side of it was not sampled.
     """
     values = metric_values(dataset, metric)
     mode = mode_of(metric, mode)
@@ -141,9 +194,21 @@ def armijo(
 
 
 def known_slope(dataset: xr.Dataset, metric: str, evaluation_set: str) -> xr.DataArray | None:
-    """The derivative at 0 where the gradient gives it, over checkpoint and draw; else None.
+    """The derivative at 0 where the gradient gives it.
 
-    The gradient is that of the loss on the same batch, at the 0 of slices from before the step.
+    The gradient is that of the loss on the same batch, at step size 0 of slices that start before
+    the step.
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        metric: name of the variable.
+        evaluation_set: name of the evaluation set.
+
+    Returns:
+        (checkpoint, draw), in nats, or None for another metric, set or origin.
+
+    Raises:
+        InvalidValueError: for slices that have no slope.
     """
     kind = str(dataset["kind"].sel(evaluation_set=evaluation_set).item())
     if (metric, kind, dataset.attrs.get("origin")) == ("loss", "same_batch", "before-step"):

@@ -21,13 +21,36 @@ def peak_widths(
     relative: bool = False,
     mode: str | None = None,
 ) -> xr.Dataset:
-    """:func:`peak_width` of every slice: ``width``, ``lower``, ``upper`` and the open ends.
+    """The peak of every slice (:func:`peak_width`).
 
-    The result has the dimensions of ``metric`` without step_size. With ``against="distance"``
-    the step sizes are multiplied by ‖d‖ (see :func:`distance`). Where ``lower_open`` or
-    ``upper_open`` is true the peak runs out of what was measured, and ``width`` is a lower
-    bound. ``asymmetry`` is :attr:`Interval.asymmetry`. ``mode`` is known for the metrics of
-    ``landscape.metrics`` and needed for others.
+    >>> slices = landscape.probe(
+    ...     model, (images, labels), validation, step_sizes=[-1, -0.1, 0, 0.1, 1]
+    ... )
+    >>> widths = landscape.statistics.peak_widths(slices, tolerance=0.1, relative=True)
+    >>> widths["width"].dims
+    ('checkpoint', 'draw', 'evaluation_set')
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        metric: name of the variable.
+        against: "step-size", or "distance", for which step sizes are multiplied by ‖d‖ (see
+            :func:`distance`).
+        tolerance: largest distance from the best value, at least 0, in units of the metric, or as a
+            share of the best value if ``relative``.
+        relative: whether the tolerance is a share of the best value.
+        mode: "max" if higher values are better, "min" if lower ones are; needed only for metrics
+            that ``landscape.metrics`` does not know.
+
+    Returns:
+        ``width``, ``lower`` and ``upper`` in step sizes or distances, ``asymmetry``
+        (:attr:`Interval.asymmetry`), and ``lower_open`` and ``upper_open``: where one is true, the
+        peak goes beyond what was measured, and ``width`` is a lower bound. All have the dimensions
+        of the metric without step_size.
+
+    Raises:
+        InvalidValueError: for an unknown metric, mode or value of ``against``, a metric whose mode
+            is not known, a tolerance that is not finite or below 0, and distances along a direction
+            without a norm.
     """
     values = metric_values(dataset, metric)
     mode = mode_of(metric, mode)
@@ -46,7 +69,21 @@ def peak_widths(
 def plateaus(
     dataset: xr.Dataset, metric: str = "accuracy", against: str = "step-size"
 ) -> xr.Dataset:
-    """:func:`plateau` of every slice, with the variables of :func:`peak_widths`."""
+    """The plateau of every slice (:func:`plateau`).
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        metric: name of the variable.
+        against: "step-size", or "distance", for which step sizes are multiplied by ‖d‖ (see
+            :func:`distance`).
+
+    Returns:
+        The variables of :func:`peak_widths`, of the plateaus.
+
+    Raises:
+        InvalidValueError: for an unknown metric or value of ``against``, and distances along a
+            direction without a norm.
+    """
     found = _ranges(dataset, metric_values(dataset, metric), plateau, "plateau", against)
     return found.assign_attrs(metric=metric, against=against)
 

@@ -1,8 +1,9 @@
-"""Chunked zarr stores that grow a row at a time: a slice a checkpoint, or a record an epoch.
+"""Chunked zarr stores that grow by rows: one slice per checkpoint, or one record per epoch.
 
-A row is a tree of Datasets of length 1 along the dimension ``along``; one row is one chunk of
-every array. A row counts as finished by a mark, written last. A new store is built under a
-temporary name and renamed, so that there is never half of one. The store knows no model.
+A row is a tree of Datasets of length 1 along the dimension ``along``; unless said otherwise, one
+row is one chunk of every array. A row is finished once its mark is set, which is written last. A
+new store is built under a temporary name and renamed, so that it never exists in part. The store
+knows nothing of models.
 """
 
 from landscape.store.layout import SCHEMA

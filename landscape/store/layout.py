@@ -1,4 +1,4 @@
-"""What a store looks like on disk, and what goes wrong there said in one line."""
+"""What a store looks like on disk, and one-line errors for what goes wrong there."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,13 +13,21 @@ from landscape.errors import LandscapeError, MissingFileError, StoreError
 SCHEMA = 2
 FINISHED = "finished"
 PER_SAMPLE = "per_sample"
-PARTIAL = ".partial"  # how zarr's own names end while it writes a file
+PARTIAL = ".partial"  # the suffix of a file that zarr is still writing
 
 
 def check(path: Path) -> Mapping[str, Any]:
-    """The attributes of the store at ``path``, if it is one that we can read.
+    """The attributes of the store at ``path``, if it is one that this version can read.
 
-    Raises :class:`MissingFileError` or :class:`StoreError`.
+    Args:
+        path: a folder, or a zip of one.
+
+    Returns:
+        Attribute name -> value, with ``schema`` and ``along`` among them.
+
+    Raises:
+        MissingFileError: where nothing is at the path.
+        StoreError: for what is not a store or damaged, and for a newer schema.
     """
     if not path.exists():
         raise MissingFileError(f"there is no store at {path}")
@@ -38,19 +46,45 @@ def check(path: Path) -> Mapping[str, Any]:
 
 
 def zarr_store(path: Path) -> LocalStore | ZipStore:
-    """The store at ``path``, a folder or a zip of one, for reading."""
+    """Zarr's store at ``path``, for reading.
+
+    Args:
+        path: a folder, or a zip of one.
+
+    Returns:
+        The store, read-only.
+    """
     return LocalStore(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r")
 
 
 def group(root: zarr.Group, path: str) -> zarr.Group:
-    """The group at ``path`` below ``root``; "/" is the root."""
+    """The group at ``path`` below ``root``.
+
+    Args:
+        root: the store's root group.
+        path: names of groups with "/" between them; "/" alone is the root.
+
+    Returns:
+        The group.
+    """
     found = root if path == "/" else root[path.strip("/")]
     assert isinstance(found, zarr.Group)
     return found
 
 
 def array(parent: zarr.Group, name: str) -> zarr.Array[Any]:
-    """The array called ``name`` in a group."""
+    """The array called ``name`` in a group.
+
+    Args:
+        parent: the group.
+        name: the array's.
+
+    Returns:
+        The array, of which no value is read yet.
+
+    Raises:
+        StoreError: where the group does not hold it.
+    """
     if name not in parent:
         path = str(parent.store_path).partition("://")[2]
         raise StoreError(f"{path} is damaged: it has no {name!r}; make it anew")
@@ -61,7 +95,18 @@ def array(parent: zarr.Group, name: str) -> zarr.Array[Any]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What the disk refuses inside becomes a :class:`StoreError`."""
+    """Turn what the disk refuses inside into an error of one line.
+
+    Args:
+        path: what is written, for the message.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        LandscapeError: as it was raised inside.
+        StoreError: for any other OSError.
+    """
     try:
         yield
     except LandscapeError:
@@ -74,7 +119,18 @@ def writing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """What cannot be read inside becomes a :class:`StoreError`."""
+    """Turn what cannot be read inside into an error of one line.
+
+    Args:
+        path: what is read, for the message.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        LandscapeError: as it was raised inside.
+        StoreError: for any other exception.
+    """
     try:
         yield
     except LandscapeError:

@@ -3,21 +3,30 @@
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from landscape.arguments import local_path
 from landscape.errors import StoreError
 from landscape.runtime.atomic import atomic_write
 from landscape.store.layout import PARTIAL, PER_SAMPLE, check, writing
 
 
 def pack(path: str | Path, out: str | Path) -> Path:
-    """Write the store at ``path`` (a folder) into the zip ``out``, without per-sample values.
+    """Write a store into one zip file, without per-sample values.
 
     :func:`landscape.open` reads it as it reads the folder. The same store gives the same bytes.
-    ``out`` is written whole or not at all, and replaced if it is there.
 
-    Raises :class:`MissingFileError` or :class:`StoreError` where there is no store, or the disk
-    refuses.
+    Args:
+        path: the store's folder.
+        out: the zip file; written whole or not at all, and replaced if it exists.
+
+    Returns:
+        The path of the zip file.
+
+    Raises:
+        InvalidValueError: for an address on another machine.
+        MissingFileError: where nothing is at ``path``.
+        StoreError: where that is not a store's folder, or the disk refuses.
     """
-    path, out = Path(path), Path(out)
+    path, out = local_path(path), local_path(out)
     check(path)
     if not path.is_dir():
         raise StoreError(f"{path} is packed already; give a store's folder")

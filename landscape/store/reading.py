@@ -9,18 +9,28 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from landscape.arguments import local_path
 from landscape.errors import InvalidValueError, StoreError, unknown
 from landscape.slices.schema import upgraded
 from landscape.store.layout import FINISHED, PER_SAMPLE, array, check, reading, zarr_store
 
 
 def open_(path: str | Path) -> xr.Dataset:
-    """The finished rows of a store (a folder, or a zip of one), in memory, in order of iteration.
+    """Read the finished rows of a store.
 
-    Raises :class:`MissingFileError` or :class:`StoreError` where there is no store, or one of a
-    newer schema.
+    Args:
+        path: a store: a folder, or a zip of one.
+
+    Returns:
+        The rows in memory: checkpoints in order of iteration, epochs in that of the store. Slices
+        of an older schema come in the present one.
+
+    Raises:
+        InvalidValueError: for an address on another machine.
+        MissingFileError: where nothing is at the path.
+        StoreError: for what is not a store or damaged, and for a newer schema.
     """
-    path = Path(path)
+    path = local_path(path)
     attributes = check(path)
     with reading(path):
         dataset: xr.Dataset = xr.open_zarr(zarr_store(path), consolidated=False, chunks=None)
@@ -31,11 +41,34 @@ def open_(path: str | Path) -> xr.Dataset:
 def open_samples(
     path: str | Path, evaluation_set: str, chunks: Mapping[str, int] | None = None
 ) -> xr.Dataset:
-    """Per-sample loss and margin of one evaluation set, read from disk when they are used.
+    """Open the per-sample loss and margin of one evaluation set, read from disk when used.
 
-    With ``chunks``, as ``{"checkpoint": 1}``, as dask arrays, for more than fits into memory.
-    """
-    path = Path(path)
+    >>> import torch
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> recorder = landscape.Recorder("samples.zarr", model, optimizer, (images, labels), every=1)
+    >>> with recorder(images[:64], labels[:64]):
+    ...     optimizer.step()
+    >>> samples = landscape.open_samples("samples.zarr", "same_batch")
+    >>> samples["margin"].dims
+    ('checkpoint', 'draw', 'step_size', 'sample')
+
+    Args:
+        path: a store: a folder.
+        evaluation_set: its name, as "validation".
+        chunks: dimension -> samples, checkpoints, … per chunk, as ``{"checkpoint": 1}``: the
+            values are then dask arrays, for more than fits into memory.
+
+    Returns:
+        The finished rows: ``loss`` and ``margin`` over (checkpoint, draw, step_size, sample),
+        with each sample's label ``target`` and its place in the data ``index``.
+
+    Raises:
+        InvalidValueError: for an unknown evaluation set, chunks without dask, or an address on
+            another machine.
+        MissingFileError: where nothing is at the path.
+        StoreError: for what is not a store, and for one without per-sample values.
+    """  # noqa: DOC501
+    path = local_path(path)
     if chunks is not None and find_spec("dask") is None:
         raise InvalidValueError(
             f"chunks {chunks} were given, but dask is not installed; "
@@ -65,8 +98,20 @@ def open_samples(
 
 
 def progress(path: str | Path) -> tuple[int, int]:
-    """How many rows are finished, and how many there is room for."""
-    path = Path(path)
+    """How many rows are finished, and how many there is room for.
+
+    Args:
+        path: a store: a folder, or a zip of one.
+
+    Returns:
+        (finished rows, all rows).
+
+    Raises:
+        InvalidValueError: for an address on another machine.
+        MissingFileError: where nothing is at the path.
+        StoreError: for what is not a store or damaged, and for a newer schema.
+    """
+    path = local_path(path)
     check(path)
     with reading(path):
         root = zarr.open_group(zarr_store(path), mode="r")

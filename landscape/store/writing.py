@@ -16,7 +16,14 @@ from landscape.store.layout import FINISHED, PARTIAL, SCHEMA, array, check, grou
 
 
 class Writer:
-    """Writes rows into a store; get one from :func:`create` or :func:`resume`."""
+    """Writes rows into a store; get one from :func:`create` or :func:`resume`.
+
+    Args:
+        path: the folder of an existing store.
+
+    Attributes:
+        path: the same.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,23 +33,33 @@ class Writer:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What the store says of itself."""
+        """The attributes of the store's root."""
         return dict(self._root.attrs)
 
     @property
     def finished(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """The mark of each row, (rows,)."""
+        """Whether each row is finished, (rows,)."""
         return np.asarray(array(self._root, FINISHED)[:], dtype=bool)
 
     def column(self, name: str) -> np.ndarray[Any, Any]:
-        """The values of a root variable in the finished rows."""
+        """The values of a variable in the finished rows.
+
+        Args:
+            name: a variable of the root group, with one value or array a row.
+
+        Returns:
+            (finished rows, …), in order of the store, in the variable's dtype.
+        """
         values: np.ndarray[Any, Any] = np.asarray(array(self._root, name)[:])[self.finished]
         return values
 
     def reserve(self, rows: int) -> None:
-        """Make room for ``rows`` rows in all; never shortens.
+        """Make room for ``rows`` rows in all; never take any away.
 
-        Also mends a store that was interrupted while it made room: the marks are resized last.
+        This also mends a store that was interrupted while making room: the marks are resized last.
+
+        Args:
+            rows: how many rows there is to be room for, finished ones included.
         """
         rows = max(rows, array(self._root, FINISHED).shape[0])
         with writing(self.path):
@@ -51,10 +68,16 @@ class Writer:
             _resize(array(self._root, FINISHED), rows)
 
     def write(self, row: xr.DataTree, index: int | None = None, **attributes: Any) -> None:
-        """Write ``row`` as the one at ``index`` and then mark it; ``attributes`` are updated.
+        """Write one row, and then mark it as finished.
 
-        Without an index it is the first unfinished one. Raises :class:`StoreError` where the disk
-        refuses; what was finished stays.
+        Args:
+            row: a tree of Datasets with the names, dimensions and shapes of the one that the store
+                was created from, of length 1 along the store's dimension.
+            index: where it goes, from 0; the first unfinished row unless given.
+            **attributes: attributes of the store to set before the row is marked.
+
+        Raises:
+            StoreError: where the disk refuses; what was finished stays.
         """
         finished = self.finished
         if index is None:
@@ -72,7 +95,11 @@ class Writer:
             array(self._root, FINISHED)[index : index + 1] = True
 
     def forget(self, first: int) -> None:
-        """Take the marks off the rows from ``first`` on; they will be written again."""
+        """Mark the rows from ``first`` on as unfinished, to be written again.
+
+        Args:
+            first: the index of the first of them, from 0.
+        """
         finished = self.finished
         if finished[first:].any():
             finished[first:] = False
@@ -97,17 +124,37 @@ def create(
 ) -> Writer:
     """Create a store shaped for rows like ``row``, with room for ``rows`` and none finished.
 
-    ``chunk`` rows share a chunk. Raises :class:`StoreError` where something is there already or
-    the disk refuses.
+    >>> from xarray import Dataset, DataTree
+    >>> row = DataTree(Dataset({"loss": ("epoch", [0.5])}))
+    >>> path = Path("losses.zarr")
+    >>> writer = landscape.store.create(path, row, rows=3, along="epoch", attributes={})
+    >>> writer.write(row)
+    >>> landscape.store.progress(path)
+    (1, 3)
+
+    Args:
+        path: the store's folder, which must not exist.
+        row: a tree of Datasets of length 1 along ``along``. Variables without that dimension are
+            shared by all rows and written now; of the others, only name, shape and dtype count.
+        rows: how many rows to make room for.
+        along: the dimension along which the store grows.
+        chunk: rows per chunk.
+        attributes: attributes of the store, beside those of the row.
+
+    Returns:
+        A writer on the store.
+
+    Raises:
+        StoreError: where something exists at the path, or the disk refuses.
     """
     if path.exists():
         raise StoreError(f"{path} exists already")
     temporary = temporary_path(path)
-    shutil.rmtree(temporary, ignore_errors=True)  # of a process that had the same number
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a process that had the same number
     try:
         with writing(path):
             for node in row.subtree:
-                # No row yet, so that only shapes, names and what all rows share are written.
+                # No row yet: only shapes, names and what all rows share are written.
                 dataset = node.to_dataset(inherit=False)
                 dataset = dataset.isel({along: slice(0, 0)}, missing_dims="ignore")
                 if node.path == "/":
@@ -133,7 +180,18 @@ def create(
 
 
 def resume(path: Path) -> Writer:
-    """A writer on an existing store, whose room is consistent again after an interruption."""
+    """Open an existing store for writing, and mend what an interruption left inconsistent.
+
+    Args:
+        path: the store's folder.
+
+    Returns:
+        A writer on the store.
+
+    Raises:
+        MissingFileError: where nothing is at the path.
+        StoreError: for what is not a store or damaged, and for a newer schema.
+    """
     check(path)
     for partial in path.rglob(f"*{PARTIAL}"):
         partial.unlink(missing_ok=True)
@@ -147,10 +205,16 @@ def require_same(
     wanted: Mapping[str, Any],
     compared: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
 ) -> None:
-    """Refuse to go on in a store that was made otherwise, naming the first thing that differs.
+    """Refuse to add rows to a store that was made with other attributes.
 
-    ``wanted`` maps attributes to values; nested mappings are compared key by key. ``compared``
-    makes of attributes what counts, of the store's and of the wanted.
+    Args:
+        writer: on the store.
+        wanted: attribute name -> value; nested mappings are compared key by key, and attributes
+            that only the store has do not count.
+        compared: attributes -> those to compare; applied to the store's and to ``wanted``.
+
+    Raises:
+        StoreError: for the first attribute that differs.
     """
     difference = _difference(compared(writer.attributes), compared(wanted))
     if difference:
@@ -162,7 +226,14 @@ def require_same(
 
 
 def require_schema(writer: Writer) -> None:
-    """Refuse to add rows to a store of an older schema, whose rows hold less."""
+    """Refuse to add rows to a store of an older schema, whose rows hold less.
+
+    Args:
+        writer: on the store.
+
+    Raises:
+        StoreError: where the schema is older than :data:`SCHEMA`.
+    """
     schema = writer.attributes["schema"]
     if schema < SCHEMA:
         raise StoreError(

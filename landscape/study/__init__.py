@@ -1,4 +1,4 @@
-"""Into files: runs, recordings, probes of checkpoints, pipelines, benchmarks."""
+"""Studies that write files: runs, recordings, probes of checkpoints, pipelines, benchmarks."""
 
 from typing import TYPE_CHECKING
 

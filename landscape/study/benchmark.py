@@ -1,6 +1,7 @@
-"""Optimizers x seeds on one task: each a run's folder, any part of which can go on anywhere.
+"""Optimizers x seeds on one task: one run folder each, and any part of them can go on anywhere.
 
-Machines that share the folder take disjoint parts of the list; nothing else keeps them apart.
+Machines that share the folder must take disjoint parts of the list, since nothing else keeps them
+apart.
 """
 
 import json
@@ -30,16 +31,20 @@ from landscape.tasks import Task
 from landscape.training.loop import Training
 from landscape.training.settings import TrainingSettings
 
-# What a variant says otherwise (by its name, by an option's own name) or the benchmark for all.
+# Fields that a variant sets in another way (its name, options by name), or the benchmark for all.
 _NOT_ITS_OWN = ("optimizer", "options", "seed", "checkpoints")
 _SETTINGS = tuple(f.name for f in fields(TrainingSettings) if f.name not in _NOT_ITS_OWN)
 
 
 @dataclass(frozen=True)
 class BenchmarkRun:
-    """One run of a benchmark: what it is to be, and the folder that it is in or will be.
+    """One run of a benchmark: its settings, and the folder that it is or will be in.
 
-    ``source`` is where the task came from, as :func:`landscape.study.runs.train` takes it.
+    Attributes:
+        task: what is trained.
+        settings: how it is trained.
+        folder: the run's folder.
+        source: where the task came from, as :func:`landscape.study.runs.train` takes it.
     """
 
     task: Task = field(repr=False, compare=False)
@@ -48,10 +53,15 @@ class BenchmarkRun:
     source: Mapping[str, Any] | None = None
 
     def state(self) -> tuple[int, float]:
-        """Its finished epochs, and the best validation accuracy so far (NaN without any).
+        """Read how far the run is.
 
-        Raises :class:`InvalidValueError` where the folder holds a run with other settings,
-        another :class:`LandscapeError` where its record or history is damaged.
+        Returns:
+            The number of finished epochs, and the best validation accuracy so far, from 0 to 1 (NaN
+            before the first epoch's end).
+
+        Raises:
+            InvalidValueError: where the folder holds a run with other settings.
+            LandscapeError: where its record or its history is damaged.
         """
         run = Run(self.folder)
         if run.begun:
@@ -63,7 +73,15 @@ class BenchmarkRun:
 
 
 def split(text: str, at: str = ",") -> list[str]:
-    """The parts of ``text`` between ``at``, but for those within brackets."""
+    """Split text at a character, but not within brackets.
+
+    Args:
+        text: what is split.
+        at: the character.
+
+    Returns:
+        The parts, at least one.
+    """
     parts, depth = [""], 0
     for character in text:
         depth += (character in "[{") - (character in "]}")
@@ -75,11 +93,23 @@ def split(text: str, at: str = ",") -> list[str]:
 
 
 def variant(text: str) -> tuple[str, dict[str, Any]]:
-    """Read ``name:setting=value:…``: a name for the runs, and changes to the settings.
+    """Read a variant, written as ``name:setting=value:…``.
 
-    A setting is a field of :class:`TrainingSettings` (but for the seed and the checkpoints, which
-    are the benchmark's), or else an option of the optimizer; its value is JSON, or else plain
-    text: ``sa-sls:slope_factor=10:search_batch=1024``, ``adam:betas=[0.9,0.99]``.
+    >>> landscape.study.benchmark.variant("sa-sls:slope_factor=10:search_batch=1024")
+    ('sa-sls,slope_factor=10,search_batch=1024',
+     {'optimizer': 'sa-sls', 'search_batch': 1024, 'options': {'slope_factor': 10}})
+
+    Args:
+        text: an optimizer and settings. A setting is a field of :class:`TrainingSettings` (except
+            the seed and the checkpoints, which the benchmark sets), or else an option of the
+            optimizer. Its value is JSON, or else plain text: ``adam:betas=[0.9,0.99]``.
+
+    Returns:
+        A name for the runs, and the fields of the settings that the variant changes.
+
+    Raises:
+        InvalidValueError: for a setting without a value, one that a variant cannot change, and one
+            that is given twice.
     """
     optimizer, *pairs = (part.strip() for part in split(text, ":"))
     changes: dict[str, Any] = {"optimizer": optimizer}
@@ -113,13 +143,25 @@ def benchmark_runs(
     source: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> list[BenchmarkRun]:
-    """The runs of a benchmark, seed by seed, so that a part of them covers all optimizers.
+    """List the runs of a benchmark, seed by seed, so that a part of the list has all optimizers.
 
-    ``variants`` as :func:`variant` reads them; ``changes`` hold for all. Folders are
-    ``out/<task>/<variant>-<seed>``; of ``path/to/file.py:my_task``, the task is ``file,my_task``.
+    The folders are ``out/<task>/<variant>-<seed>``; the folder of the task
+    ``path/to/file.py:my_task`` is ``file,my_task``.
 
-    Raises :class:`InvalidValueError` for settings that are not allowed, and for two variants that
-    are the same.
+    Args:
+        task: what is trained.
+        variants: optimizers with settings, as :func:`variant` reads them.
+        seeds: one run of each variant for each.
+        out: the folder of the benchmark.
+        source: where the task came from, as :func:`landscape.study.runs.train` takes it.
+        **changes: fields of :class:`TrainingSettings` for all runs; a variant's own come first.
+
+    Returns:
+        The runs; nothing is trained yet.
+
+    Raises:
+        InvalidValueError: for settings that are not allowed, and for two variants that are the
+            same.
     """
     settings = [
         (name, TrainingSettings.for_task(task, **{**changes, **own}))
@@ -140,15 +182,25 @@ def benchmark(
     device: torch.device | str = "cpu",
     progress: Progress = silent,
 ) -> Iterator[tuple[BenchmarkRun, str | None]]:
-    """Train every one to its end, one after the other; gives each after its turn.
+    """Train all runs to the end, one after the other.
 
-    With it comes None, or the line that says why it failed; the others go on. What is finished
-    already takes no time; what is not goes on where it stopped. Before anything is trained,
-    raises :class:`InvalidValueError` for what :func:`check` refuses.
+    Finished runs take no time; others go on where they stopped. When one fails, the others still go
+    on.
+
+    Args:
+        todo: runs, as :func:`benchmark_runs` lists them.
+        device: where the models are trained.
+        progress: reports on each run.
+
+    Yields:
+        Each run after its turn, with None, or with one line on why it failed.
+
+    Raises:
+        InvalidValueError: before anything is trained, for what :func:`check` refuses.
     """
     check(todo, device)
     for one in todo:
-        failure = None  # the line alone: an error would keep the network and its data
+        failure = None  # only the line: an error would keep the network and its data in memory
         try:
             if one.state()[0] < one.settings.epochs:
                 runs.train(
@@ -167,10 +219,15 @@ def benchmark(
 def check(todo: Sequence[BenchmarkRun], device: torch.device | str = "cpu") -> None:
     """Refuse folders that hold runs with other settings, and settings that fail.
 
-    Of each variant with something left to do, a run of one seed is made and tried on a batch.
-    Damaged folders are left to their turn.
+    Of each variant that is not finished, one run is made and tried on a batch. Damaged folders are
+    not reported here: each fails when its turn comes.
 
-    Raises :class:`InvalidValueError`.
+    Args:
+        todo: runs, as :func:`benchmark_runs` lists them.
+        device: where the models are tried.
+
+    Raises:
+        InvalidValueError: for the first that is refused.
     """
     checked: list[tuple[str, TrainingSettings]] = []
     for one in todo:
@@ -184,7 +241,18 @@ def check(todo: Sequence[BenchmarkRun], device: torch.device | str = "cpu") -> N
 
 
 def shard(todo: Sequence[BenchmarkRun], share: str) -> Sequence[BenchmarkRun]:
-    """The ``i``-th of ``n`` disjoint shares, "i/n": a block, so as to cover all optimizers."""
+    """Take one of n disjoint shares: a block, so that it has all optimizers.
+
+    Args:
+        todo: runs, as :func:`benchmark_runs` lists them.
+        share: "i/n", the i-th of n shares, i from 1 to n.
+
+    Returns:
+        The runs of that share.
+
+    Raises:
+        InvalidValueError: for anything else than i/n.
+    """
     first, _, parts = share.partition("/")
     if not (first.isdecimal() and parts.isdecimal() and 1 <= int(first) <= int(parts)):
         raise InvalidValueError(f"the part is {share!r}; give i/n with 1 ≤ i ≤ n, as in 1/2")
@@ -205,7 +273,7 @@ def _require_distinct(variants: Sequence[str], settings: Sequence[TrainingSettin
 
 
 def _folder(name: str) -> str:
-    """A task's folder; that of a file's task is the same wherever one stands."""
+    """Name of a task's folder; for a task in a file, it does not depend on the current folder."""
     where, _, own = name.rpartition(":")
     where = Path(where).stem if where.endswith(".py") else where
     return ",".join(part for part in (where, own) if part).replace("/", "_")

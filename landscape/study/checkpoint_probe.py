@@ -12,6 +12,7 @@ import torch
 import xarray as xr
 
 from landscape import store
+from landscape.arguments import local_path
 from landscape.errors import InvalidValueError
 from landscape.histories.layout import SLICES, Run
 from landscape.metrics import SampleLoss
@@ -37,15 +38,39 @@ def probe(
     device: torch.device | str = "cpu",
     progress: Progress = silent,
 ) -> int:
-    """Probe the checkpoints that ``paths`` stand for into the store ``out``.
+    """Probe checkpoints into a store, or go on with one.
 
-    ``paths`` are files, folders of files or runs' folders. Checkpoints that the store has already
-    are not probed again; with other settings, or another checkpoint at the same iteration, the
-    probe is refused. ``learning_rate`` is that of plain SGD, where ``origin="after-step"`` finds
-    no optimizer in a checkpoint. Returns how many checkpoints were probed now.
+    Checkpoints that the store holds already are not probed again.
 
-    Raises :class:`CheckpointError`, :class:`InvalidValueError`, :class:`StoreError`.
+    >>> from pathlib import Path
+    >>> task = landscape.load_task("digits-mlp")
+    >>> torch.save(task.model().state_dict(), "weights.pt")
+    >>> settings = landscape.ProbeSettings(step_sizes=[-0.1, 0, 0.1])
+    >>> landscape.study.probe(task, [Path("weights.pt")], Path("landscape.zarr"), settings)
+    1
+
+    Args:
+        task: the model, its data and its loss.
+        paths: checkpoint files, folders of files, or run folders.
+        out: the store, a folder: new, or of a probe with the same settings.
+        settings: how each checkpoint is probed.
+        learning_rate: that of plain SGD, above 0, for ``origin="after-step"`` where a checkpoint
+            holds no optimizer; NaN is the checkpoint's own.
+        device: where the model is probed.
+        progress: reports on the probe.
+
+    Returns:
+        The number of checkpoints that were probed now.
+
+    Raises:
+        MissingFileError: where a path has no checkpoint.
+        CheckpointError: for a file that is no checkpoint or does not fit the model.
+        InvalidValueError: for settings that are not allowed or do not suit the data, for
+            checkpoints of two runs or twice at one iteration, and for another checkpoint than the
+            store was made from at an iteration.
+        StoreError: for a store with other settings, and for one that cannot be written.
     """
+    out = local_path(out)
     with randomness.preserved():
         model = task.model().to(device)
     files = CheckpointFiles.of(paths)
@@ -105,7 +130,7 @@ def probe(
 
 
 def _there(out: Path, wanted: Mapping[str, Any], run: Mapping[str, Any]) -> store.Writer:
-    """A writer on the store that is there, if it was made as is ``wanted``."""
+    """A writer on the existing store, if it was made as ``wanted``."""
     writer = store.resume(out)
     store.require_same(writer, wanted, comparable)
     if run and writer.attributes.get("run"):
@@ -116,10 +141,8 @@ def _there(out: Path, wanted: Mapping[str, Any], run: Mapping[str, Any]) -> stor
 def _survey(
     model: torch.nn.Module, files: CheckpointFiles
 ) -> tuple[dict[int, tuple[Path, str]], dict[str, Any]]:
-    """Iteration -> (file, digest), ascending, and the run that the files belong to ({} if none).
-
-    Every file is read, so that none fails later.
-    """
+    """Iteration -> (file, digest), ascending, and the run that the files belong to ({} if none)."""
+    # Every file is read, so that none fails later.
     found: dict[int, tuple[Path, str]] = {}
     run: dict[str, Any] = {}
     for path in files.paths:
@@ -128,21 +151,22 @@ def _survey(
         if checkpoint.iteration in found:
             raise InvalidValueError(
                 f"{found[checkpoint.iteration][0]} and {path} are both at iteration "
-                f"{checkpoint.iteration}; let each file's name end in its own"
+                f"{checkpoint.iteration}; let each file's name end in its own iteration"
             )
         if run and checkpoint.run and checkpoint.run != run:
-            raise InvalidValueError(f"{path} belongs to another run than the files before it")
+            raise InvalidValueError(
+                f"{path} belongs to another run than the files before it; probe each run into a "
+                "store of its own"
+            )
         run = run or checkpoint.run or {}
         found[checkpoint.iteration] = path, checkpoint.digest
     return dict(sorted(found.items())), run
 
 
 def _digests(writer: store.Writer, found: Mapping[int, tuple[Path, str]]) -> dict[str, str]:
-    """Digests of the finished checkpoints (a crash may leave one more in the attributes).
-
-    Refuses another checkpoint than was ``found`` at the same iteration.
-    """
+    """Digests of the finished checkpoints; refuses one that differs from the one ``found``."""
     recorded = writer.attributes.get("digests", {})
+    # A crash may leave one more in the attributes.
     digests = {str(i): recorded[str(i)] for i in writer.column("iteration")}
     for iteration, (path, digest) in found.items():
         if digests.get(str(iteration), digest) != digest:
@@ -161,7 +185,7 @@ def _optimizer(
     learning_rate: float,
     path: Path,
 ) -> torch.optim.Optimizer | None:
-    """The optimizer whose step ``origin="after-step"`` takes."""
+    """The optimizer that makes the step of ``origin="after-step"``."""
     if settings.origin == "before-step":
         return None
     if checkpoint.run is not None and checkpoint.training is not None:
@@ -173,7 +197,7 @@ def _optimizer(
             run["options"],
             loss=loss,
             model=model,
-            steps_per_epoch=1,  # what it is comes with the state
+            steps_per_epoch=1,  # the loaded state replaces it
         )
         optimizer.load_state_dict(checkpoint.training["optimizer"])
         return optimizer
@@ -193,19 +217,28 @@ def task_of(
     data: Path | None = None,
     download: bool = False,
 ) -> tuple[Task, int]:
-    """The task that checkpoints belong to, and the batch size they were trained with.
+    """Load the task that checkpoints belong to.
 
-    ``spec`` and ``data`` count more than what a run's own checkpoints say.
+    Args:
+        paths: checkpoint files, folders of files, or run folders.
+        spec: the task's name, which replaces what a run's own checkpoints say; None where they say
+            it.
+        data: the folder of the data sets, or an .npz of arrays, likewise.
+        download: whether a data set that is not in that folder is fetched into it.
 
-    Raises :class:`InvalidValueError` where neither names a task.
+    Returns:
+        The task, and the batch size it was trained with (its default where unknown), in samples.
+
+    Raises:
+        InvalidValueError: where neither the checkpoints nor ``spec`` name a task.
     """
     files = CheckpointFiles.of(paths)
     run = files.read(files.paths[0]).run or {}
     name = spec or run.get("task")
     if name is None:
         raise InvalidValueError(
-            f"{files.paths[0]} does not say which task it belongs to; give --task, a built-in one or "
-            "your own as my_module:my_task"
+            f"{files.paths[0]} does not say which task it belongs to; give --task, a built-in one "
+            "or your own as my_module:my_task"
         )
     if spec is None and run.get("folder") and run["folder"] not in sys.path:
         sys.path.insert(0, run["folder"])  # where the user's module was found in training
@@ -221,7 +254,15 @@ def task_of(
 
 
 def default_store(paths: Sequence[Path]) -> Path:
-    """Where slices go: into the run's folder if ``paths`` is one, else beside the user."""
+    """Choose where slices go: into the run's folder, or into the current one.
+
+    Args:
+        paths: checkpoint files, folders of files, or run folders.
+
+    Returns:
+        The store of the run where ``paths`` is one run's folder, else ``landscape.zarr`` in the
+        current folder.
+    """
     if len(paths) == 1 and Run(paths[0]).there:
         return Run(paths[0]).slices
     return Path(SLICES)

@@ -31,10 +31,21 @@ def pre_study(
 ) -> Path:
     """Train into ``out/run`` and probe its checkpoints into ``out/landscape.zarr``.
 
-    Goes on where it stopped; what is finished takes no time. Returns the store. Raises what
-    :func:`train` and :func:`probe` raise.
+    It goes on where it stopped; what is finished takes no time.
+
+    Args:
+        task: what is trained and probed.
+        out: the folder for both.
+        training: how the task is trained.
+        settings: how its checkpoints are probed.
+        source: where the task came from, as :func:`train` takes it.
+        device: where the model is trained and probed.
+        progress: reports on the training and on the probe.
+
+    Returns:
+        The path of the store. Errors are those of :func:`train` and :func:`probe`.
     """
-    # What it refuses, it refuses here and not after hours of training.
+    # So that bad settings are refused here, and not after hours of training.
     Prober(task.train, task.validation, settings, loss=task.loss, device=device)
     run, slices = out / "run", out / SLICES
     train(task, training, run, source=source, device=device, progress=progress)
@@ -44,7 +55,15 @@ def pre_study(
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made: where it is, and what it shows in a sentence."""
+    """What the demo made and what it shows.
+
+    Attributes:
+        task: the task's name.
+        run: the run's folder.
+        store: the store of its slices.
+        accuracy: validation accuracy after the last epoch, from 0 to 1.
+        summary: what the slices show, in one sentence.
+    """
 
     task: str
     run: Path
@@ -60,7 +79,17 @@ def demo(
     device: torch.device | str = "cpu",
     progress: Progress = silent,
 ) -> Demo:
-    """Train ``digits-mlp`` with plain SGD, and probe ten checkpoints with ten draws each."""
+    """Train ``digits-mlp`` with plain SGD, and probe ten checkpoints with ten draws each.
+
+    Args:
+        out: the folder for the run and the store.
+        seed: of the training and of the probe.
+        device: where the model is trained and probed.
+        progress: reports on the training and on the probe.
+
+    Returns:
+        The paths, and a summary.
+    """
     task = load_task("digits-mlp")
     settings = TrainingSettings.for_task(task, epochs=100, seed=seed)
     # Wide enough for the peak, and fine enough around 0 for the steps of accuracy.

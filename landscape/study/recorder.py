@@ -1,4 +1,4 @@
-"""Probing while training goes on, in anyone's own training loop."""
+"""Probing during the training, in anyone's own training loop."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -27,49 +27,61 @@ from landscape.study.search_record import SearchObserver, search_settings, with_
 class Recorder:
     """Probes a model at chosen iterations of its training, on the very batches it trains on.
 
-    Each training step runs in a ``with`` block; at most iterations that does nothing but count:
+    Each training step runs in a ``with`` block; at most iterations, all that the block does is
+    count:
 
+    >>> import torch
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> recorder = landscape.Recorder(
-    ...     "run.zarr", model, optimizer, train=(x, y), validation=(xv, yv), every=100
-    ... )  # doctest: +SKIP
-    >>> for inputs, targets in loader:  # doctest: +SKIP
+    ...     "run.zarr", model, optimizer, (images, labels), validation, every=10
+    ... )
+    >>> for inputs, targets in zip(images.split(100), labels.split(100), strict=True):
     ...     with recorder(inputs, targets):
-    ...         optimizer.step(closure)  # or zero_grad, backward, step
+    ...         optimizer.zero_grad()
+    ...         torch.nn.functional.cross_entropy(model(inputs), targets).backward()
+    ...         optimizer.step()
+    >>> landscape.open("run.zarr")["iteration"].values.tolist()
+    [0, 10]
 
-    Training is not changed: with and without a recorder it ends at the same bits. Neither a
-    failing probe nor Ctrl-C in one leaves a trace in the model or half a row in the store.
+    A recorder does not change the training, which ends at the same bits with and without it. After
+    a probe that fails, and after Ctrl-C, the model is as it was, and the store has no incomplete
+    row.
 
     ``iteration`` is the number of updates made before the next step. The recorder counts them; a
-    training that goes on somewhere else sets it. Iterations that the store, ``path``, holds are
-    not probed again: a resumed training goes on in the same store, a new one needs a new one.
+    training that goes on from a checkpoint sets it. Iterations that the store holds are not probed
+    again: a resumed training goes on in the same store, a new training needs a new store.
+
+    What a search measured is kept along ``checkpoint``: ``search_value`` (h(0)), ``search_slope``,
+    ``search_step_size`` (the one taken) and ``search_outcome`` ("accepted", "exhausted" or
+    "skipped", see :class:`Search`; "held" between two searches; "none" for other optimizers, whose
+    step size is their learning rate). Along (checkpoint, trial), ``trial_step_size`` and
+    ``trial_value`` are NaN after the last trial. The attribute ``search`` holds the searched
+    metric, the sufficient-decrease constant c and the search's other settings.
 
     Args:
-        path: the store, a folder, read by ``landscape.open`` also while training goes on.
-        model: the one that is trained.
-        optimizer: any of torch's. Of a line search (:class:`LineSearch`) the store also holds
-            what its search saw, see below.
-        train, validation: as in :func:`landscape.probe`; other batches and the big batch are
-            drawn from ``train``.
-        at: the iterations to probe, e.g. those of :func:`checkpoint_iterations`; or
-        every: probe each multiple of it, beginning at 0.
-        loss: ``loss(logits, targets)``, one value a sample.
-        task: a name for what is trained, for the titles of figures.
+        path: the store, a folder; ``landscape.open`` also reads it during the training.
+        model: the model that is trained.
+        optimizer: any of torch's. Of a line search (:class:`LineSearch`), the store also holds what
+            its search measured.
+        train: the training data, as in :func:`landscape.probe`; other batches and the big batch are
+            drawn from it.
+        validation: the validation data, as in :func:`landscape.probe`, or None.
+        at: the iterations to probe, e.g. those of :func:`checkpoint_iterations`; or give ``every``.
+        every: probe each multiple of this many iterations, beginning at 0.
+        loss: (logits (N, C), targets (N,)) -> one value a sample, (N,).
+        task: a name for what is trained, shown in titles of figures; the model's class unless
+            given.
         run: anything else that the store should keep about the training.
-        settings: the fields of :class:`ProbeSettings`. ``batch_size`` is that of the first batch
-            unless given. With ``origin="after-step"`` the slice goes along the gradient from
-            before the update and through the point after it. ``draws`` is 1. What a line search
-            searched is always kept, so that it can be drawn: its metric is added to ``metrics``,
+        **settings: the fields of :class:`ProbeSettings`. ``batch_size`` is that of the first batch
+            unless given, and ``draws`` is 1. With ``origin="after-step"``, the slice goes along the
+            gradient from before the update, through the point after it. What a line search searched
+            is always kept, so that it can be drawn: its metric is added to ``metrics``,
             "same_batch" to ``sets``, and its slope factor, if any, to ``slope_factors``.
 
-    What a search saw is kept along ``checkpoint``: ``search_value`` (h(0)), ``search_slope``,
-    ``search_step_size`` (the one taken), ``search_outcome`` ("accepted", "exhausted" or
-    "skipped", see :class:`Search`; "held" between two searches; "none" for other optimizers,
-    whose step size is their learning rate) and, over (checkpoint, trial), ``trial_step_size`` and
-    ``trial_value``, NaN after the last trial. The attribute ``search`` names the searched metric,
-    c and the other settings of it.
-
-    Raises :class:`InvalidValueError` for settings that are not allowed; the first step raises it
-    for data that is too small, and :class:`StoreError` for a store that was made otherwise.
+    Raises:
+        InvalidValueError: for settings that are not allowed; at the first step, for data that is
+            too small.
+        StoreError: at the first step, for a store that was made with other settings.
     """
 
     def __init__(
@@ -90,11 +102,11 @@ class Recorder:
         chosen = ProbeSettings.from_mapping(settings)
         if chosen.draws != 1:
             raise InvalidValueError(
-                f"draws is {chosen.draws}; a training step has one batch, so it is 1"
+                f"draws is {chosen.draws}; a training step has one batch, so choose 1"
             )
         self.iteration = 0
         self._at, self._every = _iterations(at, every)
-        self.path = Path(path)
+        self.path = arguments.local_path(path)
         self._model = model
         self._optimizer = optimizer
         self._train = as_data(train, "training data")
@@ -109,7 +121,7 @@ class Recorder:
             "optimizer": type(optimizer).__name__,
         }
         self._run = dict(run or {})
-        self._prober: Prober | None = None  # both are there once a first batch has told its size
+        self._prober: Prober | None = None  # made at the first batch, whose size it needs
         self._writer: store.Writer | None = None
         self._done: set[int] = set()
         self._waiting = False  # for a batch to probe on
@@ -124,13 +136,23 @@ class Recorder:
         iteration: int | None = None,
         epoch: float = nan,
     ) -> AbstractContextManager[None]:
-        """The ``with`` block of one training step on ``inputs`` (N, …) and ``targets`` (N,).
+        """Return the ``with`` block of one training step.
 
-        ``indices`` (N,) are the batch's places in the training data. With them the other batches
-        and the big batch have no sample of it; without, they may. ``iteration`` sets the count.
+        A batch smaller than the first one, as the last of an epoch may be, is not probed; the next
+        full batch is probed instead. If the block raises, nothing is written and the step does not
+        count.
 
-        A batch smaller than the first, as the last of an epoch may be, is not probed; the next
-        whole one then is. If the block raises, nothing is written and the step does not count.
+        Args:
+            inputs: those of the step's batch, (N, …).
+            targets: its class labels, (N,).
+            indices: the samples' places in the training data, (N,) integers. With them, the other
+                batches and the big batch have no sample of this batch; without, they may.
+            iteration: sets the number of updates made before this step; counted on unless given.
+            epoch: passes over the training data that were finished, for the store; NaN where
+                unknown.
+
+        Returns:
+            The context in which the caller makes the update.
         """
         if iteration is not None:
             self.iteration = iteration
@@ -205,7 +227,7 @@ class Recorder:
 
 
 class _UnprobedStep:
-    """The ``with`` block of a step that is not probed: it counts the update."""
+    """The ``with`` block of a step that is not probed: it only counts the update."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

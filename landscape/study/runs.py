@@ -1,7 +1,7 @@
 """A run: a task trained into a folder, from which it can go on after any interruption.
 
 The folder holds ``run.json`` (task and settings), ``checkpoints/iteration-….pt`` (the probed
-iterations), ``latest.pt`` (where to go on) and ``history.zarr`` (one row an epoch).
+iterations), ``latest.pt`` (where to go on) and ``history.zarr`` (one row per epoch).
 """
 
 import json
@@ -17,6 +17,7 @@ import xarray as xr
 from torch import Tensor
 
 from landscape import store
+from landscape.arguments import local_path
 from landscape.data import digest
 from landscape.errors import CheckpointError, InvalidValueError
 from landscape.histories.layout import HISTORY_NAMES, Run
@@ -34,14 +35,23 @@ from landscape.training.loop import Around, Training
 from landscape.training.settings import TrainingSettings
 from landscape.training.validation import EpochRecord
 
-# What a setting was in a run whose record does not mention it yet.
+# The values of settings that an older run's record does not mention.
 BEFORE = {"train_samples": None, **asdict(TrainingSettings())}
 
 
 def record_of(
     task: Task, settings: TrainingSettings, source: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """What a run is asked to do, as its folder keeps it."""
+    """Make a run's record: what it is asked to do.
+
+    Args:
+        task: what is trained.
+        settings: how it is trained.
+        source: where the task came from, in plain JSON values, or None.
+
+    Returns:
+        What the run's folder keeps in ``run.json``.
+    """
     return {
         "task": task.name,
         **(source or {}),
@@ -60,17 +70,39 @@ def train(
     device: torch.device | str = "cpu",
     progress: Progress = silent,
 ) -> Training:
-    """Train ``task`` into the folder ``out``, or go on with the run that is there.
+    """Train a task into a folder, or go on with the run in it.
 
-    ``source`` (plain JSON values) says where the task came from and is kept in the run's record.
-    With ``probe``, fields of :class:`ProbeSettings`, the iterations of the checkpoints are also
-    probed on the way, on the batch of the next update; see :class:`Recorder`.
-    Going on reaches the same bits as never having stopped, and is refused with other settings. A
-    run loses at most the epoch in hand.
+    Going on reaches the same bits as never having stopped. A run loses at most the epoch in
+    progress.
 
-    Raises :class:`InvalidValueError` where ``out`` holds something else, or a run with other
-    settings.
+    >>> from pathlib import Path
+    >>> task = landscape.load_task("digits-mlp")
+    >>> settings = landscape.TrainingSettings(epochs=1, checkpoints=1)
+    >>> landscape.study.train(task, settings, Path("run")).iteration
+    11
+    >>> sorted(path.name for path in Path("run").iterdir())
+    ['checkpoints', 'history.zarr', 'latest.pt', 'run.json']
+
+    Args:
+        task: what is trained.
+        settings: how it is trained.
+        out: the run's folder, new or of a run with the same settings.
+        source: where the task came from, in plain JSON values, which the run's record keeps.
+        probe: fields of :class:`ProbeSettings`. With them, the iterations of the checkpoints are
+            also probed during the training, on the batch of the next update; see :class:`Recorder`.
+        device: where the model is trained.
+        progress: reports on the training.
+
+    Returns:
+        The finished training.
+
+    Raises:
+        InvalidValueError: where ``out`` holds something else or a run with other settings, and for
+            what the model, the optimizer or the probe does not take.
+        CheckpointError: where ``latest.pt`` is damaged.
+        KeyboardInterrupt: after Ctrl-C; calling this again goes on from there.
     """
+    out = local_path(out)
     run = Run(out)
     training = Training(task, settings, device)
     record = record_of(task, settings, source)
@@ -87,10 +119,10 @@ def train(
 
 
 def _go_on(run: Run, task: Task, training: Training, around: Around, progress: Progress) -> None:
-    """Put ``training`` where the run in the folder stopped, and train it to the end."""
+    """Move ``training`` to where the folder's run stopped, and train it to the end."""
     if run.latest.exists():
         training.resume(_latest(run))
-    record = run.read()  # of old, so that all of a run's files say the same
+    record = run.read()  # as it was written, so that all of a run's files agree
     writer: store.Writer | None = None
     if run.history.exists():
         writer = store.resume(run.history)
@@ -127,7 +159,7 @@ def _recording(
     record: Mapping[str, Any],
     settings: Mapping[str, Any] | None,
 ) -> Around:
-    """What is around an update: a recorder's step, or nothing."""
+    """The context of an update: a recorder's step, or nothing."""
     if settings is None:
         return lambda *_: nullcontext()
     most = training.settings.batch_size
@@ -163,7 +195,7 @@ def _recording(
 
 
 def _open_run(run: Run, record: Mapping[str, Any]) -> None:
-    """Make the folder the run's own, or see that it is; one where nothing was trained is free."""
+    """Write a new run's record, or check the one there is; new is where nothing was trained."""
     unfinished = set(run.folder.glob(f".{run.record.name}.*.tmp"))
     if run.begun or set(run.folder.iterdir()) - unfinished - {run.record}:
         run.require(record, BEFORE)

@@ -1,4 +1,4 @@
-"""What a line search saw in one training step, as it is stored."""
+"""What a line search measured in one training step, as it is stored."""
 
 from dataclasses import replace
 from math import nan
@@ -15,14 +15,23 @@ from landscape.probing.settings import ProbeSettings
 
 
 def search_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The searched metric (a name in a store, or "own"), c and the like; {} without a search."""
+    """Describe what a line search searches, and how.
+
+    Args:
+        optimizer: any optimizer of torch's interface.
+
+    Returns:
+        ``metric`` (a metric's name, or "own"), ``mode`` ("max" or "min"), ``symbol`` and
+        ``normalised`` of the direction, and settings like ``c`` and ``beta``; {} for an optimizer
+        that is no line search.
+    """
     if not isinstance(optimizer, LineSearch):
         return {}
     group = optimizer.param_groups[0]
     plain = {
         name: group[name]
         for name, value in optimizer.defaults.items()
-        # A loaded state adds to the defaults what is none of the line search's.
+        # A loaded state can add defaults that are not the line search's.
         if name != "lr" and name in group and isinstance(value, int | float | str | None)
     }
     if not optimizer.sloped:
@@ -37,10 +46,17 @@ def search_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
 
 
 def with_search(settings: ProbeSettings, optimizer: torch.optim.Optimizer) -> ProbeSettings:
-    """``settings``, and whatever else shows the slice that ``optimizer`` searches.
+    """Add to a probe's settings what shows the slice that a line search searches.
 
-    That is the searched metric, on the same batch, at the optimizer's own slope factor. Nothing
-    is added without a search, or for a metric of a user's own, which no store holds.
+    That is the searched metric, on the gradient's own batch, at the line search's slope factor.
+    Nothing is added for other optimizers, or for a metric of a user's own, which no store holds.
+
+    Args:
+        settings: of the probe.
+        optimizer: any optimizer of torch's interface.
+
+    Returns:
+        The settings, with the additions.
     """
     said = search_settings(optimizer)
     if said.get("metric") not in METRICS:
@@ -55,7 +71,11 @@ def with_search(settings: ProbeSettings, optimizer: torch.optim.Optimizer) -> Pr
 
 
 class SearchObserver:
-    """Made before a step of ``optimizer``; tells afterwards what that step's search saw."""
+    """Reads after a training step what the step's search measured; it is made before the step.
+
+    Args:
+        optimizer: any optimizer of torch's interface.
+    """
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self._optimizer = optimizer
@@ -65,9 +85,13 @@ class SearchObserver:
             self._steps = optimizer.counts["steps"]
 
     def coordinates(self) -> dict[str, Any]:
-        """Coordinates of the store's row: along ``checkpoint`` and (``checkpoint``, ``trial``).
+        """Coordinates of the store's row, along ``checkpoint`` and (``checkpoint``, ``trial``).
 
-        Raises :class:`InvalidValueError` unless a line search made one step in between.
+        Returns:
+            Name -> (dimensions, values, attributes), with one checkpoint.
+
+        Raises:
+            InvalidValueError: where a line search made no step since, or more than one.
         """
         value = slope = nan
         step_size, outcome, width = self.learning_rate, "none", 1
@@ -79,7 +103,7 @@ class SearchObserver:
             if made != 1:
                 raise InvalidValueError(
                     f"the block of a training step made {made} steps of "
-                    f"{type(optimizer).__name__}; make one in each"
+                    f"{type(optimizer).__name__}; make one in each block"
                 )
             width, outcome = optimizer.param_groups[0]["max_trials"], "held"
             metric = METRICS.get(optimizer.searched)
@@ -91,7 +115,7 @@ class SearchObserver:
         padded = np.full((2, 1, width), nan)
         padded[:, 0, : len(trials)] = np.array(trials).reshape(-1, 2).T
         along, each = "checkpoint", ("checkpoint", "trial")
-        # numpy's own kind of string: of Python's no array could be laid out before the first.
+        # numpy's string dtype: Python strings give an array no layout before the first is known.
         text = np.array([outcome], dtype=np.dtypes.StringDType())
         return {
             "search_value": (along, [value], _named("searched value at 0", units)),

@@ -1,6 +1,7 @@
-"""Tables: numbers in a DataFrame, of several runs or of one store's slices.
+"""Tables: statistics in a DataFrame, of several runs or of one store's slices.
 
-:mod:`landscape.tables.formats` writes one as text. Each says in ``attrs["note"]`` what it shows.
+:mod:`landscape.tables.formats` writes one as text. ``attrs["note"]`` of each table says what it
+shows.
 """
 
 from landscape.tables.runs import benchmark, passes

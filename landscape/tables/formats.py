@@ -17,11 +17,17 @@ SUFFIXES = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
 
 
 def cells(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """The header and the rows of ``frame`` as a reader wants them.
+    """The header and the rows of ``frame`` as text for a reader.
 
-    Numbers are rounded, as ``attrs["formats"]`` says for some columns; "mean" and the "sd" after it
-    become one column, 98.37 ± 0.03; "open", the share of what may be larger, becomes a ≥ in the
-    column before; a single task is no column.
+    Numbers are rounded, some columns as ``attrs["formats"]`` says; "mean" and the "sd" after it
+    become one column, 98.37 ± 0.03; "open", the share of draws whose true value may be larger,
+    becomes a ≥ in the column before it; a task that all rows share gets no column.
+
+    Args:
+        frame: a table of :mod:`landscape.tables`.
+
+    Returns:
+        (header, rows): the names of the columns, and a list of cells for each row.
     """
     formats = frame.attrs.get("formats", {})
     columns: dict[str, list[str]] = {}
@@ -49,7 +55,14 @@ def cells(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 
 def note(frame: pd.DataFrame) -> str:
-    """What the table shows, with its task where :func:`cells` names none."""
+    """What the table shows, with the task that :func:`cells` leaves out.
+
+    Args:
+        frame: a table of :mod:`landscape.tables`.
+
+    Returns:
+        One line.
+    """
     if "task" not in frame.index.names:
         return str(frame.attrs["note"])
     tasks = sorted(set(frame.index.get_level_values("task")))
@@ -57,7 +70,14 @@ def note(frame: pd.DataFrame) -> str:
 
 
 def csv(frame: pd.DataFrame) -> str:
-    """All columns, numbers unrounded; what is not there is empty."""
+    """Write a table as CSV: all columns, numbers unrounded; a missing value is an empty cell.
+
+    Args:
+        frame: a table of :mod:`landscape.tables`.
+
+    Returns:
+        The text of the file.
+    """
     measured = {
         name: [NAN if isinstance(each, float) and np.isnan(each) else each for each in frame[name]]
         for name in frame.attrs.get("formats", {})
@@ -66,7 +86,14 @@ def csv(frame: pd.DataFrame) -> str:
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    """A pipe table and, below it, the note."""
+    """Write a table as a Markdown pipe table with the note below it.
+
+    Args:
+        frame: a table of :mod:`landscape.tables`.
+
+    Returns:
+        The text of the file.
+    """
     header, rows = cells(frame)
     rule = ["---" if each else "---:" for each in words(frame, header)]
     lines = [[_markdown(cell) for cell in row] for row in (header, *rows)]
@@ -75,7 +102,14 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def latex(frame: pd.DataFrame) -> str:
-    """A table environment with the note as its caption; needs the package booktabs."""
+    """Write a table as a LaTeX table environment with the note as its caption; needs booktabs.
+
+    Args:
+        frame: a table of :mod:`landscape.tables`.
+
+    Returns:
+        The text of the file.
+    """
     header, rows = cells(frame)
     columns = "".join("l" if each else "r" for each in words(frame, header))
     lines = [" & ".join(map(_latex, row)) + r" \\" for row in (header, *rows)]
@@ -106,17 +140,38 @@ FORMATS: Mapping[str, Callable[[pd.DataFrame], str]] = {
 
 
 def text(frame: pd.DataFrame, format_: str) -> str:
-    """``frame`` in one of :data:`FORMATS`."""
+    """Write a table as text.
+
+    Args:
+        frame: a table of :mod:`landscape.tables`.
+        format_: one of :data:`FORMATS`: "csv", "markdown" or "latex".
+
+    Returns:
+        The text of the file.
+
+    Raises:
+        InvalidValueError: for an unknown format.
+    """  # noqa: DOC501
     if format_ not in FORMATS:
         raise unknown("format", format_, FORMATS)
     return FORMATS[format_](frame)
 
 
 def save(frame: pd.DataFrame, path: str | os.PathLike[str], format_: str | None = None) -> Path:
-    """Write ``frame`` to ``path``, whole or not at all.
+    """Write ``frame`` to ``path``, completely or not at all.
 
-    The suffix, .csv, .md or .tex, says the format where ``format_`` does not.
-    """
+    Args:
+        frame: a table of :mod:`landscape.tables`.
+        path: the file to write; an existing one is replaced.
+        format_: "csv", "markdown" or "latex"; by default that of the suffix, .csv, .md or .tex.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        InvalidValueError: for an unknown format or suffix, and a path that is a folder.
+        MissingFileError: where the folder to write to does not exist.
+    """  # noqa: DOC501
     path = Path(path)
     if format_ is None:
         if path.suffix.lower() not in SUFFIXES:
@@ -130,7 +185,15 @@ def save(frame: pd.DataFrame, path: str | os.PathLike[str], format_: str | None 
 
 
 def words(frame: pd.DataFrame, header: Sequence[str]) -> list[bool]:
-    """For each column of :func:`cells` whether its cells are words, not numbers."""
+    """Which columns of :func:`cells` hold words, not numbers.
+
+    Args:
+        frame: a table of :mod:`landscape.tables`.
+        header: the names of its columns, as :func:`cells` gives them.
+
+    Returns:
+        One value for each name of ``header``.
+    """
     named = {
         name: not is_numeric_dtype(frame.index.get_level_values(name).dtype)
         for name in map(str, frame.index.names)
@@ -143,7 +206,7 @@ def _index(value: object) -> str:
 
 
 def _text(column: str, value: object, rounded: str | None) -> str:
-    """A cell; NaN is one only in the columns whose format ``rounded`` is given."""
+    """A cell; NaN is a value only in columns that have a format, ``rounded``, else a gap."""
     if value is None:
         return NONE
     if isinstance(value, str):

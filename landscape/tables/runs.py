@@ -1,4 +1,4 @@
-"""Tables that compare runs: a collection of histories in, a DataFrame of numbers out."""
+"""Tables that compare runs, made from a collection of histories."""
 
 from collections.abc import Sequence
 
@@ -14,15 +14,21 @@ UNITS = ((3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
 def benchmark(dataset: xr.Dataset) -> pd.DataFrame:
-    """Best validation accuracy by task and optimizer (Tables 1, 2, 4, 5), in per cent.
+    """Best validation accuracy by task and optimizer in % (Tables 1, 2, 4 and 5 of [Hackel2023]).
 
-    ``dataset`` is a collection of runs (:func:`landscape.histories.collect`). A column for each
-    seed, then mean and sd over the seeds, the mean of the accuracy after the last epoch, and
-    the mean time of a run (training and validation) in the unit that fits. The sd is that of
-    the population, as published: Σ(a − ā)²/n. One run has none. Where a run is unfinished, a
-    column says how many epochs each has done.
+    Args:
+        dataset: a collection of runs (:func:`landscape.histories.collect`).
 
-    Raises :class:`InvalidValueError` where two runs have the same task, settings and seed.
+    Returns:
+        A row for each task and label. A column for each seed, then mean and sd over the seeds, the
+        mean of the accuracy after the last epoch, and the mean time of a run (training and
+        validation) in the unit that fits. The sd is that of the population, as published:
+        √(Σ(a − ā)²/n); a single run has none. Where a run is unfinished, a further column shows how
+        many epochs each one has done.
+
+    Raises:
+        InvalidValueError: where two runs have the same task, settings and seed, for a Dataset that
+            is no collection, and where no run has finished an epoch.
     """
     groups = histories.groups(dataset)
     seeds = sorted({int(seed) for seed in dataset["seed"].values})
@@ -40,8 +46,8 @@ def benchmark(dataset: xr.Dataset) -> pd.DataFrame:
         )
     frame = _frame(groups, rows)
     note = (
-        "Best validation accuracy over the epochs, which flatters, for it picks the epoch by "
-        "what it reports; the final mean does not. "
+        "Best validation accuracy over the epochs: it flatters, since the epoch is chosen by the "
+        "accuracy that is reported; the final mean does not. "
         + ("" if len(seeds) == 1 else "sd: population's. ")
         + f"Time: mean of a run, validation included, on {_devices(dataset)}."
     )
@@ -53,18 +59,29 @@ def benchmark(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def passes(dataset: xr.Dataset) -> pd.DataFrame:
-    """Forward and backward passes a step and what the searches did (Table 6).
+    """Forward and backward passes per step, and what the searches did (Table 6 of [Hackel2023]).
 
-    ``dataset`` is a collection of runs. Passes are those of training, validation not counted.
-    All is summed over the epochs and runs of a setting and divided last; ``steps`` is the mean
-    number of updates of a run. NaN stands where nothing was searched, or was not recorded.
+    Passes are those of training, without validation. Everything is summed over the epochs and runs
+    of a setting and divided last.
+
+    Args:
+        dataset: a collection of runs (:func:`landscape.histories.collect`).
+
+    Returns:
+        A row for each task and label: number of runs, ``steps`` (the mean number of updates of a
+        run), forward and backward passes per step, trials per search, and skipped and exhausted
+        searches per 1000 steps; NaN where nothing was searched or recorded.
+
+    Raises:
+        InvalidValueError: for a Dataset that is no collection, and where no run has finished an
+            epoch.
     """
     groups = histories.groups(dataset)
     rows = []
     for group in groups:
         steps = sum(each[-1] for each in group.series("iteration") if each.size)
         searched = _total(group, "searches") + _total(group, "skipped")
-        # Of an optimizer that searches nothing, nothing was skipped or exhausted either.
+        # An optimizer without searches has none that were skipped or exhausted either.
         per_1000 = steps / 1000 if searched > 0 else np.nan
         rows.append(
             {
@@ -79,8 +96,8 @@ def passes(dataset: xr.Dataset) -> pd.DataFrame:
         )
     frame = _frame(groups, rows)
     note = (
-        "Forward and backward passes of training a step, validation not counted; trials a search; "
-        "searches skipped (no positive slope) and exhausted in 1000 steps."
+        "Forward and backward passes of training per step, without validation; trials per search; "
+        "searches skipped (no positive slope) and exhausted per 1000 steps."
     )
     if histories.unfinished(dataset).any():
         note += " Some runs are unfinished."
@@ -94,7 +111,7 @@ def _frame(groups: Sequence[Group], rows: Sequence[dict[str, float]]) -> pd.Data
 
 
 def _seeds(group: Group) -> list[int]:
-    """The seeds of a group's runs, each there once."""
+    """The seeds of a group's runs, refused if two runs share one."""
     runs: dict[int, str] = {}
     for seed, name in zip(group.runs["seed"].values, group.runs["run"].values, strict=True):
         if int(seed) in runs:

@@ -1,7 +1,7 @@
-"""Tables of one store's slices: their values, and the numbers read off them.
+"""Tables of one store's slices: their values, and statistics of them.
 
 ``attrs["formats"]`` says how each column is rounded for a reader. In these tables NaN is a value
-that was measured; None stands where there is none to tell.
+that was measured; None stands where there is no value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,11 +44,29 @@ def slice_values(
     slope_factor: float | None = None,
     draw: int | None = None,
 ) -> pd.DataFrame:
-    """The values of one checkpoint's slices at all step sizes (Table 3).
+    """The values of one checkpoint's slices at all step sizes (Table 3 of [Hackel2023]).
 
-    A row is a step size, a column a metric on an evaluation set: by default the accuracy on each.
-    ``checkpoint`` is an iteration, by default the second checkpoint's. Of several draws there
-    are mean and sd (the population's), or the one called ``draw``.
+    >>> slices = landscape.probe(model, (images, labels), validation, step_sizes=[0, 0.1])
+    >>> table = landscape.tables.slice_values(slices, metric="loss")
+    >>> table.shape  # step sizes, evaluation sets
+    (2, 5)
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        checkpoint: iteration to show; by default that of the second checkpoint, or of the only one.
+        evaluation_set: name or names of evaluation sets; by default all.
+        metric: name or names of variables.
+        slope_factor: that of smooth accuracy; by default the nearest to 1.
+        draw: draw to show; by default the mean and sd (the population's) of all.
+
+    Returns:
+        A row for each step size, a column for each metric on each evaluation set, in the metric's
+        units; of several draws two columns, mean and sd.
+
+    Raises:
+        InvalidValueError: for a Dataset without slices, an unknown checkpoint, evaluation set,
+            metric, slope factor or draw, an empty list of names, and a slope factor where no metric
+            has one.
     """
     require_slices(dataset)
     at = choose_checkpoint(dataset, checkpoint)
@@ -90,16 +108,39 @@ def slice_statistics(
     tolerance: float = 0.1,
     relative: bool = True,
 ) -> pd.DataFrame:
-    """What :mod:`landscape.statistics` reads off every slice; a row a checkpoint and set.
+    """What :mod:`landscape.statistics` finds in every slice.
 
-    Peak width and plateau (in step sizes, or with ``against="distance"`` in distances), best step
-    size and improvement, batch bias (same batch minus the set) at 0 and at the step size of an
-    update by the learning rate, gap (big batch minus validation) at 0. The peak is within
-    ``tolerance`` of the best value: times its size if ``relative``, else in the units of the
-    metric. Where the slices start after the step, the bias at 0 is that of the update, and there
-    is none at the learning rate. Bias and gap are linear between samples. The columns "open …"
-    are the shares of draws where the true value may be larger than the one of the column before.
-    Of several draws there are mean and sd (the population's).
+    Peak width, plateau, best step size and improvement; batch bias (same batch minus the set) at 0
+    and at the step size of an update by the learning rate; gap (big batch minus validation) at 0.
+    Where the slices start after the step, the bias at 0 is that of the update, and there is none at
+    the learning rate. Bias and gap are linear between samples.
+
+    >>> slices = landscape.probe(model, (images, labels), validation, step_sizes=[-0.1, 0, 0.1])
+    >>> table = landscape.tables.slice_statistics(slices, evaluation_set="validation")
+    >>> list(table)[:3]
+    ['peak width', 'open peak width', 'plateau']
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        checkpoint: iteration or iterations to show; by default all.
+        evaluation_set: name or names of evaluation sets; by default all.
+        metric: name of the variable.
+        slope_factor: that of smooth accuracy; by default the nearest to 1.
+        against: what peak width and plateau are measured in: "step-size", or "distance" (times the
+            norm of the direction).
+        tolerance: how far a peak's values may lie from the best, at least 0: as a share of the best
+            value if ``relative``, else in the units of the metric.
+        relative: whether the tolerance is a share of the best value.
+
+    Returns:
+        A row for each checkpoint and evaluation set. The columns "open …" are the shares of draws
+        whose true value may be larger than that in the column before; of several draws there are
+        mean and sd (the population's). Improvement, bias and gap are in the units of the metric.
+
+    Raises:
+        InvalidValueError: for a Dataset without slices, an unknown checkpoint, evaluation set,
+            metric, slope factor or value of ``against``, an empty list of names, and a tolerance
+            that is not finite or below 0.
     """
     require_slices(dataset)
     values = choose_metric(dataset, metric, slope_factor)
@@ -121,7 +162,7 @@ def slice_statistics(
 
 @dataclass(frozen=True)
 class _Column:
-    """A statistic over checkpoint, draw and evaluation_set; where there is one, and is open."""
+    """A statistic over checkpoint, draw and evaluation_set, where it exists and is open."""
 
     name: str
     values: xr.DataArray
@@ -129,7 +170,7 @@ class _Column:
     open: xr.DataArray | None = None
 
     def cells(self, checkpoints: Sequence[int], sets: Sequence[int]) -> dict[str, Any]:
-        """The columns of the table, of (checkpoints · sets) rows; none where none is there."""
+        """The columns of the table, (checkpoints · sets) rows each; none if no row has a value."""
 
         def rows(array: xr.DataArray) -> NDArray[Any]:
             every = array.broadcast_like(self.values)
@@ -176,7 +217,7 @@ def _columns(
         bias = statistics.batch_bias(slices, metric)["bias"]
         others = slices["evaluation_set"] != "same_batch"
         places = {"0": xr.zeros_like(slices["gradient_norm"])}
-        if slices.attrs.get("origin") != "after-step":  # where 0 is one step on already
+        if slices.attrs.get("origin") != "after-step":  # else 0 is already one step further
             places["lr"] = statistics.learning_step(slices)
         for name, where in places.items():
             found, within = _at(bias, steps, where)
@@ -190,7 +231,7 @@ def _columns(
 
 
 def _meaning(columns: Mapping[str, Any], against: str, tolerance: float, relative: bool) -> str:
-    """What the columns of the statistics are, of those there are."""
+    """What the columns of the statistics mean, for those that the table has."""
     within = f"{number(100 * tolerance)} %" if relative else number(tolerance)
     what = "step sizes" if against == "step-size" else "distances"
     said = [
@@ -211,7 +252,7 @@ def _meaning(columns: Mapping[str, Any], against: str, tolerance: float, relativ
 def _at(
     values: xr.DataArray, steps: xr.DataArray, where: xr.DataArray
 ) -> tuple[xr.DataArray, xr.DataArray]:
-    """Values at the step sizes ``where``, linear between samples, and where these reach to."""
+    """Values at the step sizes ``where``, linear between samples, and which of these lie within."""
     found = xr.apply_ufunc(
         lambda y, s, x: np.interp(x, s, y),
         values,
@@ -224,11 +265,11 @@ def _at(
 
 
 def _over_draws(name: str, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    """Columns of ``values`` (draw, row): the one draw's, or mean and sd."""
+    """The columns of ``values`` (draw, row): those of the only draw, or mean and sd."""
     if len(values) == 1:
         return {name: values[0]}
     with np.errstate(invalid="ignore"):  # ∞ − ∞
-        # From the first one on, so that equal values have an sd of 0.
+        # Relative to the first draw, so that equal values have an sd of exactly 0.
         return {f"mean {name}": values.mean(0), f"sd {name}": (values - values[0]).std(0)}
 
 
@@ -239,7 +280,7 @@ def _sets(dataset: xr.Dataset, wanted: Names) -> list[str]:
 
 def _names(what: str, names: str | Sequence[str]) -> list[str]:
     if len(names) == 0:  # of an array, too
-        raise InvalidValueError(f"{what} {names!r} names none; give at least one")
+        raise InvalidValueError(f"{what} {names!r} names none; give at least one name")
     return [names] if isinstance(names, str) else list(names)
 
 

@@ -1,6 +1,6 @@
-"""What slices and stores hold, in words: the one account that commands, notebooks, reports give.
+"""What slices and stores hold, in words: shared by commands, notebooks and reports.
 
-A listing is a header and rows of cells, all text. Nothing here decides how it is laid out.
+A listing is a header and rows of cells, all text; its layout is up to the caller.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,11 +18,18 @@ from landscape.slices.wording import checkpoints_label, name_label
 from landscape.tables.formats import NONE
 
 Listing = tuple[list[str], list[list[str]]]
-MOST_ITERATIONS = 12  # that are named one by one
+MOST_ITERATIONS = 12  # up to which each one is named
 
 
 def facts(dataset: xr.Dataset) -> list[tuple[str, str]]:
-    """Say what was trained, along what it was probed and what was measured, by name."""
+    """What was trained, along what it was probed and what was measured.
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+
+    Returns:
+        (name, text) of each fact that is known, in the order in which to show them.
+    """
     attributes = dataset.attrs
     steps = dataset["step_size"].values
     ends = f" from {steps[0]:g} to {steps[-1]:g}" if steps.size else ""
@@ -45,7 +52,14 @@ def facts(dataset: xr.Dataset) -> list[tuple[str, str]]:
 
 
 def evaluation_sets(dataset: xr.Dataset) -> Listing:
-    """List the evaluation sets: name, kind, number of samples, batch-norm policy."""
+    """List the evaluation sets: name, kind, number of samples, batch-norm policy.
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+
+    Returns:
+        (header, rows): the names of the columns, and a list of cells for each set.
+    """
     sets = dataset["evaluation_set"]
     names = [each for each in ("kind", "samples", "batch_norm") if each in sets.coords]
     columns = [sets.values, *(sets[name].values for name in names)]
@@ -54,7 +68,14 @@ def evaluation_sets(dataset: xr.Dataset) -> Listing:
 
 
 def checkpoints(dataset: xr.Dataset) -> Listing:
-    """List the checkpoints and all that is told of each, norms as means over draws."""
+    """List the checkpoints and what is known of each, norms as means over draws.
+
+    Args:
+        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+
+    Returns:
+        (header, rows): the names of the columns, and a list of cells for each checkpoint.
+    """
     columns = {"iteration": [str(each) for each in dataset["iteration"].values]}
     more = [name for name, array in dataset.coords.items() if array.dims == ("checkpoint",)]
     for name in dict.fromkeys(["epoch", *sorted(map(str, more))]):
@@ -75,7 +96,15 @@ def checkpoints(dataset: xr.Dataset) -> Listing:
 def describe_store(path: Path) -> Iterator[str]:
     """Describe the store at ``path``, or each of the stores in a run's folder, line by line.
 
-    Raises :class:`MissingFileError` or :class:`StoreError` where there is none to read.
+    Args:
+        path: a store or a run's folder.
+
+    Yields:
+        One line of text at a time, without its end.
+
+    Raises:
+        MissingFileError: where there is no store.
+        StoreError: where it cannot be read.
     """
     stores = Run(path).stores if Run(path).there else [path]
     for i, each in enumerate(stores):

@@ -1,8 +1,8 @@
 """Tasks: a model, its data and its loss, with defaults for training.
 
-Built-in ones are any of :data:`MODELS` on any of :data:`DATASETS`, with :data:`BUILTIN` the most
-used; a user's own has the same members. Only the tables load with the package; what needs torch
-loads on first use.
+A built-in task is any of :data:`MODELS` on any of :data:`DATASETS`; :data:`BUILTIN` lists the most
+used ones. A task of your own has the same members. Only the tables load with the package; what
+needs torch loads on first use.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A task made of a data set and a network, each by name."""
+"""A task made of a data set and a network, each given by name."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -41,14 +41,19 @@ FACTORIES: Mapping[str, Callable[[Shape, int], nn.Module]] = {
 
 @dataclass(frozen=True)
 class Combination:
-    """``model``, a name in MODELS, on ``dataset``, a name in DATASETS or the path of an .npz."""
+    """A network on a data set, each by name.
+
+    Attributes:
+        dataset: a name in :data:`DATASETS`, or the path of an .npz.
+        model: a name in :data:`MODELS`.
+    """
 
     dataset: str
     model: str
 
     @property
     def name(self) -> str:
-        """DATASET-MODEL, where a file goes by its name without the folder."""
+        """DATASET-MODEL; a file of arrays is called by its name without the folder."""
         return f"{Path(self.dataset).name}-{self.model}"
 
     @property
@@ -63,11 +68,21 @@ class Combination:
 
 
 def combination(spec: str | None, model: str | None, dataset: str | Path | None) -> Combination:
-    """What ``spec``, DATASET-MODEL, names, with ``model`` and ``dataset`` in place of its parts.
+    """Find the data set and the network that are meant.
 
-    Raises :class:`InvalidValueError` for names that are not known, and where neither names a
-    part.
-    """
+    Args:
+        spec: DATASET-MODEL, or None.
+        model: a name in :data:`MODELS` that replaces the network in ``spec``, or None.
+        dataset: a name in :data:`DATASETS` or the path of an .npz that replaces the data set in
+            ``spec``, or None.
+
+    Returns:
+        Both names.
+
+    Raises:
+        InvalidValueError: for an unknown name, and where a part is given neither in ``spec`` nor
+            by itself.
+    """  # noqa: DOC501 -- unknown() makes an InvalidValueError
     named_dataset, named_model = (None, None) if spec is None else _parts(spec)
     dataset, model = str(dataset) if dataset else named_dataset, model or named_model
     if dataset is None or model is None:
@@ -87,9 +102,17 @@ def combination(spec: str | None, model: str | None, dataset: str | Path | None)
 
 
 def combine(chosen: Combination, data: Path | None = None, download: bool = False) -> Task:
-    """The task of ``chosen``, its data set read from the root ``data`` (default ``./data``).
+    """Make the task of a data set and a network.
 
-    A file of arrays is trained on as CIFAR-10 (50 epochs, batches of 128).
+    A file of arrays is trained on like CIFAR-10 (50 epochs, batches of 128 samples).
+
+    Args:
+        chosen: the names of both.
+        data: the folder of the data sets; ``./data`` unless given.
+        download: whether a data set that is not in that folder is fetched into it.
+
+    Returns:
+        The task, with the data read.
     """
     train, validation, known = _read(chosen, data or DATA_ROOT, download)
     own = BUILTIN.get(chosen.name, BuiltinTask(chosen.dataset, chosen.model, ""))

@@ -1,8 +1,8 @@
 """A task of your own: change the parts below, then use it as ``path/to/this_file.py:task``.
 
 A task is any object with the members ``model``, ``train`` and ``validation``; the others have
-defaults. A dict, a class, a module or a function that returns one does as well. This one runs
-as it is: a small network on scikit-learn's handwritten digits.
+defaults. It can be a dict, a class or a module, or a function that returns one of these. This one
+runs as it is: a small network on scikit-learn's handwritten digits.
 """
 
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from torch import nn
 
 
 class Network(nn.Module):
-    """Any torch module that gives logits, one row of class scores a sample: (N, classes)."""
+    """Any torch module that returns logits, one row of class scores per sample: (N, classes)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,7 +22,14 @@ class Network(nn.Module):
         self.output = nn.Linear(32, 10)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Logits (N, 10) of inputs (N, 64)."""
+        """Compute the logits of a batch.
+
+        Args:
+            inputs: (N, 64) float32.
+
+        Returns:
+            Logits, (N, 10).
+        """
         logits: torch.Tensor = self.output(torch.relu(self.hidden(inputs)))
         return logits
 
@@ -36,13 +43,13 @@ task = SimpleNamespace(
     # from torch's global generator, which the seed of a run sets. One ready module works too;
     # every run then starts from its weights.
     model=Network,
-    # A pair (inputs, labels) of tensors or arrays is fastest. A torch Dataset of such pairs or
-    # a DataLoader is taken as well: of a DataLoader its Dataset, not its batches.
+    # A pair (inputs, labels) of tensors or arrays is fastest. A torch Dataset of such pairs
+    # works as well, and so does a DataLoader, of which the Dataset is used, not the batches.
     train=(inputs[:1437], labels[:1437]),
-    # What accuracy and loss are measured on after each epoch; never augmented.
+    # Accuracy and loss are measured on these after each epoch; never augmented.
     validation=(inputs[1437:], labels[1437:]),
     #
-    # All below is optional; these are defaults, which options of a command override.
+    # All below is optional. Options of a command override these values.
     #
     # One value per sample: a function of (logits, labels) such as
     #   lambda logits, labels: nn.functional.cross_entropy(logits, labels, reduction="none")

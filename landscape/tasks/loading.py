@@ -24,19 +24,33 @@ def load_task(
     download: bool = False,
     train_samples: int | None = None,
 ) -> Task:
-    """Load the task that ``spec`` names, or that is made of ``model`` and ``dataset``.
+    """Load a task by its name, or by the names of its data set and its network.
 
-    ``spec`` is DATASET-MODEL, as the names in :data:`BUILTIN`, or a task of your own:
-    ``my_module:my_task`` (the current folder is importable) or ``path/to/file.py:my_task``.
-    ``model`` (a name in :data:`MODELS`) and ``dataset`` (a name in :data:`DATASETS`, or the path
-    of an .npz of arrays, see :mod:`landscape.tasks.datasets.arrays`) replace that part of the name, or
-    are all that is given. ``data`` is the folder of the data sets (default ``./data``), or an
-    .npz as well; ``download`` fetches what is not there. ``train_samples`` keeps the first so
-    many of the training data, in their order.
+    >>> task = landscape.load_task("digits-mlp")
+    >>> task.train
+    TensorData(1,437 samples, 1×8×8 float32)
+    >>> landscape.load_task(dataset="digits", model="cnn").name
+    'digits-cnn'
 
-    Raises :class:`InvalidValueError` for an unknown name, for a module that cannot be imported
-    or holds no task and for a damaged data set, :class:`MissingFileError` for a file or data that
-    is not there. What the user's own code raises is passed on.
+    Args:
+        spec: DATASET-MODEL, as the names in :data:`BUILTIN`; or a task of your own as
+            ``my_module:my_task`` (modules in the current folder are found) or
+            ``path/to/file.py:my_task``.
+        model: a name in :data:`MODELS`, which replaces that part of ``spec``.
+        dataset: a name in :data:`DATASETS` or the path of an .npz of arrays (see
+            :mod:`landscape.tasks.datasets.arrays`), which replaces that part of ``spec``.
+        data: the folder of the data sets, ``./data`` unless given; or an .npz of arrays.
+        download: whether a data set that is not in that folder is fetched into it.
+        train_samples: keeps the first this many training samples, in their order; all unless
+            given.
+
+    Returns:
+        The task.
+
+    Raises:
+        InvalidValueError: for an unknown name, for a module that cannot be imported or holds no
+            task, and for a damaged data set.
+        MissingFileError: for a file or a data set that is not found.
     """
     if spec is not None and _is_own(spec):
         if model is not None or dataset is not None:
@@ -61,10 +75,18 @@ def source(
     data: Path | None = None,
     train_samples: int | None = None,
 ) -> dict[str, Any]:
-    """What :func:`load_task` makes the same task of from any folder, as plain values.
+    """Describe a task in plain values, from which :func:`load_task` makes it again in any folder.
 
-    ``task``, and where they matter ``dataset``, ``data`` and ``train_samples``, are its
-    arguments; ``folder`` is where a task of your own is imported from.
+    Args:
+        spec: as for :func:`load_task`, like the others.
+        model: the network's name.
+        dataset: the data set's name or file.
+        data: the data root or file.
+        train_samples: number of training samples kept.
+
+    Returns:
+        ``task`` and, where they matter, ``dataset``, ``data`` and ``train_samples``, which are
+        arguments of :func:`load_task`; ``folder`` is where a task of your own is imported from.
     """
     found: dict[str, Any] = {}
     if spec is not None and _is_own(spec):
@@ -132,7 +154,7 @@ def _import_file(where: str) -> ModuleType:
     if not path.is_file():
         raise MissingFileError(f"no file {where!r} for the task; looked at {path}")
     _importable(path.parent)
-    # A name of its own, so that a file called like some module is not taken for it.
+    # Its own name, so that a file called like another module does not replace that module.
     specification = importlib.util.spec_from_file_location(f"task_of_{path.stem}", path)
     assert specification is not None
     assert specification.loader is not None

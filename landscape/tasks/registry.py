@@ -1,7 +1,7 @@
-"""The built-in tasks, data sets and networks by name: what a command can list without torch.
+"""The built-in tasks, data sets and networks by name, for listing without torch.
 
-A task's name is DATASET-MODEL. Every network goes with every data set; those that are listed
-in :data:`BUILTIN` have settings of their own.
+A task's name is DATASET-MODEL. Every network goes with every data set; the tasks listed in
+:data:`BUILTIN` have settings of their own.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,19 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set that is known by name, with defaults for training on it.
+    """A data set known by name, with defaults for training on it.
 
-    ``function`` is the "module:function" that gives its training and validation data; it is
-    called with ``arguments`` and, where it ``needs_data``, with the data root and with whether to
-    download.
+    Attributes:
+        name: its part of a task's name.
+        function: the "module:function" that returns its training and validation data. It is called
+            with ``arguments`` and, where the data set ``needs_data``, with the data root and with
+            whether to download.
+        summary: one line for a list.
+        arguments: what ``function`` is called with first.
+        classes: number of classes.
+        batch_size: samples per batch.
+        epochs: passes over the training data.
+        needs_data: whether it is read from a data root.
     """
 
     name: str
@@ -30,7 +38,12 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Network:
-    """A network that is known by name; see :data:`landscape.tasks.combining.FACTORIES`."""
+    """A network known by name; :data:`landscape.tasks.combining.FACTORIES` makes it.
+
+    Attributes:
+        name: its part of a task's name.
+        summary: one line for a list.
+    """
 
     name: str
     summary: str
@@ -40,7 +53,12 @@ class Network:
 class BuiltinTask:
     """A network on a data set, with what differs from the data set's defaults.
 
-    ``shift`` moves each training image by up to so many pixels at random.
+    Attributes:
+        dataset: a name in :data:`DATASETS`.
+        model: a name in :data:`MODELS`.
+        summary: one line for a list.
+        epochs: passes over the training data; None is the data set's default.
+        shift: each training image is shifted at random by up to this many pixels.
     """
 
     dataset: str

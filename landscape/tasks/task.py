@@ -1,4 +1,4 @@
-"""What a task is, and how one is made of a user's own object."""
+"""What a task is, and how one is made from a user's own object."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -20,10 +20,19 @@ from landscape.network.losses import SampleLoss, sample_loss
 class Task:
     """A model, its data and its loss, with defaults for training.
 
-    ``model()`` gives a fresh model, initialised from torch's global generator. ``train`` carries
-    its augmentation itself. ``loss`` takes logits (N, C) and targets (N,) and gives one value a
-    sample; anything :func:`sample_loss` takes is made one. The rest are defaults of a training
-    run: samples a batch, passes over the data, learning rate.
+    Attributes:
+        name: shown in files, folders and figures.
+        model: makes a fresh model, initialised from torch's global generator.
+        train: the training data, which augments its samples itself.
+        validation: the validation data, never augmented.
+        loss: (logits (N, C), targets (N,)) -> one value a sample, (N,); anything that
+            :func:`sample_loss` takes becomes such a function.
+        batch_size: samples per batch, by default.
+        epochs: passes over the training data, by default.
+        learning_rate: of the optimizer, above 0, by default.
+
+    Raises:
+        InvalidValueError: for empty data, and for a loss or a number that is not allowed.
     """
 
     name: str
@@ -51,18 +60,30 @@ OPTIONAL = ("loss", "batch_size", "epochs", "learning_rate", "augment")
 
 
 def as_task(source: Any, name: str) -> Task:
-    """Make a :class:`Task` called ``name`` of ``source``.
+    """Make a :class:`Task` of an object, a dict, a module or a function.
 
-    ``source`` is a Task (returned as it is), a function without arguments that returns any of
-    these, or anything with the members (a module, a class or its instance, a dict by key):
+    A source has these members, a dict the same keys:
 
-    * ``model``: a module's class or a function without arguments that makes one; or one module,
-      of which every fresh model is then a copy, whatever the seed;
+    * ``model``: a module's class, or a function without arguments that makes a module; or one
+      module, of which every fresh model is then a copy, whatever the seed;
     * ``train``, ``validation``: whatever :func:`landscape.data.as_data` takes;
     * optionally ``loss`` (see :func:`sample_loss`), ``batch_size``, ``epochs``,
-      ``learning_rate``, and ``augment(inputs, generator) -> inputs`` for tensors in ``train``.
+      ``learning_rate``, and ``augment(inputs, generator) -> inputs`` for ``train`` in tensors.
 
-    Raises :class:`InvalidValueError` for members that are missing or of the wrong kind.
+    >>> parts = {"model": model, "train": (images, labels), "validation": validation}
+    >>> landscape.tasks.as_task(parts, "my-digits").train
+    TensorData(1,400 samples, 1×8×8 float32)
+
+    Args:
+        source: a module, a class or its instance, or a dict with the members above; a function
+            without arguments that returns one; or a Task, which is returned as it is.
+        name: the task's name.
+
+    Returns:
+        The task.
+
+    Raises:
+        InvalidValueError: for members that are missing or of the wrong kind.
     """
     if isinstance(source, Task):
         return source
@@ -94,7 +115,7 @@ def as_task(source: Any, name: str) -> Task:
 
 
 def _members(source: Any) -> dict[str, Any]:
-    """The members that are there; a dict may have no others."""
+    """The members that the source has; a dict must have no other keys."""
     names = (*REQUIRED, *OPTIONAL)
     if isinstance(source, Mapping):
         for key in source:
@@ -125,7 +146,7 @@ def _factory(model: Any) -> Callable[[], nn.Module]:
 
 
 def _function(value: Any, arguments: int) -> Any:
-    """A function kept on a class without ``self`` is meant as it stands, not as a method."""
+    """A function kept on a class without ``self`` is used as written, not as a method."""
     if isinstance(value, MethodType) and not _takes(value, arguments):
         return value.__func__
     return value
@@ -138,6 +159,6 @@ def _takes(function: Callable[..., Any], arguments: int) -> bool:
         inspect.signature(function).bind(*[None] * arguments)
     except TypeError:
         return False
-    except ValueError:  # a builtin that tells nothing of its arguments
+    except ValueError:  # a builtin that does not describe its arguments
         return True
     return True

@@ -1,6 +1,6 @@
 """Checkpoint files: this package's own, and those that other training code wrote.
 
-Files are read as plain data: no code in them is run, and one that would need to is refused.
+Files are read as plain data: no code in them is run, and a file that would need it is refused.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from landscape.histories.layout import Run
 from landscape.runtime.atomic import atomic_write
 
 FORMAT, VERSION = "landscape checkpoint", 1
-KEPT = 2 * 2**30  # bytes of checkpoint files that a command keeps in memory
+KEPT = 2 * 2**30  # bytes of checkpoint files that are kept in memory
 SUFFIXES = (".pt", ".pth", ".ckpt", ".tar", ".bin")
 
 # Where other training code keeps these, the likeliest first.
@@ -43,12 +43,15 @@ WRAPPERS = ("module.", "_orig_mod.", "model.")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A point of a training run.
+    """A state of a training run.
 
-    ``iteration`` counts the updates made so far; ``model`` is the state dict, parameters and
-    buffers; ``epoch`` counts the passes finished (NaN where unknown, as is
-    ``learning_rate``). ``training`` is all else that continuing the run needs, and ``run`` the
-    task and settings of the run it belongs to; both are None where unknown.
+    Attributes:
+        iteration: the number of updates made.
+        model: the state dict: parameters and buffers by name.
+        epoch: passes over the training data that were finished; NaN where unknown.
+        learning_rate: that of the next update; NaN where unknown.
+        training: everything else that continuing the run needs; None where unknown.
+        run: the task and the settings of the run it belongs to; None where unknown.
     """
 
     iteration: int
@@ -70,10 +73,15 @@ class Checkpoint:
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Write ``checkpoint`` to ``path``, in one step: a crash leaves the old file or the new."""
+    """Write a checkpoint in one step: a crash leaves the old file or the new one.
+
+    Args:
+        path: the file; folders above it are made.
+        checkpoint: what it is to hold.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
-    # By way of memory, since torch's own writer hides what the disk says.
+    # Through memory, since torch's own writer hides errors of the disk.
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "version": VERSION, **content}, buffer)
     with atomic_write(path) as partial:
@@ -81,14 +89,21 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read(path: Path) -> Checkpoint:
-    """Read a checkpoint: one that :func:`write` wrote, or another's.
+    """Read a checkpoint of this package, or one that other training code wrote.
 
-    Another's is a state dict, or a dict that holds one under a usual key (or as its only one).
-    Its iteration, epoch and learning rate are taken from the usual keys; failing that, the
+    Other code's file is a state dict, or a dict that holds one under a usual key (or as its only
+    one). Its iteration, epoch and learning rate are taken from the usual keys; without one, the
     iteration is the last number in the file's name, or 0.
 
-    Raises :class:`MissingFileError`, or :class:`CheckpointError` for a file that is damaged,
-    holds no state dict or would run code.
+    Args:
+        path: a file that ``torch.save`` wrote.
+
+    Returns:
+        The checkpoint, on the CPU.
+
+    Raises:
+        MissingFileError: where there is no such file.
+        CheckpointError: for a file that is damaged, holds no state dict or would run code.
     """
     content = _load(path)
     if isinstance(content, Mapping) and content.get("format") == FORMAT:
@@ -129,13 +144,19 @@ def _iteration(value: Any, path: Path) -> int:
 
 
 def load_into(model: nn.Module, checkpoint: Checkpoint, path: Path | str) -> None:
-    """Set the parameters and buffers of ``model``, all of them or none.
+    """Set the parameters and buffers of a model, all of them or none.
 
     Prefixes that wrappers put before every name (``module.``, ``_orig_mod.``, ``model.``) are
-    dropped where that makes the names fit. ``path`` is named in the error:
+    dropped where the names then fit.
 
-    Raises :class:`CheckpointError` for tensors that are missing, unexpected, of another shape,
-    or of a type that this model's would not hold exactly.
+    Args:
+        model: changed in place.
+        checkpoint: the state to load.
+        path: what an error calls the checkpoint.
+
+    Raises:
+        CheckpointError: for tensors that are missing, unexpected, of another shape, or of a type
+            that the model's would not hold exactly.
     """
     wanted = model.state_dict()
     given = max(_unwrapped(checkpoint.model), key=lambda state: len(state.keys() & wanted.keys()))
@@ -167,21 +188,29 @@ def load_into(model: nn.Module, checkpoint: Checkpoint, path: Path | str) -> Non
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
-    """The checkpoint files that ``paths`` stand for, in natural order of their names.
+    """Find checkpoint files, in natural order of their names.
 
-    Each path is a file, a folder of files, or a run's folder with a folder ``checkpoints``.
+    Args:
+        paths: files, folders of files, or run folders with a folder ``checkpoints``.
 
-    Raises :class:`MissingFileError` for a path that is not there and a folder without any.
+    Returns:
+        The files, each once; "step-9" comes before "step-10".
+
+    Raises:
+        MissingFileError: for a path that does not exist and for a folder without checkpoints.
     """
     found = {file.resolve(): file for path in paths for file in _files(path)}
     return sorted(found.values(), key=lambda file: (_natural(file.name), _natural(str(file))))
 
 
 class CheckpointFiles:
-    """The checkpoint files that ``paths`` stand for, each read only once.
+    """Checkpoint files, each read only once.
 
-    What is read is kept, up to :data:`KEPT` bytes of model in all; what goes beyond is read again
-    when it is needed again.
+    What is read is kept in memory, up to :data:`KEPT` bytes in all; other files are read again each
+    time.
+
+    Args:
+        paths: as for :func:`find`, whose errors this raises.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -191,11 +220,25 @@ class CheckpointFiles:
 
     @classmethod
     def of(cls, paths: "Sequence[Path] | CheckpointFiles") -> "CheckpointFiles":
-        """``paths`` themselves, if they are files already."""
+        """Make checkpoint files of paths, unless they are that already.
+
+        Args:
+            paths: as for :func:`find`, or checkpoint files.
+
+        Returns:
+            The files; ``paths`` itself where it is one.
+        """
         return paths if isinstance(paths, cls) else cls(paths)  # type: ignore[arg-type]
 
     def read(self, path: Path) -> Checkpoint:
-        """The checkpoint in ``path``, as :func:`read` reads it and raising what that raises."""
+        """Read a file, or return it from memory.
+
+        Args:
+            path: one of ``paths``.
+
+        Returns:
+            The checkpoint, as :func:`read` reads it, whose errors this raises.
+        """
         if path in self._kept:
             return self._kept[path]
         checkpoint = read(path)
@@ -220,7 +263,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """A sort key for which step-9 comes before step-10."""
+    """Sort key that puts step-9 before step-10."""
     return [
         (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
     ]
@@ -237,7 +280,7 @@ def _load(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
-    # A file that is no checkpoint fails in any way that a pickle or an archive can.
+    # A file that is no checkpoint can raise whatever reading a pickle or an archive can.
     except Exception as error:
         with path.open("rb") as file:
             archive = file.read(2) == b"PK"
@@ -281,7 +324,7 @@ def _state(content: Any, path: Path) -> dict[str, Tensor]:
 
 
 def _number(content: Any, keys: Sequence[str]) -> float:
-    """The first of ``keys`` that is a plain number, else NaN."""
+    """Value of the first key that holds a plain number, else NaN."""
     for key in keys:
         value = content.get(key) if isinstance(content, Mapping) else None
         if isinstance(value, Tensor) and value.numel() == 1:
@@ -301,7 +344,7 @@ def _learning_rate(content: Any) -> float:
 
 
 def _unwrapped(state: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-    """The state as it is, and without each wrapper's prefix that all its names have."""
+    """The state as it is, and without each wrapper's prefix where all names have it."""
     yield dict(state)
     for prefix in WRAPPERS:
         if state and all(name.startswith(prefix) for name in state):

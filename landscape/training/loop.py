@@ -1,8 +1,8 @@
 """Train a task, stopping at the iterations to be probed; every stop can be continued from.
 
-Nothing but the iteration and the global generators' state is needed to draw the same samples
-again: a batch is keyed by (seed, iteration), and what a model draws itself (dropout) comes from
-the global generators.
+To draw the same samples again, the iteration and the state of the global generators are enough: a
+batch depends on (seed, iteration) alone, and what a model draws itself (dropout) comes from the
+global generators.
 """
 
 import time
@@ -34,18 +34,32 @@ from landscape.training.settings import TrainingSettings, checkpoint_iterations
 from landscape.training.updates import Updater
 from landscape.training.validation import EpochRecord, validate
 
-# Given the inputs, targets and indices of a batch, a context for the update that is made with it.
+# (inputs, targets, indices) of a batch -> the context in which its update is made.
 Around = Callable[[Tensor, Tensor, Tensor], AbstractContextManager[object]]
 
 
 class Training:
-    """One training run of ``task``, held at some iteration.
+    """One training run of a task, held at some iteration.
 
-    ``model`` (on ``device``), ``optimizer`` and ``iteration``, the number of updates made, are
-    those of the moment. The caller's global generators are left as they are found.
+    ``model`` (on ``device``), ``optimizer`` and ``iteration`` (the number of updates made) are
+    those of the moment. The caller's global generators are left as they are.
 
-    Raises :class:`InvalidValueError` for a batch larger than the data and for settings that the
-    optimizer does not take.
+    >>> task = landscape.load_task("digits-mlp")
+    >>> settings = landscape.TrainingSettings(epochs=1, checkpoints=1)
+    >>> training = landscape.Training(task, settings)
+    >>> [type(event).__name__ for event in training.run()]
+    ['EpochRecord', 'Checkpoint']
+    >>> training.iteration
+    11
+
+    Args:
+        task: the model, its data and its loss.
+        settings: how it is trained.
+        device: where the model and data in tensors are kept.
+
+    Raises:
+        InvalidValueError: for a batch larger than the data, for a model that cannot be made, and
+            for settings that the optimizer, its schedule or the device does not take.
     """
 
     def __init__(
@@ -91,12 +105,12 @@ class Training:
         self.iteration = 0
         self._loss = task.loss
         self._validation = task.validation.to(self.device)
-        # Not by a GPU's free memory, which is another when the run goes on elsewhere.
+        # Fixed on a GPU: its free memory may differ where the run goes on.
         self._eval_batch_size = EvalBatchSize(2000 if self.device.type == "cuda" else None)
         self._yielded = 0  # the iteration of the latest checkpoint that run() gave
         self._cut_off = False
         self._before = dict.fromkeys(COUNTS, 0)  # what was counted before the epoch in progress
-        self._losses: list[float] = []  # of the epoch in progress, as is the next
+        self._losses: list[float] = []  # of the epoch in progress, like the seconds
         self._seconds = 0.0
         with randomness.seeded(MODEL, settings.seed):
             self._random = randomness.capture()
@@ -106,14 +120,24 @@ class Training:
         advance: Advance = lambda: None,
         around: Around = lambda *_: nullcontext(),
     ) -> Iterator[Checkpoint | EpochRecord]:
-        """Train to the end; give a record after each epoch, a checkpoint where one is due.
+        """Train to the end, with a record after each epoch and a checkpoint where one is due.
 
-        Both are given between two updates; the record comes first. The training waits
-        meanwhile: what the caller does then, to the global generators too, does not change it.
-        Ctrl-C lets the update in progress finish and is then raised, so that
-        :meth:`checkpoint` holds all that was done. Leaving early is as good as Ctrl-C:
-        ``run()`` may be called again. ``advance`` is called once an update, which is made within
-        ``around(inputs, targets, indices)`` of its batch.
+        Both are given between two updates, the record first. Training waits meanwhile, and nothing
+        that the caller does then changes it, not even to the global generators. Ctrl-C lets the
+        update in progress finish and is then raised, so that :meth:`checkpoint` holds all that was
+        done. After Ctrl-C, and after leaving the loop early, ``run()`` may be called again.
+
+        Args:
+            advance: called after each update.
+            around: (inputs, targets, indices) of a batch -> the context in which its update is
+                made.
+
+        Yields:
+            A record after each epoch, and a checkpoint at each of ``checkpoint_iterations``.
+
+        Raises:
+            KeyboardInterrupt: after Ctrl-C.
+            InvalidValueError: where the model or its loss fails.
         """
         self._choose_memory_format()
         while True:
@@ -128,13 +152,17 @@ class Training:
 
     @property
     def whole(self) -> bool:
-        """False where an error cut an update off, so that there is no point to keep."""
+        """False after an error cut off an update: there is then no state worth keeping."""
         return not self._cut_off
 
     def check(self) -> None:
-        """Refuse, before anything is trained, data that the model or its loss cannot take.
+        """Refuse data that the model or its loss cannot take, before anything is trained.
 
-        Raises :class:`InvalidValueError`; leaves the model and the generators as they are.
+        The model and the global generators are left as they are.
+
+        Raises:
+            InvalidValueError: where the model or the loss fails on a batch, or a label is not one
+                of the model's classes.
         """
         with torch.no_grad(), self._forward.precision_context(), preserved(self.model):
             self.model.eval()
@@ -150,9 +178,14 @@ class Training:
                     self._loss(logits, targets)
 
     def checkpoint(self) -> Checkpoint:
-        """The run at this moment, on the CPU and apart from it: to be probed or continued.
+        """Copy the run's present state to the CPU, to be probed or continued.
 
-        Raises :class:`CheckpointError` if an error cut an update off, which leaves no such point.
+        Returns:
+            The checkpoint, which shares no memory with the run.
+
+        Raises:
+            CheckpointError: where an error cut off an update, which leaves no state to continue
+                from.
         """
         if self._cut_off:
             raise CheckpointError(
@@ -180,11 +213,16 @@ class Training:
         )
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Continue from ``checkpoint``, to the same bits as the run that it came from.
+        """Continue from a checkpoint, to the same bits as the run that it came from.
 
         The number of epochs and of checkpoints may differ from that run's.
 
-        Raises :class:`CheckpointError` if it holds no training, or one with other settings.
+        Args:
+            checkpoint: a state of a run of the same task with the same other settings.
+
+        Raises:
+            CheckpointError: where it holds no training, or one with other settings, where it does
+                not fit the model, or where it is past this run's end.
         """
         state = checkpoint.training
         if state is None:
@@ -194,10 +232,10 @@ class Training:
             )
         if "before" not in state:
             raise CheckpointError(
-                f"the checkpoint at iteration {checkpoint.iteration} is of an older version's "
+                f"the checkpoint at iteration {checkpoint.iteration} comes from an older version's "
                 "training; it can be probed, not continued"
             )
-        # A setting that was not recorded yet has its default.
+        # A setting that the checkpoint does not record has its default.
         before = asdict(TrainingSettings()) | state["settings"]
         for name, value in self._fixed().items():
             if before.get(name) != value:
@@ -208,7 +246,7 @@ class Training:
         if checkpoint.iteration > self.steps:
             raise CheckpointError(
                 f"the checkpoint is at iteration {checkpoint.iteration}; "
-                f"this run ends at {self.steps}"
+                f"this run ends at {self.steps}; train for more epochs"
             )
         load_into(self.model, checkpoint, "the checkpoint")
         # A copy, since the optimizer keeps the very tensors that it is given.
@@ -252,7 +290,7 @@ class Training:
             raise KeyboardInterrupt
 
     def _step(self, around: Around) -> Tensor:
-        """One update, on the next batch; returns the loss before it."""
+        """Make one update, on the next batch; the result is the loss before it."""
         inputs, targets, indices = self._batches.batch(self.iteration)
         size = self.settings.search_batch
         fresh = None if size is None else partial(self._batches.search_batch, self.iteration, size)

@@ -21,17 +21,41 @@ OPEN = ("search_batch",)
 class TrainingSettings:
     """How a task is trained.
 
-    ``optimizer`` and ``options`` as :func:`landscape.optimizers.named.build` takes them,
-    ``schedule`` and ``schedule_options`` as :func:`landscape.optimizers.schedules.build`. Where
-    ``optimizer`` is one of the :data:`RECIPES`, its settings hold unless others are given; the
-    learning rate is 0.1 where neither says.
+    Where the optimizer has a recipe (see :data:`RECIPES`), the recipe gives the learning rate,
+    the options and the schedule that are left out.
 
-    ``epochs`` passes over the data in batches of ``batch_size`` samples; ``checkpoints`` is how
-    many iterations are probed (see :func:`checkpoint_iterations`). With ``search_batch``, a line
-    search evaluates its step sizes on a fresh batch of so many samples, in place of the batch
-    that gave the gradient (Ablation 2 of the thesis). ``precision`` ("float32", "tf32",
-    "bfloat16"), ``compile`` and ``channels_last`` are how a pass is run; see
-    :class:`landscape.network.forward.Forward`.
+    >>> settings = landscape.TrainingSettings(optimizer="adam", epochs=20)
+    >>> settings.learning_rate, settings.options, settings.schedule
+    (0.004, {'weight_decay': 0.0001}, 'ramp-cosine')
+
+    Attributes:
+        optimizer: the name of a recipe or of one of torch's optimizers, in any case; see
+            :func:`landscape.optimizers.named.find`.
+        learning_rate: the learning rate at the start, above 0; for a line search, the step size
+            that the first search starts from. None is the recipe's, or else 0.1.
+        options: other arguments of the optimizer, as ``{"momentum": 0.9}``; they are added to the
+            recipe's and replace those of the same name.
+        schedule: the name of a learning-rate schedule, see
+            :func:`landscape.optimizers.schedules.build`. None is the recipe's, or else "constant".
+        schedule_options: other arguments of the schedule, as ``{"factor": 0.5}``.
+        search_batch: for a line search alone: the number of samples in a fresh batch on which it
+            evaluates its step sizes, in place of the batch that gave the gradient (Ablation 2 of
+            [Hackel2023]). None is the batch that gave the gradient.
+        epochs: passes over the training data, at least 1.
+        batch_size: samples per batch, at least 1; an epoch drops the samples left over.
+        seed: of everything random (initialisation, order, augmentation, fresh batches, dropout), at
+            least 0.
+        checkpoints: the number of iterations that are probed, at least 0; see
+            :func:`checkpoint_iterations`.
+        precision: of matrix products and convolutions: "float32" (the model's own type), "tf32" or
+            "bfloat16" (autocast).
+        compile: whether torch.compile makes the forward pass.
+        channels_last: whether images are laid out with their channels last; None is where that
+            suits the model's convolutions. See :class:`landscape.network.forward.Forward`.
+
+    Raises:
+        InvalidValueError: for an unknown optimizer, for a value that is not allowed, and for
+            ``search_batch`` without a line search.
     """
 
     optimizer: str = "sgd"
@@ -71,12 +95,23 @@ class TrainingSettings:
         check_forward(self.precision, self.compile, self.channels_last)
         if self.search_batch is not None and not named.is_line_search(self.optimizer):
             raise InvalidValueError(
-                f"search_batch is {self.search_batch}; {self.optimizer} searches nothing"
+                f"search_batch is {self.search_batch}, but {self.optimizer} is no line search; "
+                "leave it out, or choose a line search"
             )
 
     @classmethod
     def for_task(cls, task: "Task", **changes: Any) -> "TrainingSettings":
-        """The defaults of ``task``, but for ``changes``; a recipe's learning rate comes first."""
+        """Make settings whose defaults are the task's.
+
+        The learning rate is the one in ``changes``, else the recipe's, else the task's.
+
+        Args:
+            task: gives ``epochs``, ``batch_size`` and ``learning_rate``.
+            **changes: fields of the settings that differ from the defaults.
+
+        Returns:
+            The settings.
+        """
         defaults = {name: getattr(task, name) for name in ("epochs", "batch_size")}
         recipe = RECIPES.get(str(changes.get("optimizer", "sgd")).lower())
         if recipe is None or recipe.learning_rate is None:
@@ -85,7 +120,7 @@ class TrainingSettings:
 
 
 def _check_kinds(settings: Mapping[str, object]) -> None:
-    """Refuse what is no name, or no mapping, where one is needed."""
+    """Refuse a name that is not a string, and options that are not a mapping."""
     from landscape.optimizers import named, schedules
 
     if not isinstance(settings["optimizer"], str):
@@ -99,11 +134,23 @@ def _check_kinds(settings: Mapping[str, object]) -> None:
 def checkpoint_iterations(samples: int, batch_size: int, epochs: int, count: int = 10) -> list[int]:
     """The iterations to be probed: an early one, then ``count`` − 1 at even distances.
 
-    As published, the distance is ⌊epochs · samples / (batch_size · count)⌋ and the first is
+    As in [Hackel2023], the distance is ⌊epochs · samples / (batch_size · count)⌋ and the first is
     iteration 100 (a tenth of the distance where that is less), so that the last is at
-    (count − 1) / count of the run. Where the partial batches that training drops would put it
-    past the end, the distance is a ``count``-th of the updates that are made. A ``count`` of 1
-    is the end alone, 0 is none. A run of fewer updates has all of them; each is there once.
+    (count − 1) / count of the run. Where the samples that training drops would put it past the end,
+    the distance is a ``count``-th of the updates that are made. A run of fewer updates has all of
+    them; each is listed once.
+
+    >>> landscape.training.checkpoint_iterations(50_000, 128, 50, 5)
+    [100, 3906, 7812, 11718, 15624]
+
+    Args:
+        samples: training samples.
+        batch_size: samples per batch.
+        epochs: passes over the training data.
+        count: number of iterations; 1 is the end of the run alone, 0 is none.
+
+    Returns:
+        Iterations, ascending: numbers of updates made before the probe.
     """
     total = epochs * (samples // batch_size)
     if count <= 1:
@@ -113,6 +160,6 @@ def checkpoint_iterations(samples: int, batch_size: int, epochs: int, count: int
         distance = total // count
     distance = max(1, distance)
     first = min(100, max(1, distance // 10))
-    # At distance 1 the first is one of the others.
+    # At distance 1, the first iteration is also one of the others.
     others = (distance * i for i in range(1, count + (first == distance)))
     return sorted({i for i in (first, *others) if i <= total})

@@ -1,4 +1,4 @@
-"""One update of a model: what an optimizer's step needs, and what it took."""
+"""One update of a model: calls an optimizer's step as it needs, and counts the passes."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,12 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Updater:
-    """Steps ``optimizer`` on batches for a model, with the closure that its kind asks for.
+    """Makes updates of a model, with the closure that the kind of optimizer asks for.
 
-    ``forward(inputs)`` gives the model's logits.
+    Args:
+        forward: inputs (N, …) -> the model's logits, (N, C).
+        optimizer: over the model's parameters.
+        loss: (logits, targets) -> one value a sample, (N,); a line search uses its own.
     """
 
     def __init__(
@@ -30,16 +33,23 @@ class Updater:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many of each of :data:`COUNTS` there were; searches are a line search's alone."""
+        """Totals of each of :data:`COUNTS`; only a line search counts searches and their trials."""
         optimizer = self._optimizer
         return optimizer.counts if isinstance(optimizer, LineSearch) else dict(self.passes)
 
     def __call__(
         self, inputs: Tensor, targets: Tensor, search_batch: Callable[[], Batch] | None = None
     ) -> Tensor:
-        """One update on a batch; returns the loss before it, detached.
+        """Make one update.
 
-        ``search_batch()`` gives another batch, on which a line search evaluates its step sizes.
+        Args:
+            inputs: those of the batch, (N, …).
+            targets: its class labels, (N,) int64.
+            search_batch: draws another batch, inputs and targets, on which a line search evaluates
+                its step sizes; the same batch unless given.
+
+        Returns:
+            The batch's mean loss before the update, a detached scalar.
         """
         optimizer = self._optimizer
         if isinstance(optimizer, LineSearch):
@@ -51,7 +61,7 @@ class Updater:
             )
 
         def closure() -> Tensor:
-            """Loss and, where gradients are on, its gradient."""
+            """Mean loss of the batch and, where gradients are on, its gradient."""
             backward = torch.is_grad_enabled()
             if backward:
                 optimizer.zero_grad(set_to_none=True)

@@ -13,14 +13,29 @@ from landscape.network.forward import Forward
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What is known after an epoch.
+    """What is measured after an epoch.
 
-    ``epoch`` counts from 1 and ``iteration`` is that of the epoch's last update. ``loss`` is the
-    mean over the epoch's batches of the loss before each update; validation is measured after
-    the last one, in eval mode. ``step_size`` is the learning rate after it, before a schedule
-    changes it. What follows is counted over this epoch's updates, searches as in
-    :data:`landscape.optimizers.line_search.base.COUNTS` and 0 for other optimizers; ``seconds`` is this
-    epoch's time, validation included.
+    The searches are counted as in :data:`landscape.optimizers.line_search.base.COUNTS`; those
+    counts are 0 for optimizers that are no line search.
+
+    Attributes:
+        epoch: the number of epochs finished.
+        iteration: the number of updates made.
+        loss: mean over the epoch's batches of the loss before each update, in nats for
+            cross-entropy.
+        validation_loss: mean over the validation data, in eval mode.
+        validation_accuracy: share of the validation data, from 0 to 1, in eval mode.
+        step_size: the learning rate after the epoch's last update (of a line search, its step
+            size), before a schedule changes it.
+        forward_passes: forward passes of the epoch's updates.
+        backward_passes: backward passes of the epoch's updates.
+        searches: line searches that ran.
+        trials: step sizes that they tried.
+        rejected: trials that failed Armijo's condition.
+        skipped: searches that did not run, for want of a positive slope.
+        exhausted: searches that accepted no trial.
+        doubted: searches whose step size was not kept for the next one.
+        seconds: time of the epoch, validation included, in s.
     """
 
     epoch: int
@@ -47,10 +62,20 @@ def validate(
     eval_batch_size: EvalBatchSize | None = None,
     forward: Forward | None = None,
 ) -> tuple[float, float]:
-    """Mean loss and accuracy of ``model`` on all of ``data``, in eval mode (and left in it).
+    """Measure mean loss and accuracy on all of some data, in eval mode.
 
-    ``forward`` is how the model is run, plainly unless given, and ``eval_batch_size`` how many samples go
-    through it at once.
+    The model is left in eval mode.
+
+    Args:
+        model: the model.
+        data: at least one sample.
+        loss: (logits, targets) -> one value a sample, (N,).
+        eval_batch_size: how many samples are evaluated at once; chosen by the model and its device
+            unless given.
+        forward: how the model is run; plainly unless given.
+
+    Returns:
+        Mean loss, and accuracy from 0 to 1.
     """
     model.eval()
     eval_batch_size = eval_batch_size or EvalBatchSize()

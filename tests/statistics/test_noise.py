@@ -74,7 +74,7 @@ def test_dimensions_it_does_not_know_are_kept():
 
 def test_two_other_batches_are_needed():
     dataset = simulated(draws=2)
-    with pytest.raises(InvalidValueError, match="have 1 other batch; .* at least 2"):
+    with pytest.raises(InvalidValueError, match=r"have 1 other batch; .* at least 2"):
         batch_noise(dataset.isel(evaluation_set=[0, 1, 9]))
     assert batch_noise(dataset.isel(evaluation_set=[0, 1, 2])).sizes["checkpoint"] == 2
     with pytest.raises(InvalidValueError, match="unknown metric 'f1'"):

@@ -1,8 +1,9 @@
-"""Armijo's backtracking search on a scalar function of the step size (Algorithms 1 to 4).
+"""Armijo's backtracking search on a scalar function of the step size.
 
-Nothing here knows a network: h is any function from a step size to a number, of which a lower
-or a higher value is better. A *slope* is always the rate at which h gets better at 0, as in
-Eqs. 26 and 27: positive where a small step helps, whichever way h runs.
+The condition is that of [Armijo1966]; algorithms and equations are numbered as in [Hackel2023],
+Algorithms 1 to 4. Nothing here knows a network: h is any function from a step size to a number,
+of which a lower ("min") or a higher ("max") value is better. A *slope* is always the rate at which
+h gets better at 0, as in Eqs. 26 and 27: positive where a small step helps, in both modes.
 """
 
 import math
@@ -12,21 +13,25 @@ from typing import Literal
 
 Mode = Literal["min", "max"]
 
-# A difference below 1e-3 · ε counts as none in the published study.
+# In the published study, a difference below 1e-3 · ε counts as 0.
 PUBLISHED_CUT_OFF = 1e-3
 
-# A step size that falls by more than this in one search is not believed at once.
+# A step size that falls below this fraction of the last one is not believed at once.
 PROVISIONAL_FALL = 1 / 3
 
 
 @dataclass(frozen=True)
 class Search:
-    """What one search saw.
+    """The course and the result of one search.
 
-    ``value`` is h(0), ``slope`` the rate at which h gets better there; ``trials`` are the pairs
-    (step size, h) in the order in which they were tried. ``step_size`` is the one to take now,
-    ``next_step_size`` the one to go on with. ``outcome`` is "accepted" (the last trial), "exhausted" (no
-    trial passed) or "skipped" (the slope was not positive, so that nothing was tried).
+    Attributes:
+        value: h(0).
+        slope: the rate at which h gets better at 0, per unit of the step size.
+        trials: pairs (step size, h(step size)), in the order in which they were tried.
+        step_size: the one to take now.
+        next_step_size: the one from which the next search starts.
+        outcome: "accepted" (the last trial passed), "exhausted" (no trial passed) or "skipped"
+            (the slope was not positive, and nothing was tried).
     """
 
     value: float
@@ -43,12 +48,24 @@ class Search:
 
     @property
     def provisional(self) -> bool:
-        """Whether the step size taken is not gone on with."""
+        """Whether the next search starts from another step size than the one taken."""
         return self.next_step_size != self.step_size
 
 
 def armijo_line(value: float, slope: float, step_size: float, c: float, mode: Mode) -> float:
-    """What h(step_size) has to reach, h(0) ∓ c · slope · step_size (Eq. 29)."""
+    """The value that h(step size) has to reach (Eq. 29 of [Hackel2023]).
+
+    Args:
+        value: h(0).
+        slope: the rate at which h gets better at 0.
+        step_size: where the value is wanted.
+        c: the sufficient-decrease constant, above 0 and below 1.
+        mode: "min" where lower values of h are better, "max" where higher ones are.
+
+    Returns:
+        A value of h.
+    """
+    # h(0) − c · slope · s for "min", h(0) + c · slope · s for "max"
     sign = 1 if mode == "max" else -1
     return value + sign * c * slope * step_size
 
@@ -56,10 +73,19 @@ def armijo_line(value: float, slope: float, step_size: float, c: float, mode: Mo
 def finite_difference(
     value: float, value_at_eps: float, eps: float, mode: Mode, cut_off: float = -math.inf
 ) -> float:
-    """The slope from h(0) and h(ε): (h(0) − h(ε)) / ε, or its negative for "max".
+    """The slope at 0 by a forward difference (Eqs. 26 and 27 of [Hackel2023]).
 
-    Eqs. 26 and 27; a slope below ``cut_off`` counts as 0.
+    Args:
+        value: h(0).
+        value_at_eps: h(ε).
+        eps: ε, a step size above 0.
+        mode: "min" where lower values of h are better, "max" where higher ones are.
+        cut_off: slopes below it count as 0.
+
+    Returns:
+        The rate at which h gets better at 0.
     """
+    # (h(0) − h(ε)) / ε for "min", (h(ε) − h(0)) / ε for "max"
     difference = value_at_eps - value if mode == "max" else value - value_at_eps
     return 0.0 if difference < cut_off * eps else difference / eps
 
@@ -75,10 +101,27 @@ def backtrack(
     beta: float = 0.9,
     max_trials: int = 100,
 ) -> Search:
-    """Shrink ``start`` by ``beta`` until h(step size) reaches Armijo's line (Algorithms 3, 4).
+    """Shrink the step size until h reaches Armijo's line (Algorithms 3 and 4 of [Hackel2023]).
 
-    ``value`` is h(0). The first trial is at ``start``. If all ``max_trials`` fail, the step size
-    of the result is the next one, start · β^max_trials, which was not tried. A NaN fails.
+    If all trials fail, the step size of the result is the one that would have been tried next,
+    start · β^max_trials. A trial with NaN fails.
+
+    >>> found = backtrack(lambda s: (s - 1) ** 2, start=4, value=1, slope=2, beta=0.5)
+    >>> found.trials, found.outcome
+    (((4, 9), (2.0, 1.0), (1.0, 0.0)), 'accepted')
+
+    Args:
+        h: step size -> the value that is searched.
+        start: the step size of the first trial.
+        value: h(0).
+        slope: the rate at which h gets better at 0.
+        mode: "min" where lower values of h are better, "max" where higher ones are.
+        c: the sufficient-decrease constant, above 0 and below 1.
+        beta: the backtracking factor, above 0 and below 1.
+        max_trials: how many trials are made at most.
+
+    Returns:
+        The search, "accepted" or "exhausted".
     """
     trials = []
     step_size = start
@@ -107,17 +150,36 @@ def search(
     beta: float = 0.9,
     max_trials: int = 100,
 ) -> Search:
-    """Backtrack from the last ``step_size``, grown by ``growth`` and capped (Algorithm 2).
+    """Backtrack from the last step size, grown and capped (Algorithm 2 of [Hackel2023]).
 
-    As published (not ``robust``), the search always runs, and the next one goes on with the step
-    size at which it ended. One batch can then end a run: growing back takes thousands of steps.
-    ``robust``, three cases say more about the batch than about the step size:
+    As published (not ``robust``), the search always runs, and the next one starts from the step
+    size at which it ended. A single batch can then end a run: growing back takes thousands of
+    steps. A ``robust`` search treats three cases as saying more about the batch than about the
+    step size:
 
-    * The slope is not positive: −∇L does not improve h, no trial could pass but by rounding.
-      The search is skipped and the step taken with the last step size, without growth.
-    * No trial passes. The step is the one below all that failed; the last step size is kept.
-    * The accepted step size is below :data:`PROVISIONAL_FALL` of the last one. It is taken, and the
-      last one kept, unless the search before was such a case too (``provisional``).
+    * The slope is not positive: −∇L does not improve h, and a trial could pass only by rounding.
+      The search is skipped, and the last step size is taken without growth.
+    * No trial passes. The next smaller step size is taken, and the last one is kept for the next
+      search.
+    * The accepted step size is below :data:`PROVISIONAL_FALL` of the last one. It is taken, and
+      the last one is kept, unless the previous search was provisional too.
+
+    Args:
+        h: step size -> the value that is searched.
+        step_size: the last one.
+        value: h(0).
+        slope: the rate at which h gets better at 0.
+        growth: the factor by which the last step size grows before the first trial, at least 1.
+        max_step_size: the largest step size allowed, if any.
+        robust: whether the three cases are treated so.
+        provisional: whether the previous search was provisional (:attr:`Search.provisional`).
+        mode: "min" where lower values of h are better, "max" where higher ones are.
+        c: the sufficient-decrease constant, above 0 and below 1.
+        beta: the backtracking factor, above 0 and below 1.
+        max_trials: how many trials are made at most.
+
+    Returns:
+        The search.
     """
     cap = math.inf if max_step_size is None else max_step_size
     last = min(step_size, cap)

@@ -1,4 +1,4 @@
-"""The torch Optimizer under the line searches: one step, from closure to parameters."""
+"""The torch Optimizer that the line searches share: one step, from closure to parameters."""
 
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -35,9 +35,9 @@ from landscape.optimizers.line_search.side_effects import (
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
 
-# What is counted, in the first parameter group. ``searches`` ran; ``skipped`` did not, for want
-# of a positive slope; ``exhausted`` are the searches that accepted no trial, ``doubted`` those
-# whose step size was not gone on with.
+# What the first parameter group counts. ``searches`` ran; ``skipped`` did not, because the slope
+# was not positive; ``exhausted`` accepted no trial; after ``doubted`` ones, the next search starts
+# from another step size than the one taken.
 COUNTS = (
     "steps",
     "searches",
@@ -56,40 +56,48 @@ class LineSearch(Optimizer):
 
     Args:
         params: parameters or parameter groups. All groups share the settings and the step size.
-        lr: the step size that the first search starts from.
+        lr: the step size that the first search starts from, above 0.
         n: number of steps in which the step size may grow by ``gamma``: it grows by
             gamma^(k/n) before each search, k being ``search_every``. 500 unless given;
-            ``SGDArmijo`` has to be told the steps per epoch.
-        loss: a function of (logits, targets); one value per sample, or their mean.
+            ``SGDArmijo`` has no default and takes the steps per epoch.
+        loss: a function of logits (N, C) and targets (N,); one value per sample, or their mean.
         metric: what is searched in place of the class's own; a function as ``loss``, of which
             lower or higher values are better as of the class's own.
         slope: "autograd" (exact: ‖∇L‖² for the loss itself, else one more backward pass) or
             "finite-difference" (one more forward pass); the class's own unless given. Where the
             logits are narrower than float32, ε is lost in them: the robust preset then takes
             "autograd", if the class has it.
-        slope_factor: that of smooth accuracy (s of Eq. 30), 1 unless given.
-        c, beta, gamma, eps: sufficient-decrease constant, backtracking factor, growth factor,
-            and the step size of the finite difference.
-        max_trials: trials before a search counts as exhausted.
-        max_step_size: a cap, if any.
-        search_every: search at every k-th step only and hold the step size in between.
-        model: the model that the closure runs, if its modules are fixed: spares the trials a
-            hook on every module, which is felt where modules are small.
-        direction: "gradient", or "normalised-gradient": the steps go along −∇L / ‖∇L‖, so that
-            step sizes are distances, and the slope is per unit of distance.
-        process_group: the ranks that step together, all unless given; see ``line_search``.
-        preset: "robust", or "thesis" for a search as published: finite-difference slope in the
+        slope_factor: that of smooth accuracy (s of Eq. 30 of [Hackel2023]), above 0; 1 unless
+            given.
+        c: the sufficient-decrease constant, above 0 and below 1.
+        beta: the backtracking factor, above 0 and below 1.
+        gamma: the growth factor, at least 1.
+        eps: ε, the step size of the finite difference, above 0.
+        max_trials: how many trials may fail before a search counts as exhausted.
+        max_step_size: the largest step size allowed, if any.
+        search_every: k, for a search at every k-th step only; the step size is held in between.
+        model: the model that the closure runs, if its modules are fixed. It spares the trials a
+            hook on every module, which takes noticeable time where modules are small.
+        preset: "robust", or "thesis" for a search as published: a finite-difference slope in the
             precision of the logits, with its cut-off, searched whatever its sign; an exhausted
             search keeps the step size at which it ended. See :func:`armijo.search`.
+        direction: "gradient", or "normalised-gradient": the steps go along −∇L / ‖∇L‖, so that
+            step sizes are distances, and the slope is per unit of distance.
+        process_group: the ranks that step together, all unless given; see ``line_search.sls``.
 
-    Raises :class:`InvalidValueError` for a setting out of range.
+    Attributes:
+        searched: the name of the metric that is searched; "own" for one that was given.
+        last_search: the latest :class:`armijo.Search`; None before the first.
+
+    Raises:
+        InvalidValueError: for a setting that is not allowed.
     """
 
-    searched: str  # the metric's name in a store; "own" for one that was given
+    searched: str  # as stores name it
     mode: ClassVar[armijo.Mode]
-    slopes: ClassVar[tuple[Slope, ...]]  # those it has; the default first
+    slopes: ClassVar[tuple[Slope, ...]]  # those that it can take, the default first
     sloped: ClassVar[bool] = False  # whether it has a slope factor
-    n: ClassVar[float | None] = 500  # by default; None has to be given
+    n: ClassVar[float | None] = 500  # the default; None where n has to be given
 
     # So that GradScaler hands over to step(), which refuses it.
     _step_supports_amp_scaling = True
@@ -145,7 +153,7 @@ class LineSearch(Optimizer):
         self._ranks = Ranks(process_group)
         self._memory: dict[Tensor, Tensor] = {}
         super().__init__(params, settings)
-        # Before the first search no step size is known to be good: whatever it finds is believed.
+        # Before the first search no step size is known to be good: what it finds is believed.
         self.param_groups[0].update(dict.fromkeys(COUNTS, 0), provisional=True)
 
     def _own_metric(self) -> SampleLoss:
@@ -157,7 +165,14 @@ class LineSearch(Optimizer):
         return state | {"_memory": {}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the state of an optimizer of the same kind, to the same bits."""
+        """Go on from the state of an optimizer of the same kind, to the same bits.
+
+        Args:
+            state_dict: what ``state_dict()`` of the other one returned.
+
+        Raises:
+            InvalidValueError: for the state of another kind of optimizer.
+        """
         state_dict = _renamed(state_dict)
         for group in state_dict["param_groups"]:
             missing = [name for name in self.defaults if name not in group]
@@ -169,7 +184,14 @@ class LineSearch(Optimizer):
         super().load_state_dict(state_dict)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters to those that are moved; one search serves all groups."""
+        """Add parameters to train; one search serves all groups.
+
+        Args:
+            param_group: the parameters as "params", and their names, if any, as "param_names".
+
+        Raises:
+            InvalidValueError: for a group that sets anything else.
+        """
         kind = type(self).__name__
         for name in set(param_group) - {"params", "param_names"}:
             instead = (
@@ -186,17 +208,17 @@ class LineSearch(Optimizer):
 
     @property
     def step_size(self) -> float:
-        """The one that the next search starts from; the last step's, unless that was doubted."""
+        """The step size that the next search starts from: the last one, unless it was doubted."""
         return float(self.param_groups[0]["lr"])
 
     @property
     def normalised(self) -> bool:
-        """Whether steps go along −∇L/‖∇L‖, so that step sizes are distances."""
+        """Whether steps go along −∇L / ‖∇L‖, so that step sizes are distances."""
         return bool(self.param_groups[0]["direction"] == "normalised-gradient")
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many of each of :data:`COUNTS` there were, over the optimizer's whole life."""
+        """How many of each of :data:`COUNTS` there were since the optimizer's first step."""
         return {name: self.param_groups[0][name] for name in COUNTS}
 
     @property
@@ -209,22 +231,31 @@ class LineSearch(Optimizer):
     def step(  # type: ignore[override]
         self, closure: Closure | None = None, search_closure: Closure | None = None
     ) -> Tensor:
-        """Take one step along −∇L, searching its size; returns the loss before it, detached.
+        """Take one step along −∇L and search its size.
 
-        ``closure()`` gives logits (N, C) and targets (N,); it is called once with gradients
-        enabled, then without. ``p.grad`` is ∇L afterwards, as after a backward pass.
-        ``search_closure()`` gives those of another batch, of any size: ∇L is still taken from
-        ``closure``, while h is evaluated there alone, at 0 too (Ablation 2).
+        ``p.grad`` is ∇L afterwards, as after a backward pass. After an exception the parameters
+        are bit for bit as before, unless the closure moved them.
 
-        Raises :class:`InvalidValueError` for a closure that cannot be searched and values that
-        are not finite. The parameters are then bit for bit as before, unless by the closure.
+        Args:
+            closure: () -> (logits (N, C) of a float dtype, targets (N,) of int64) of the batch,
+                without a backward pass; it is called once with gradients enabled, then without.
+            search_closure: () -> those of another batch, of any size, to search on: ∇L is still
+                taken from ``closure``, but h is evaluated only there, at 0 too (Ablation 2 of
+                [Hackel2023]). Called only if :attr:`searches_next`.
+
+        Returns:
+            The loss of ``closure``'s batch before the step, a detached scalar.
+
+        Raises:
+            InvalidValueError: for a closure that cannot be searched, and for a loss, gradient,
+                metric or slope that is not finite.
         """
         check_unscaled(self)
         closure = check_closure("closure", closure)
         if search_closure is not None:
             check_closure("search closure", search_closure)
         group = self.param_groups[0]
-        checked_numbers({"lr": group["lr"]})  # a scheduler may have written it
+        checked_numbers({"lr": group["lr"]})  # a scheduler may have changed it
         parameters = [p for g in self.param_groups for p in g["params"]]
         passes = Passes(group, self._loss, self._h, "autograd" in self.slopes)
         searching = self.searches_next
@@ -312,7 +343,7 @@ class LineSearch(Optimizer):
         first["rejected"] += found.rejected
 
     def _read_start(self, line: Line, loss: Tensor, *others: Tensor) -> list[float]:
-        """The others as numbers, if the loss and what the direction is made with are finite."""
+        """The others as numbers, if the loss and the norm that the direction needs are finite."""
         norm = () if line.gradient_norm is None else (line.gradient_norm,)
         number, *numbers = self._read(loss, *others, *norm)
         check_finite(loss=number)
@@ -321,15 +352,14 @@ class LineSearch(Optimizer):
         return numbers
 
     def _read(self, *scalars: Tensor) -> list[float]:
-        """Numbers for the host, which waits for them here and nowhere else.
-
-        Whatever decides about a step goes through here, so that all ranks decide alike.
-        """
+        """Scalars as numbers, averaged over the ranks."""
+        # Whatever decides about a step passes through here, so that all ranks decide alike; and
+        # the host waits for the device here and nowhere else.
         return self._ranks.means(scalars)
 
 
 def _renamed(state_dict: dict[str, Any]) -> dict[str, Any]:
-    """A state whose flag may still have the name that older checkpoints know it by."""
+    """A state dict with the present name of a flag that older checkpoints call otherwise."""
     groups = [
         {("provisional" if name == "doubtful" else name): value for name, value in group.items()}
         for group in state_dict["param_groups"]

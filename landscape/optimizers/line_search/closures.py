@@ -1,4 +1,4 @@
-"""What a closure gives is a user's, and is checked here; errors are :class:`InvalidValueError`."""
+"""Checks of what a user's closure is, returns and leaves behind."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,7 +13,19 @@ Closure = Callable[[], tuple[Tensor, Tensor]]
 
 
 def mean(values: Tensor, targets: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """The mean of ``values`` (N,), summed in ``dtype``; a scalar is taken for the mean."""
+    """The mean over a batch.
+
+    Args:
+        values: one value per sample, (N,), or a scalar, which is taken for their mean.
+        targets: the batch's class labels, (N,).
+        dtype: to sum in; that of the values unless given.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        InvalidValueError: for values of another shape.
+    """
     if values.ndim == 0:
         return values
     if values.shape != targets.shape:
@@ -25,17 +37,31 @@ def mean(values: Tensor, targets: Tensor, dtype: torch.dtype | None = None) -> T
 
 
 def check_finite(**values: float) -> None:
-    """Refuse a step on NaN or infinity."""
+    """Refuse a step on NaN or infinity.
+
+    Args:
+        **values: name -> number that the step needs.
+
+    Raises:
+        InvalidValueError: for the first that is not finite.
+    """
     for name, value in values.items():
         if not math.isfinite(value):
             raise InvalidValueError(
-                f"the {name} is {value}; a step needs it finite (none was taken)"
+                f"the {name} is {value}; a step needs it finite (no step was taken)"
             )
 
 
 def check_unscaled(optimizer: Optimizer) -> None:
-    """Refuse the step of a GradScaler."""
-    # It leaves these two on the optimizer for the time of the step.
+    """Refuse a step that a GradScaler takes.
+
+    Args:
+        optimizer: whose step it is.
+
+    Raises:
+        InvalidValueError: where a GradScaler called ``step``.
+    """
+    # A GradScaler sets these two on the optimizer while it calls step().
     scales = [optimizer.__dict__.pop(name, None) for name in ("found_inf", "grad_scale")]
     if any(scale is not None for scale in scales):
         raise InvalidValueError(
@@ -45,7 +71,18 @@ def check_unscaled(optimizer: Optimizer) -> None:
 
 
 def check_closure(what: str, closure: Closure | None) -> Closure:
-    """Refuse what cannot be called."""
+    """Refuse what cannot be called.
+
+    Args:
+        what: the closure's name, for the message.
+        closure: what was given.
+
+    Returns:
+        The closure.
+
+    Raises:
+        InvalidValueError: for anything that is not a function, None too.
+    """
     if not callable(closure):
         raise InvalidValueError(
             f"the {what} is {closure!r}; give step() a function that runs the model and returns "
@@ -55,7 +92,17 @@ def check_closure(what: str, closure: Closure | None) -> Closure:
 
 
 def checked(returned: object) -> tuple[Tensor, Tensor]:
-    """What a closure returned, if it is logits (N, C) and targets (N,) that fit."""
+    """What a closure returned, if logits and targets fit each other.
+
+    Args:
+        returned: what the closure returned.
+
+    Returns:
+        Logits (N, C) of a float dtype and targets (N,) of int64, N at least 1.
+
+    Raises:
+        InvalidValueError: for anything else.
+    """
     received = f"a {type(returned).__name__}"
     if isinstance(returned, tuple | list) and len(returned) == 2:
         logits, targets = returned
@@ -74,7 +121,14 @@ def checked(returned: object) -> tuple[Tensor, Tensor]:
 
 
 def check_no_gradient(parameters: Sequence[Tensor]) -> None:
-    """Refuse gradients that are already there."""
+    """Refuse a closure that ran a backward pass.
+
+    Args:
+        parameters: those of the optimizer, whose gradients were cleared before the closure ran.
+
+    Raises:
+        InvalidValueError: where one of them has a gradient.
+    """
     if any(p.grad is not None for p in parameters):
         raise InvalidValueError(
             "the closure called backward(); return (logits, targets) and leave that to step()"
@@ -82,7 +136,14 @@ def check_no_gradient(parameters: Sequence[Tensor]) -> None:
 
 
 def check_graph(logits: Tensor) -> None:
-    """Refuse logits that have no gradient."""
+    """Refuse logits that no gradient flows through.
+
+    Args:
+        logits: (N, C).
+
+    Raises:
+        InvalidValueError: where they do not require a gradient.
+    """
     if not logits.requires_grad:
         raise InvalidValueError(
             "the closure's logits carry no gradient; run the model with gradients enabled and "

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
 
 class Ranks:
-    """Those of ``group``; of the default group, once there is one, unless given.
+    """The ranks of a process group.
 
-    Raises :class:`InvalidValueError` for a group that this process is not in.
+    Args:
+        group: a group that this process is in; unless given the default group, which may be
+            initialised later.
+
+    Raises:
+        InvalidValueError: for a group that this process is not in.
     """
 
     def __init__(self, group: "ProcessGroup | None" = None) -> None:
@@ -27,13 +32,20 @@ class Ranks:
 
     @property
     def size(self) -> int:
-        """How many there are; 1 without torch.distributed."""
+        """How many ranks there are; 1 without torch.distributed."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return 1
         return distributed.get_world_size(self._group)
 
     def means(self, scalars: Sequence[Tensor]) -> list[float]:
-        """The mean of each over the ranks, the same bits on all; waits for the device once."""
+        """The mean of each scalar over the ranks; waits for the device once.
+
+        Args:
+            scalars: this rank's, on any devices; at least one, and equally many on all ranks.
+
+        Returns:
+            Their means, the same bits on all ranks.
+        """
         size, device = self.size, scalars[0].device
         if size == 1 and device.type == "cpu":
             return [scalar.item() for scalar in scalars]

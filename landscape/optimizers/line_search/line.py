@@ -1,4 +1,4 @@
-"""The line that is searched."""
+"""The line in parameter space along which a step size is searched."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,11 +9,17 @@ from landscape.errors import InvalidValueError
 
 
 class Line:
-    """θ − s·d with d = ∇L, or ∇L / ‖∇L‖: the parameters that have a gradient, moved in place.
+    """θ − s·d with d = ∇L or ∇L / ‖∇L‖: the parameters that have a gradient, moved in place.
 
-    ``gradient_norm`` is ‖∇L‖, a scalar, where d is made with it. Where it is 0 in the gradient's
-    precision there is no direction, and d is ∇L. ``memory`` holds a tensor for each parameter
-    from one line to the next, which spares the time to allocate them.
+    Args:
+        parameters: those of the optimizer, with ∇L as their ``.grad``.
+        memory: parameter -> a tensor in which θ is kept; passed from one line to the next, it
+            spares the time to allocate them.
+        normalised: whether d is ∇L / ‖∇L‖; where ‖∇L‖ is 0, d is ∇L all the same.
+
+    Attributes:
+        parameters: those that have a gradient.
+        gradient_norm: ‖∇L‖, a scalar, if ``normalised``, else None.
     """
 
     def __init__(
@@ -38,7 +44,11 @@ class Line:
         self._on_cpu = all(p.is_cpu for p in self.parameters)
 
     def move(self, step_size: float) -> None:
-        """Set the parameters to θ − step_size · d, from the stored θ; 0 is θ bit for bit."""
+        """Set the parameters to θ − s·d, computed from the stored θ.
+
+        Args:
+            step_size: s; 0 gives θ bit for bit.
+        """
         if step_size == self._at:
             return
         if not self._origin:
@@ -46,21 +56,32 @@ class Line:
             torch._foreach_copy_(self._origin, self.parameters)
         self._at = step_size
         if step_size != 0 and self._on_cpu:
-            # One pass over the memory where a copy and a subtraction are two.
+            # One pass over the memory; a copy and a subtraction would be two.
             for p, origin, d in zip(self.parameters, self._origin, self._direction, strict=True):
                 torch.add(origin, d, alpha=-step_size, out=p)
         else:
             torch._foreach_copy_(self.parameters, self._origin)
             if step_size != 0:
                 self.leave(step_size)
-        torch.clear_autocast_cache()  # else autocast goes on with the weights that it has cast
+        torch.clear_autocast_cache()  # else autocast reuses weights cast before they moved
 
     def leave(self, step_size: float) -> None:
-        """Subtract step_size · d from where the parameters are."""
+        """Subtract s·d from the parameters where they are, without storing θ.
+
+        Args:
+            step_size: s.
+        """
         torch._foreach_add_(self.parameters, self._direction, alpha=-step_size)
 
     def slope(self, of_h: Mapping[Tensor, Tensor] | None = None) -> Tensor:
-        """The rate at which h falls at 0, ∇h · d; ``of_h`` is ∇h by parameter, ∇L unless given."""
+        """The rate at which h falls at 0, ∇h · d.
+
+        Args:
+            of_h: parameter -> ∇h, of its shape; ∇L unless given.
+
+        Returns:
+            A scalar, in float64 where the device has it.
+        """
         if of_h is None:
             # ∇L · d is ‖∇L‖² or, for d = ∇L / ‖∇L‖, ‖∇L‖.
             return self.squared_norm() if self.gradient_norm is None else self.gradient_norm
@@ -68,11 +89,15 @@ class Line:
         return _gathered([product.sum() for product in products]).sum()
 
     def check_gradients(self) -> None:
-        """Refuse gradients that moved since the line was drawn."""
+        """Refuse gradients that changed since the line was made.
+
+        Raises:
+            InvalidValueError: where one was replaced or written to.
+        """
         same = all(p.grad is g for p, g in zip(self.parameters, self._gradients, strict=True))
         if not same or [g._version for g in self._gradients] != self._versions:
             raise InvalidValueError(
-                "the gradients moved while the closure was evaluated along them; return "
+                "the gradients moved while the closure was evaluated for the search; return "
                 "(logits, targets) and leave backward() to step()"
             )
 
@@ -84,12 +109,12 @@ class Line:
         return buffer
 
     def squared_norm(self) -> Tensor:
-        """‖∇L‖², a scalar."""
+        """‖∇L‖², a scalar, in float64 where the device has it."""
         return _gathered(torch._foreach_norm(self._gradients)).square().sum()
 
 
 def _gathered(scalars: Sequence[Tensor]) -> Tensor:
-    """Scalars from any devices as one tensor on the first one's, wide where that is possible."""
+    """Scalars from any devices as one tensor on the first one's, in float64 where possible."""
     device = scalars[0].device
     gathered = torch.stack([scalar.to(device) for scalar in scalars])
     return gathered if device.type == "mps" else gathered.double()

@@ -20,16 +20,29 @@ from landscape.optimizers.line_search.closures import (
 
 @dataclass(frozen=True)
 class Start:
-    """h(0), a scalar, and ∇h by parameter where it is wanted and is not ∇L."""
+    """h at step size 0.
+
+    Attributes:
+        value: h(0), a scalar.
+        gradient: parameter -> ∇h, of its shape; None where it is ∇L or not needed.
+    """
 
     value: Tensor
     gradient: Mapping[Tensor, Tensor] | None = None
 
 
 class Passes:
-    """Those of ``loss``, which is descended, and ``h``, which is searched.
+    """The passes of one step.
 
-    ``group`` is the first parameter group, with the settings and the counts.
+    Args:
+        group: the first parameter group, with the settings and the counts.
+        loss: (logits, targets) -> what is descended: one value per sample, (N,), or their mean.
+        h: (logits, targets) -> what is searched: the same.
+        may_be_exact: whether the slope may be taken by autograd where the logits are too narrow
+            for a finite difference.
+
+    Attributes:
+        exact: whether the slope is taken by autograd.
     """
 
     def __init__(
@@ -45,7 +58,20 @@ class Passes:
     def gradient(
         self, closure: Closure, parameters: Sequence[Tensor], with_h: bool
     ) -> tuple[Tensor, Start | None]:
-        """Fill ``p.grad``; returns the loss and, if wanted, h(0) from the same pass."""
+        """Set ``p.grad`` to ∇L, and take h(0) from the same forward pass if it is wanted.
+
+        Args:
+            closure: () -> (logits (N, C), targets (N,)).
+            parameters: those of the optimizer, at θ.
+            with_h: whether h(0) is wanted.
+
+        Returns:
+            The mean loss, a detached scalar, and h(0) or None.
+
+        Raises:
+            InvalidValueError: for a closure or a loss that cannot be used, or where no parameter
+                gets a gradient.
+        """
         for p in parameters:
             p.grad = None
         with torch.enable_grad():
@@ -60,7 +86,7 @@ class Passes:
                 start = Start(self._mean(losses.detach(), targets))
             elif with_h:
                 start = self._start(logits, targets, parameters, retain_graph=True)
-            # ∇ of the mean; its weights are handed in, which saves the graph two nodes.
+            # ∇ of the mean; passing its weights saves the graph two nodes.
             with users_code("the gradient of the loss"):
                 weights = torch.full_like(losses, 1 / losses.numel())
                 losses.backward(weights)  # type: ignore[no-untyped-call]
@@ -73,7 +99,15 @@ class Passes:
         return loss, start
 
     def start(self, closure: Closure, parameters: Sequence[Tensor]) -> Start:
-        """h(0) where the parameters are, from a pass of its own."""
+        """h(0) where the parameters are, from a forward pass of its own.
+
+        Args:
+            closure: () -> (logits (N, C), targets (N,)).
+            parameters: those of the optimizer, at θ.
+
+        Returns:
+            h(0), and ∇h if the slope is taken by autograd.
+        """
         with torch.set_grad_enabled(self.exact):
             logits, targets = self._forward(closure, parameters)
             if self.exact:
@@ -81,7 +115,15 @@ class Passes:
             return self._start(logits, targets, parameters, retain_graph=False)
 
     def h(self, closure: Closure, parameters: Sequence[Tensor]) -> Tensor:
-        """The value that is searched, where the parameters are."""
+        """The value that is searched, where the parameters are.
+
+        Args:
+            closure: () -> (logits (N, C), targets (N,)).
+            parameters: those of the optimizer, moved to the step size.
+
+        Returns:
+            A scalar.
+        """
         logits, targets = self._forward(closure, parameters)
         return self._searched(logits, targets)
 
@@ -92,7 +134,7 @@ class Passes:
             return Start(self._searched(logits.detach(), targets))
         value = self._searched(logits, targets)
         trained = [p for p in parameters if p.requires_grad]
-        with users_code("the gradient of what is searched"):
+        with users_code("the gradient of the searched metric"):
             of_h = torch.autograd.grad(
                 value, trained, retain_graph=retain_graph, materialize_grads=True
             )
@@ -122,7 +164,7 @@ class Passes:
         return logits, targets
 
     def _searched(self, logits: Tensor, targets: Tensor) -> Tensor:
-        with users_code("what is searched"):
+        with users_code("the searched metric"):
             return self._mean(self._h(logits, targets), targets)
 
     def _mean(self, values: Tensor, targets: Tensor) -> Tensor:

@@ -28,12 +28,20 @@ _WHOLE = ("max_trials", "search_every")
 def checked(
     kind: str, slopes: tuple[Slope, ...], sloped: bool, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The settings of an optimizer called ``kind``, complete and in Python's own types.
+    """Check and complete the settings of a line search.
 
-    ``slopes`` are those it has, the default first; ``sloped`` says whether it has a slope factor.
-    Of the settings, ``slope`` and ``slope_factor`` may be None, and ``n`` where it has to be given.
+    Args:
+        kind: the optimizer's class.
+        slopes: the slopes that it can take, the default first.
+        sloped: whether it has a slope factor.
+        settings: name -> value, all of them; ``slope`` and ``slope_factor`` may be None, for the
+            default.
 
-    Raises :class:`InvalidValueError` for one that is out of range.
+    Returns:
+        Name -> value, complete and in Python's own types, with the class as "kind".
+
+    Raises:
+        InvalidValueError: for a setting that is not allowed, and for an ``n`` of None.
     """
     slope, preset = settings["slope"], settings["preset"]
     arguments.one_of("preset", preset, get_args(Preset))
@@ -45,7 +53,7 @@ def checked(
     slope_factor = settings["slope_factor"]
     if slope_factor is not None and not sloped:
         raise InvalidValueError(
-            f"slope_factor is {slope_factor!r}; {kind} has none, SmoothAccuracySLS has"
+            f"slope_factor is {slope_factor!r}; {kind} has none, only SmoothAccuracySLS has one"
         )
     if settings["n"] is None:
         raise InvalidValueError(f"n is None; give {kind} the number of steps per epoch")
@@ -56,14 +64,24 @@ def checked(
     gamma, n, k = (numbers[name] for name in ("gamma", "n", "search_every"))
     if math.log(gamma) * k / n > 100:
         raise InvalidValueError(
-            f"gamma is {gamma!r} in n = {n!r} steps; give less, for the step size grows by "
-            f"gamma^({k}/n) at a time"
+            f"gamma is {gamma!r} in n = {n!r} steps; give less, since the step size grows by "
+            f"gamma^({k}/n) before each search"
         )
     return {"kind": kind, **settings, **numbers, "slope": slope}
 
 
 def checked_numbers(settings: Mapping[str, object]) -> dict[str, Any]:
-    """Refuse a number out of the range that its name allows; raises :class:`InvalidValueError`."""
+    """Check numbers against the ranges that their names allow.
+
+    Args:
+        settings: name -> number; ``max_step_size`` may be None.
+
+    Returns:
+        Name -> number, in Python's own types.
+
+    Raises:
+        InvalidValueError: for a number out of its range.
+    """
     found: dict[str, Any] = {}
     for name, value in settings.items():
         if name in _WHOLE:

@@ -1,4 +1,4 @@
-"""What an evaluation leaves behind, and how the trials of a step come to leave none of it."""
+"""What an evaluation changes besides its result, and how a step's trials leave it unchanged."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,11 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 
 class Generators:
-    """The random generators of the CPU and of the parameters' devices, as they are now."""
+    """The random generators of the CPU and of the parameters' devices, as they are now.
+
+    Args:
+        parameters: those of the optimizer.
+    """
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         devices = {p.device for p in parameters if p.device.type != "cpu"}
@@ -18,12 +22,12 @@ class Generators:
         self._start = self._states()
 
     def rewind(self) -> None:
-        """Put them back to the start."""
+        """Put the generators back to where they were when this object was made."""
         self._set(self._start)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """On leaving, put them to where they were on entering."""
+        """On leaving, put the generators back to where they were on entering."""
         states = self._states()
         try:
             yield
@@ -46,15 +50,27 @@ def _default_generator(device: torch.device) -> torch.Generator:
 
 
 def norm_layers(model: nn.Module) -> list[_NormBase]:
-    """The layers of ``model`` that may keep running statistics."""
+    """The layers of a model that may keep running statistics.
+
+    Args:
+        model: any model.
+
+    Returns:
+        Its batch norm and instance norm layers.
+    """
     return [layer for layer in model.modules() if isinstance(layer, _NormBase)]
 
 
 @contextmanager
 def running_statistics_kept(layers: Sequence[_NormBase] | None = None) -> Iterator[None]:
-    """Inside, layers in train mode normalise by the batch and move no running statistics.
+    """Inside, layers in train mode normalise by the batch and leave running statistics alone.
 
-    Without ``layers`` a hook on all modules finds them as they run, whatever the model.
+    Args:
+        layers: as :func:`norm_layers` gives them; without, a hook on all modules finds the layers
+            as they run, whatever the model.
+
+    Yields:
+        Nothing.
     """
     switched: list[tuple[_NormBase, Tensor | None, Tensor | None]] = []
 
@@ -62,7 +78,7 @@ def running_statistics_kept(layers: Sequence[_NormBase] | None = None) -> Iterat
         if isinstance(module, _NormBase) and module.training and module.track_running_stats:
             switched.append((module, module.running_mean, module.running_var))
             module.track_running_stats = False
-            # Instance norm moves the statistics that it has, whatever the switch says.
+            # Instance norm updates the statistics that it has, whatever the switch says.
             module.running_mean = module.running_var = None
 
     hook = register_module_forward_pre_hook(switch) if layers is None else None

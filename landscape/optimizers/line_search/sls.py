@@ -1,37 +1,45 @@
 """Line-search optimizers: SGD whose step size is searched on each batch.
 
-The direction is always −∇L of the loss; what is searched along it (loss, accuracy, smooth
-accuracy) is what sets the four apart. In ``optimizer.step(closure)`` the closure runs the model
-on the batch and returns ``(logits, targets)``, (N, C) and (N,), without a backward pass; it is
-called once for the gradient and once for every further point that is looked at.
+The four are those of [Hackel2023], as are the numbers of algorithms, equations and ablations here.
+All step along −∇L of the loss; they differ in what is searched along it: loss, accuracy or smooth
+accuracy. In ``optimizer.step(closure)`` the closure runs the model on the batch and returns
+``(logits, targets)``, (N, C) and (N,), without a backward pass; it is called once for the gradient
+and once for every further point that is evaluated.
 
-**The step size** lives in ``lr`` of the parameter groups, one for all of them: loggers read it
+>>> optimizer = landscape.optimizers.SmoothAccuracySLS(model.parameters())
+>>> loss = optimizer.step(lambda: (model(images[:64]), labels[:64]))
+>>> optimizer.last_search.outcome
+'accepted'
+
+**The step size** is ``lr`` of the parameter groups, the same in all of them: loggers read it
 there, and what a scheduler writes to the first group is where the next search starts from.
 
-**Another batch to search on** (Ablation 2) is a second function, ``step(closure,
-search_closure)``, which gives the logits and targets of that batch; ``optimizer.searches_next``
+**Another batch to search on** (Ablation 2) is given by a second function, ``step(closure,
+search_closure)``, which returns the logits and targets of that batch; ``optimizer.searches_next``
 says whether the step will call it. The published big batch, 1024 samples at every 100th step, was
 searched without growth: ``search_every=100, gamma=1``.
 
 **Passes.** h(0) is taken from the forward pass of the gradient, or costs one on a search batch;
-h(ε) costs one a step. The host waits for the device once before the first trial and once a trial.
+h(ε) costs one per step, where the slope is a finite difference. The host waits for the device once
+before the first trial and once per trial.
 
 **Side effects** are those of one forward and one backward pass. Every evaluation of a step starts
 from the random state that the first one started from (one dropout mask for all), and the
 generators of the CPU and of the parameters' devices end where the first one left them. While
-trials run, a hook on all modules takes the running statistics away from the normalisation layers
-that are in train mode; it needs to know no model and reaches layers that only the closure knows.
-Other buffers that a forward pass moves are moved by every pass.
+trials run, a hook on all modules detaches the running statistics from the normalisation layers
+that are in train mode; it needs no model and reaches layers that only the closure knows. Other
+buffers that a forward pass changes are changed by every pass.
 
 **Ranks.** Where torch.distributed runs with more than one rank, the loss, h and the slope are
-averaged over the ranks of ``process_group`` before anything is decided by them, so that all ranks
-try and take the same step sizes, and refuse the same steps; without being asked, since ranks that
-decide on their own drift apart unseen. Each rank counts alike, as in DistributedDataParallel, whose
-gradient is the mean of the ranks': what is searched then is the function that this is the gradient
-of, the joint batch where all ranks' batches are of one size. ``step()`` returns the rank's own
-loss. The gradients are expected to be averaged by the model. A rank that trains a model of its own
-takes a group of its own, ``process_group=torch.distributed.new_subgroups(1)[0]``. An exception on
-one rank leaves the others waiting, as it does in a forward or backward pass.
+averaged over the ranks of ``process_group`` before any decision, so that all ranks try and take
+the same step sizes, and refuse the same steps. This is the default, since ranks that decide on
+their own drift apart unnoticed. All ranks have the same weight, as in DistributedDataParallel,
+whose gradient is the mean over the ranks: the function searched is the one with that gradient,
+which is the mean over the joint batch where all ranks' batches have the same size. ``step()``
+returns the rank's own loss. The model is expected to average the gradients. A rank that trains a
+model of its own takes a group of its own,
+``process_group=torch.distributed.new_subgroups(1)[0]``. An exception on one rank leaves the others
+waiting, as it does in a forward or backward pass.
 """
 
 from typing import ClassVar
@@ -46,9 +54,9 @@ __all__ = ["COUNTS", "AccuracySLS", "LineSearch", "LossSLS", "SGDArmijo", "Smoot
 
 
 class LossSLS(LineSearch):
-    """l-SLS: the step size is searched on the loss (Algorithm 3, Eqs. 26 and 29).
+    """l-SLS: searched on the loss (Algorithm 3, Eqs. 26 and 29 of [Hackel2023]).
 
-    The slope is ‖∇L‖² by autograd, or, as published, a finite difference of it.
+    The slope is ‖∇L‖² by autograd or, as published, a finite difference.
     """
 
     searched = "loss"
@@ -60,18 +68,22 @@ class LossSLS(LineSearch):
 
 
 class SGDArmijo(LossSLS):
-    """SGD with Armijo line search on the loss, with the exact ‖∇L‖² (Algorithm 1, Eq. 23)."""
+    """SGD with Armijo line search on the loss (Algorithm 1, Eq. 23 of [Hackel2023]).
+
+    The slope is ‖∇L‖² by autograd.
+    """
 
     slopes = ("autograd",)
     n = None
 
 
 class AccuracySLS(LineSearch):
-    """a-SLS: searched on the accuracy (Eqs. 27 and 29), which moves in steps of 1/N.
+    """a-SLS: searched on the accuracy (Eqs. 27 and 29 of [Hackel2023]).
 
-    Within ε it moves by whole samples or, on most batches, not at all. The slope is 0 there, and
-    on the others so steep that only step sizes up to about ε/c pass: the step size diminishes,
-    as published. The robust preset merely spares the searches where the slope is 0.
+    The accuracy changes in steps of 1/N. Within ε it changes by whole samples or, on most batches,
+    not at all: the slope is then 0, and otherwise so steep that only step sizes up to about ε/c
+    pass. The step size diminishes, as published. The robust preset merely spares the searches
+    where the slope is 0.
     """
 
     searched = "accuracy"
@@ -83,7 +95,10 @@ class AccuracySLS(LineSearch):
 
 
 class SmoothAccuracySLS(LineSearch):
-    """sa-SLS: searched on the smooth accuracy, the mean of σ(slope factor · margin) (Eq. 30)."""
+    """sa-SLS: searched on the smooth accuracy (Eq. 30 of [Hackel2023]).
+
+    The smooth accuracy is the mean of σ(slope factor · margin).
+    """
 
     searched = "smooth_accuracy"
     mode = "max"
@@ -94,12 +109,12 @@ class SmoothAccuracySLS(LineSearch):
         return self._smooth_accuracy
 
     def _smooth_accuracy(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Algorithm 5 in the fewest kernels, since it is a good part of a small model's step."""
+        """Algorithm 5 in the fewest kernels: it takes a good part of a small model's step."""
         # δ = π_label − max π_other with π = softmax(logits); σ(s · δ)
         probability = logits.softmax(1)
         label = targets.unsqueeze(1)
         own = probability.gather(1, label)
-        # Autograd needs π as it is.
+        # Autograd needs π unchanged.
         without = probability.scatter if probability.requires_grad else probability.scatter_
         delta = own - without(1, label, 0.0).amax(1, keepdim=True)
         if (slope_factor := self.param_groups[0]["slope_factor"]) != 1:

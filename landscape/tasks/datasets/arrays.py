@@ -15,14 +15,21 @@ NAMES = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 def read(path: Path) -> tuple[TensorData, TensorData]:
-    """Training and validation images of the arrays :data:`NAMES` in ``path``.
+    """Read training and validation images from a file of arrays.
 
-    Images are (N, H, W, 3) or (N, H, W) uint8, labels (N,) integers from 0 up, each class in the
-    training labels. Colour images are normalised and augmented as CIFAR, grey ones as MNIST.
-    Nothing in the file is run.
+    The file holds the arrays :data:`NAMES`: images (N, H, W, 3) or (N, H, W) uint8 and labels (N,)
+    integers from 0 up, with every class among the training labels. Colour images are normalised and
+    augmented like CIFAR, grey ones normalised like MNIST. No code in the file is run.
 
-    Raises :class:`MissingFileError` where there is no such file, :class:`InvalidValueError`
-    where it is damaged or holds something else.
+    Args:
+        path: the .npz file.
+
+    Returns:
+        Training and validation data; inputs are float32 (N, C, H, W).
+
+    Raises:
+        MissingFileError: where there is no such file.
+        InvalidValueError: where it is damaged or holds something else.
     """
     arrays = _load(path)
     for part in ("train", "test"):
@@ -85,7 +92,7 @@ def _check(path: Path, part: str, images: NDArray[np.generic], labels: NDArray[n
 
 
 def _check_alike(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
-    """Refuse images of two sizes, and labels that are no classes 0 … C − 1 of the training's."""
+    """Refuse images of two sizes, and labels other than the training data's classes 0 … C − 1."""
     train, test = (arrays[f"{part}_images"].shape[1:] for part in ("train", "test"))
     if train != test:
         raise InvalidValueError(

@@ -1,4 +1,4 @@
-"""Augmentation of whole batches: each image its own draw, no Python per image."""
+"""Augmentation of whole batches: each image has its own draw, without a Python loop over images."""
 
 import torch
 from torch import Tensor
@@ -8,12 +8,19 @@ from landscape.data import Augmentation
 
 
 def random_shift(pixels: int, *, mirror: bool = False) -> Augmentation:
-    """Shift each image by up to ``pixels`` in height and in width, with zeros moving in.
+    """Make an augmentation that shifts each image at random, with zeros moving in.
 
-    With ``mirror``, every other image on average is flipped left to right as well. The returned
-    function takes images (N, C, H, W) of any dtype, on any device, and a generator of the CPU,
-    so that all devices see the same draws; it gives images of the same shape and dtype. This is
-    padding by ``pixels``, a random crop and a random horizontal flip.
+    It is the same as padding by ``pixels``, a random crop and, if asked for, a random horizontal
+    flip.
+
+    Args:
+        pixels: the largest shift, in pixels, in height and in width.
+        mirror: whether each image is also flipped left to right with probability 1/2.
+
+    Returns:
+        A function of images (N, C, H, W) of any dtype, on any device, and a generator of the CPU
+        (so that the draws are the same on all devices); it returns images of the same shape and
+        dtype.
     """
 
     def shift(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -22,7 +29,7 @@ def random_shift(pixels: int, *, mirror: bool = False) -> Augmentation:
         flips = torch.zeros(1, count, dtype=torch.int64)
         if mirror:
             flips = torch.randint(2, (1, count), generator=generator)
-        # One transfer, for which CUDA's queue of work is not waited.
+        # One transfer, which does not wait for CUDA's queue of work.
         draws = torch.cat([corners, flips]).to(images.device, non_blocking=images.is_cuda)
         top, left, flip = draws
         return crop(images, pixels, top, left, flip.bool())
@@ -31,10 +38,17 @@ def random_shift(pixels: int, *, mirror: bool = False) -> Augmentation:
 
 
 def crop(images: Tensor, padding: int, top: Tensor, left: Tensor, mirrored: Tensor) -> Tensor:
-    """Windows of the size of ``images`` (N, C, H, W) in those images padded with zeros.
+    """Cut a window of the images' own size out of each image, padded with zeros.
 
-    ``top`` and ``left`` (N,) int64, from 0 to 2 ``padding``, are the windows' corners; where
-    ``mirrored`` (N,) bool, the window is flipped left to right.
+    Args:
+        images: (N, C, H, W).
+        padding: zeros added on each side, in pixels.
+        top: the window's first row in the padded image, (N,) int64, from 0 to 2 ``padding``.
+        left: its first column, likewise.
+        mirrored: where the window is flipped left to right, (N,) bool.
+
+    Returns:
+        The windows, of the shape and dtype of ``images``.
     """
     count, channels, height, width = images.shape
     padded = F.pad(images, [padding] * 4)

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100, read by torchvision, which checks the md5 sum of every file first."""
+"""CIFAR-10 and CIFAR-100, read by torchvision after the md5 sum of every file is checked."""
 
 import warnings
 from pathlib import Path
@@ -13,13 +13,23 @@ from landscape.tasks.datasets.images import colour_images
 
 
 def read(dataset: str, root: Path, download: bool = False) -> tuple[TensorData, TensorData]:
-    """50,000 training and 10,000 validation images (3, 32, 32) of CIFAR10 or CIFAR100.
+    """Read 50,000 training and 10,000 validation images of 32 x 32 pixels.
 
-    The files lie in ``root/cifar-10-batches-py`` or ``root/cifar-100-python``. Images are kept as
-    bytes; the training images are augmented as published.
+    Images are kept as bytes and normalised batch by batch; the training images are augmented as
+    in [Hackel2023]: see :func:`landscape.tasks.datasets.images.colour_images`.
 
-    Raises :class:`MissingFileError` where files are missing (and cannot be downloaded),
-    :class:`InvalidValueError` where one is damaged.
+    Args:
+        dataset: "CIFAR10" or "CIFAR100".
+        root: the folder of the data sets; the files are in ``root/cifar-10-batches-py`` or
+            ``root/cifar-100-python``.
+        download: whether missing files are fetched.
+
+    Returns:
+        Training and validation data; inputs are float32 (N, 3, 32, 32).
+
+    Raises:
+        MissingFileError: where files are missing, or cannot be downloaded.
+        InvalidValueError: where a file is damaged.
     """
     from torchvision import datasets
 
@@ -43,7 +53,7 @@ def read(dataset: str, root: Path, download: bool = False) -> tuple[TensorData, 
 
 
 def _check(source: Any, root: Path) -> None:
-    """Say which file is missing or damaged; torchvision says only that one is."""
+    """Name the file that is missing or damaged; torchvision says only that there is one."""
     from torchvision.datasets.utils import check_md5
 
     folder = root / source.base_folder

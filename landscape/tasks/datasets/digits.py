@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits: real data that comes with the package."""
+"""scikit-learn's handwritten digits: real data without a download."""
 
 import torch
 from torch import Tensor
@@ -7,10 +7,13 @@ from landscape.data import TensorData
 
 
 def read() -> tuple[TensorData, TensorData]:
-    """1,437 training and 360 validation images (1, 8, 8), given as float32 in [−1, 1].
+    """Read the digits: 1,437 training and 360 validation images of 8 x 8 pixels.
 
-    They are kept in [0, 1] and normalised (mean 0.5, sd 0.5) a batch at a time. The split is
-    fixed and keeps the classes' shares.
+    They are kept in [0, 1] and normalised (mean 0.5, sd 0.5) batch by batch. The split is fixed and
+    has the classes in the same shares.
+
+    Returns:
+        Training and validation data; inputs are float32 (N, 1, 8, 8) in [−1, 1].
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split

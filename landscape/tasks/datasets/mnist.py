@@ -1,7 +1,7 @@
 """MNIST and FashionMNIST.
 
-torchvision does the download; the files are read here, as they lie, packed or unpacked, so
-that a data root can be read-only.
+torchvision downloads them. The files are read here, packed or unpacked, so that a data root can be
+read-only.
 """
 
 import gzip
@@ -36,13 +36,22 @@ MD5 = {
 
 
 def read(dataset: str, root: Path, download: bool = False) -> tuple[TensorData, TensorData]:
-    """60,000 training and 10,000 validation images (1, 28, 28), given as float32 in [−1, 1].
+    """Read 60,000 training and 10,000 validation images of 28 x 28 pixels.
 
-    ``dataset`` is a key of :data:`MD5`; its files lie in ``root/dataset/raw``, packed (.gz) or
-    not. They are kept as bytes and normalised (mean 0.5, sd 0.5) a batch at a time.
+    They are kept as bytes and normalised (mean 0.5, sd 0.5) batch by batch.
 
-    Raises :class:`MissingFileError` where files are missing (and cannot be downloaded),
-    :class:`InvalidValueError` where one is damaged.
+    Args:
+        dataset: a key of :data:`MD5`.
+        root: the folder of the data sets; the files are in ``root/dataset/raw``, packed (.gz) or
+            not.
+        download: whether missing files are fetched.
+
+    Returns:
+        Training and validation data; inputs are float32 (N, 1, 28, 28) in [−1, 1].
+
+    Raises:
+        MissingFileError: where files are missing, or cannot be downloaded.
+        InvalidValueError: where a file is damaged.
     """
     folder = root / dataset / "raw"
     missing = [name for name in MD5[dataset] if _find(folder, name) is None]
@@ -66,7 +75,7 @@ def _part(folder: Path, part: str, parts: Mapping[str, Tensor]) -> TensorData:
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    """The packed file, which can be checked, before the unpacked one."""
+    """The packed file, which can be checked, or else the unpacked one."""
     return next((path for path in (folder / f"{name}.gz", folder / name) if path.is_file()), None)
 
 
@@ -83,7 +92,7 @@ def _download(dataset: str, root: Path) -> None:
 
 
 def _read_idx(folder: Path, name: str, md5: str) -> Tensor:
-    """An idx file's array of bytes: its number of dimensions, its shape and then the values."""
+    """Read an idx file's array of bytes."""
     path = _find(folder, name)
     if path is None:
         raise MissingFileError(f"{name} is not in {folder.resolve()}")

@@ -1,7 +1,8 @@
-"""Densely connected networks for small images (Huang et al. 2017), torchvision's with another stem.
+"""Densely connected networks for small images [Huang2017]: torchvision's, with another stem.
 
-Initialised as there: convolutions normal, with variance 2 / fan-in; batch norm with weight 1 and
-bias 0; the linear layer with bias 0. The names of modules and parameters are torchvision's.
+Initialised as in torchvision: convolutions normal, with variance 2 / fan-in; batch norm with
+weight 1 and bias 0; the linear layer with bias 0. The names of modules and parameters are
+torchvision's.
 """
 
 from collections.abc import Sequence
@@ -19,10 +20,18 @@ def densenet121(
 ) -> nn.Module:
     """DenseNet-BC-121 in the form for CIFAR: the stem is one 3 x 3 convolution with stride 1.
 
-    It gives 2 ``growth`` channels to the first of the dense ``blocks``; each of their layers adds
-    ``growth``, and each transition between them halves the channels and the image. Inputs
-    (N, channels, H, W), 32 x 32 in the thesis; returns logits (N, classes). 6.96 million
+    The stem gives 2 ``growth`` channels. Each layer of a dense block adds ``growth`` channels, and
+    each transition between two blocks halves the channels and the image's size. 6.96 million
     parameters with 10 classes.
+
+    Args:
+        classes: number of classes.
+        channels: channels of the images.
+        growth: channels that each layer adds.
+        blocks: layers in each dense block.
+
+    Returns:
+        A module from images (N, channels, H, W), 32 x 32 in [Hackel2023], to logits (N, classes).
     """
     from torchvision.models import DenseNet
 

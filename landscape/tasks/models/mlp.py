@@ -1,4 +1,4 @@
-"""The fully connected network of the thesis."""
+"""The fully connected network of [Hackel2023]."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,9 +7,13 @@ from torch import nn
 
 
 def mlp(sizes: Sequence[int] = (784, 512, 256, 10)) -> nn.Sequential:
-    """Linear layers with ReLU between them; inputs (N, …) are flattened to (N, sizes[0]).
+    """Linear layers with ReLU between them.
 
-    ``sizes`` are the widths from input to output, at least two; returns logits (N, sizes[-1]).
+    Args:
+        sizes: the widths from input to output, at least two.
+
+    Returns:
+        A module from inputs (N, …), flattened to (N, sizes[0]), to logits (N, sizes[-1]).
     """
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in pairwise(sizes):

@@ -1,8 +1,8 @@
-"""Residual networks for small images (He et al. 2015), made of torchvision's basic blocks.
+"""Residual networks for small images [He2016], made of torchvision's basic blocks.
 
-Convolutions are initialised as torchvision's ResNet: normal, with variance 2 / fan-out; batch
-norm with weight 1 and bias 0, the linear layer with torch's default. The names of modules and
-parameters are torchvision's.
+Convolutions are initialised as in torchvision's ResNet: normal, with variance 2 / fan-out. Batch
+norm has weight 1 and bias 0, the linear layer torch's default. The names of modules and parameters
+are torchvision's.
 """
 
 from collections import OrderedDict
@@ -15,10 +15,16 @@ from torch.nn import functional as F
 def resnet34(classes: int = 10, channels: int = 3) -> nn.Module:
     """ResNet34 in the form for CIFAR: torchvision's, with a stem that keeps the image's size.
 
-    The stem is one 3 x 3 convolution with stride 1, without max pool. Then come 3, 4, 6 and 3
-    blocks of 64, 128, 256 and 512 channels; where they halve the image, the shortcut is a 1 x 1
-    convolution with batch norm. Inputs (N, channels, H, W), 32 x 32 in the thesis; returns logits
-    (N, classes). 21.28 million parameters with 10 classes.
+    The stem is one 3 x 3 convolution with stride 1, without max pool. It is followed by 3, 4, 6 and
+    3 blocks of 64, 128, 256 and 512 channels; where they halve the image's size, the shortcut is a
+    1 x 1 convolution with batch norm. 21.28 million parameters with 10 classes.
+
+    Args:
+        classes: number of classes.
+        channels: channels of the images.
+
+    Returns:
+        A module from images (N, channels, H, W), 32 x 32 in [Hackel2023], to logits (N, classes).
     """
     from torchvision.models import resnet34 as for_large_images
 
@@ -30,11 +36,19 @@ def resnet34(classes: int = 10, channels: int = 3) -> nn.Module:
 
 
 def resnet20(classes: int = 10, channels: int = 3, width: int = 16) -> nn.Sequential:
-    """ResNet20 for CIFAR, section 4.2 of the paper: three times three blocks.
+    """ResNet20 for CIFAR (section 4.2 of [He2016]): three times three blocks.
 
     They have ``width``, 2 ``width`` and 4 ``width`` channels. Shortcuts have no parameters
-    (option A): where a block halves the image, every second pixel, with zeros as the further
-    channels. Inputs (N, channels, H, W); returns logits (N, classes). 0.27 million parameters.
+    (option A): where a block halves the image's size, its shortcut takes every second pixel and
+    fills the added channels with zeros. 0.27 million parameters.
+
+    Args:
+        classes: number of classes.
+        channels: channels of the images.
+        width: channels of the first three blocks.
+
+    Returns:
+        A module from images (N, channels, H, W) to logits (N, classes).
     """
     model = nn.Sequential(
         OrderedDict(
@@ -56,14 +70,25 @@ def resnet20(classes: int = 10, channels: int = 3, width: int = 16) -> nn.Sequen
 
 
 class Subsample(nn.Module):
-    """Every second pixel of (N, C, H, W), and so many ``zeros`` channels after the C."""
+    """A shortcut without parameters: every second pixel, and zeros as the added channels.
+
+    Args:
+        zeros: number of channels added.
+    """
 
     def __init__(self, zeros: int) -> None:
         super().__init__()
         self.zeros = zeros
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) → (N, C + zeros, ⌈H / 2⌉, ⌈W / 2⌉)."""
+        """Subsample and pad a batch.
+
+        Args:
+            images: (N, C, H, W).
+
+        Returns:
+            (N, C + zeros, ⌈H / 2⌉, ⌈W / 2⌉).
+        """
         return F.pad(images[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.zeros))
 
 

@@ -1,4 +1,4 @@
-"""A small convolutional network with batch norm, for images of 8 x 8 pixels and more."""
+"""A small convolutional network with batch norm, for images of at least 8 x 8 pixels."""
 
 from torch import nn
 
@@ -6,8 +6,16 @@ from torch import nn
 def small_cnn(channels: int = 1, classes: int = 10, width: int = 16) -> nn.Sequential:
     """Three 3 x 3 convolutions, each with batch norm and ReLU, then average pool and linear.
 
-    Inputs (N, channels, H, W); returns logits (N, classes). The second and third convolution
-    halve the image and have twice and four times ``width`` channels.
+    The second and third convolution halve the image's size and have 2 ``width`` and 4 ``width``
+    channels.
+
+    Args:
+        channels: channels of the images.
+        classes: number of classes.
+        width: channels of the first convolution.
+
+    Returns:
+        A module from images (N, channels, H, W) to logits (N, classes).
     """
     return nn.Sequential(
         *_convolution(channels, width, stride=1),
