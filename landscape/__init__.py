@@ -1,10 +1,34 @@
 """Loss and accuracy landscapes of neural networks along the gradient: probe, store, plot.
 
 >>> import landscape
->>> slice_ = landscape.probe(model, (images, labels), validation)  # doctest: +SKIP
->>> landscape.plots.plot_batches(slice_)  # doctest: +SKIP
+>>> slice_ = landscape.probe(model, (images, labels), validation)
+>>> dict(slice_.sizes)
+{'checkpoint': 1, 'draw': 1, 'evaluation_set': 5, 'step_size': 13, 'slope_factor': 1}
+>>> axes = landscape.plots.plot_batches(slice_)
 
-Everything loads on first use, also the rooms: ``landscape.optimizers.SmoothAccuracySLS``.
+Everything is loaded when it is first used, subpackages too:
+``landscape.optimizers.SmoothAccuracySLS``.
+
+References:
+    [Armijo1966] Armijo. Minimization of functions having Lipschitz continuous first partial
+        derivatives. Pacific Journal of Mathematics 16(1), 1966.
+    [Efron1979] Efron. Bootstrap methods: another look at the jackknife. Annals of Statistics 7(1),
+        1979.
+    [Hackel2023] Hackel. Accuracy-Based Line Search. Thesis, Tübingen, 2023; "the thesis".
+    [He2016] He, Zhang, Ren, Sun. Deep residual learning for image recognition. CVPR 2016.
+    [Huang2017] Huang, Liu, van der Maaten, Weinberger. Densely connected convolutional networks.
+        CVPR 2017.
+    [Izmailov2018] Izmailov, Podoprikhin, Garipov, Vetrov, Wilson. Averaging weights leads to wider
+        optima and better generalization. UAI 2018.
+    [Li2018] Li, Xu, Taylor, Studer, Goldstein. Visualizing the loss landscape of neural nets.
+        NeurIPS 2018.
+    [Lin2017] Lin, Goyal, Girshick, He, Dollár. Focal loss for dense object detection. ICCV 2017.
+    [Loshchilov2019] Loshchilov, Hutter. Decoupled weight decay regularization. ICLR 2019.
+    [Mutschler2020] Mutschler, Zell. Parabolic approximation line search for DNNs. NeurIPS 2020.
+    [Mutschler2021] Mutschler, Zell. Empirically explaining SGD from a line search perspective.
+        ICANN 2021.
+    [Vaswani2019] Vaswani, Mishkin, Laradji, Schmidt, Gidel, Lacoste-Julien. Painless stochastic
+        gradient: interpolation, line-search, and convergence rates. NeurIPS 2019.
 """
 
 from importlib import import_module
@@ -93,7 +117,8 @@ _load, _names = lazily(
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Prober", "probe", "probing"):  # whose Datasets have ``dataset.landscape``
+    # Their Datasets have ``dataset.landscape``, which the accessor registers.
+    if name in ("Prober", "probe", "probing"):
         import_module("landscape.accessor")
     return _load(name)
 

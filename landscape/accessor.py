@@ -1,7 +1,7 @@
-"""``dataset.landscape``: what a notebook can do with slices, found by the tab key.
+"""``dataset.landscape``: what a notebook can do with slices, listed by the tab key.
 
-Registered with xarray when this module is imported, which ``landscape.open`` and
-``landscape.probe`` see to. It holds nothing of its own: each method calls a plain function.
+Importing this module registers it with xarray; ``landscape.open`` and ``landscape.probe`` do so.
+Each method calls a plain function and holds no logic of its own.
 """
 
 import inspect
@@ -15,12 +15,13 @@ import numpy as np
 import xarray as xr
 
 from landscape import statistics, store
+from landscape.arguments import local_path
 from landscape.errors import InvalidValueError
 from landscape.histories.layout import store_at
 from landscape.plots.registry import FIGURES, Figure
 from landscape.tables import summary
 
-# What a Dataset says of itself, in this order.
+# The rows that describe a Dataset, in this order.
 FACTS = (
     *("task", "optimizer", "checkpoints", "evaluation sets", "step sizes", "origin", "draws"),
     "metrics",
@@ -31,12 +32,32 @@ if TYPE_CHECKING:
 
 
 def open_(path: str | Path) -> xr.Dataset:
-    """The finished rows of a store, or of the slices in a run's folder, in order of iteration.
+    """Open the slices of a store or of a run's folder.
 
-    As :func:`landscape.store.open_` gives them, and raising what it raises; the Dataset remembers
-    its store.
+    >>> import torch
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> recorder = landscape.Recorder("run.zarr", model, optimizer, (images, labels), every=1)
+    >>> with recorder(images[:64], labels[:64]):
+    ...     optimizer.step()
+    >>> slices = landscape.open("run.zarr")
+    >>> dict(slices.sizes)
+    {'checkpoint': 1, ...}
+    >>> slices.landscape.samples("same_batch").sizes["sample"]
+    64
+
+    Args:
+        path: a store (a folder, or a zip of one), or the folder of a run.
+
+    Returns:
+        The finished rows, as :func:`landscape.store.open_` gives them: in memory, in order of
+        iteration. The Dataset remembers the path of its store.
+
+    Raises:
+        InvalidValueError: for an address on another machine.
+        MissingFileError: where there is no store.
+        StoreError: for what is not a store, or one of a newer schema.
     """
-    path = store_at(Path(path))
+    path = store_at(local_path(path))
     dataset = store.open_(path)
     dataset.encoding["source"] = str(path.absolute())
     return dataset
@@ -44,7 +65,16 @@ def open_(path: str | Path) -> xr.Dataset:
 
 @xr.register_dataset_accessor("landscape")  # type: ignore[no-untyped-call]
 class Landscape:
-    """Figures, statistics and per-sample values of slices; shown, it says what they are."""
+    """Figures, statistics and per-sample values of slices; printed, it describes them.
+
+    >>> slice_ = landscape.probe(model, (images, labels), validation)
+    >>> axes = slice_.landscape.plot.batches(metric="loss")
+    >>> list(slice_.landscape.statistics().index)
+    [(0, 'same batch'), (0, 'other batch 1'), ..., (0, 'validation')]
+
+    Args:
+        dataset: slices, as ``landscape.open`` or ``landscape.probe`` gives them.
+    """
 
     def __init__(self, dataset: xr.Dataset) -> None:
         self._dataset = dataset
@@ -57,7 +87,15 @@ class Landscape:
     def statistics(self, **options: Any) -> "pd.DataFrame":
         """Peak width, best step size, batch bias and gap of every slice.
 
-        ``options`` are those of :func:`landscape.tables.slice_statistics`.
+        Args:
+            **options: those of :func:`landscape.tables.slice_statistics`.
+
+        Returns:
+            One row for each checkpoint and evaluation set.
+
+        Raises:
+            InvalidValueError: for an option that is not allowed, and for a Dataset that does not
+                hold slices.
         """
         from landscape import tables
 
@@ -66,9 +104,20 @@ class Landscape:
     def samples(self, evaluation_set: str, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
         """Per-sample values of these slices, from the store that ``landscape.open`` read.
 
-        As :func:`landscape.open_samples` gives them, and raising what it raises, of the
-        checkpoints, draws and step sizes that the Dataset holds. Where it does not come from a
-        store, no longer knows it, or holds what is not that store's: :class:`InvalidValueError`.
+        Args:
+            evaluation_set: name of the set, such as "validation".
+            chunks: dimension -> chunk length, for dask arrays; by default numpy arrays that are
+                read when they are used.
+
+        Returns:
+            What :func:`landscape.open_samples` gives, for the checkpoints, draws and step sizes
+            that the Dataset holds.
+
+        Raises:
+            InvalidValueError: where the Dataset does not come from a store or no longer knows it,
+                where it holds values that are not in that store, and for an unknown set.
+            MissingFileError: where the store is gone.
+            StoreError: where the store cannot be read, or was made without per-sample values.
         """
         if not (path := self._dataset.encoding.get("source")):
             raise InvalidValueError(
@@ -105,13 +154,17 @@ class Landscape:
 
 
 class Plots:
-    """A method for each figure that slices allow; see ``landscape.plots.registry``."""
+    """A method for each figure of slices; see ``landscape.plots.registry``.
+
+    Args:
+        dataset: slices, as ``landscape.open`` or ``landscape.probe`` gives them.
+    """
 
     def __init__(self, dataset: xr.Dataset) -> None:
         self._dataset = dataset
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith("_"):  # of a half-made copy, which has no Dataset yet
+        if name.startswith("_"):  # asked of a copy in the making, without a Dataset yet
             raise AttributeError(name)
         figure = _figures(self._dataset).get(name)
         if figure is None:
@@ -130,13 +183,13 @@ class Plots:
 
 
 def _figures(dataset: xr.Dataset) -> dict[str, Figure]:
-    """Figures by method's name; that of a line search only where one was recorded."""
+    """Figures by the name of their method; those of a line search only where one was recorded."""
     sources = {"slices", *(["searches"] if "search_step_size" in dataset.coords else [])}
     return {figure.module: figure for figure in FIGURES.values() if figure.source in sources}
 
 
 def _bound(figure: Figure, dataset: xr.Dataset) -> Callable[..., Any]:
-    """The figure's function with its docstring and options, its dataset given."""
+    """The figure's function with its docstring and options, bound to ``dataset``."""
     function = figure.load()
 
     @wraps(function)
@@ -151,7 +204,7 @@ def _bound(figure: Figure, dataset: xr.Dataset) -> Callable[..., Any]:
 
 
 def _selected(samples: xr.Dataset, dataset: xr.Dataset, path: str) -> xr.Dataset:
-    """Those ``samples`` that belong to the slices in ``dataset``, which need to be of one store."""
+    """The part of ``samples`` that belongs to the slices in ``dataset``, all of one store."""
     places = {}
     for along, name in (("checkpoint", "iteration"), ("draw", "draw"), ("step_size", "step_size")):
         if name not in dataset.coords or name not in samples.coords:
@@ -159,20 +212,19 @@ def _selected(samples: xr.Dataset, dataset: xr.Dataset, path: str) -> xr.Dataset
         there, wanted = samples[name].values.tolist(), np.ravel(dataset[name].values).tolist()
         if len(set(wanted)) < len(wanted) or not set(wanted) <= set(there):
             raise InvalidValueError(
-                f"some {along.replace('_', ' ')} of this Dataset is not of {path}, which it came "
-                "from; give the path to landscape.open_samples"
+                f"a {along.replace('_', ' ')} of this Dataset is not in {path}, from which it was "
+                "read; give the path to landscape.open_samples"
             )
         if wanted != there:
             places[along] = [there.index(each) for each in wanted]
     found = samples.isel(places)
-    if (
-        "gradient_norm" in dataset.coords and "gradient_norm" in found.coords
-    ):  # which no two checkpoints share
+    # No two checkpoints share a gradient norm, so it tells whether these are the same ones.
+    if "gradient_norm" in dataset.coords and "gradient_norm" in found.coords:
         norms, own = (np.ravel(each["gradient_norm"].values) for each in (found, dataset))
         if not np.array_equal(norms, own, equal_nan=True):
             raise InvalidValueError(
-                f"the gradient norms of this Dataset are not those of {path}, which it came from; "
-                "give the path to landscape.open_samples"
+                f"the gradient norms of this Dataset are not those of {path}, from which it was "
+                "read; give the path to landscape.open_samples"
             )
     return found
 
@@ -183,7 +235,7 @@ def _rows_of(listing: summary.Listing) -> list[dict[str, str]]:
 
 
 def _set(row: Mapping[str, str]) -> str:
-    """An evaluation set in a line; its name is the one to select it by."""
+    """An evaluation set in one line; its name is the one that selects it."""
     parts = [row["evaluation set"]]
     parts += [f"{row['samples']} samples"] if "samples" in row else []
     parts += [f"batch norm {row['batch norm']}"] if "batch norm" in row else []

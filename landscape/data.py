@@ -1,7 +1,7 @@
-"""Data a probe or a training run takes samples from: tensors in memory, or a Dataset.
+"""The data from which probes and training take samples: tensors in memory, or a Dataset.
 
 Both kinds have a length and ``take(indices, generator)``, which returns ``(inputs, targets)``
-on one device; with a generator, the samples are augmented (if the data augments at all).
+on one device; with a generator, the samples are augmented (if the data has an augmentation).
 """
 
 import hashlib
@@ -33,7 +33,7 @@ Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 
 class Data(Protocol):
-    """What is asked of training and validation data."""
+    """What training and validation data must offer."""
 
     def __len__(self) -> int:
         """The number of samples."""
@@ -42,21 +42,43 @@ class Data(Protocol):
     def take(
         self, indices: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Inputs (N, …) and targets (N,) int64 at ``indices`` (N,); augmented if a generator."""
+        """Take the samples at ``indices``.
+
+        Args:
+            indices: places of the samples, (n,), int64.
+            generator: what the augmentation draws from; without one, samples are not augmented.
+
+        Returns:
+            Inputs (n, …) and targets (n,) int64.
+        """
         ...
 
     def to(self, device: torch.device) -> "Data":
-        """The same data, whose ``take`` returns tensors on ``device``."""
+        """Give the same data on another device.
+
+        Args:
+            device: where ``take`` is to return its tensors.
+
+        Returns:
+            The data; ``self`` is not changed.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class TensorData:
-    """Samples held in memory.
+    """Samples held in memory; augmented and prepared in whole batches, not one by one.
 
-    ``inputs`` (N, …) of any dtype; ``targets`` (N,) int64. ``take`` applies ``augment(inputs,
-    generator)`` and then ``prepare(inputs)`` (say, uint8 to normalised float32) to whole
-    batches, so that no Python runs per sample.
+    Attributes:
+        inputs: (N, …), of any dtype.
+        targets: class labels, (N,), int64.
+        augment: (inputs (n, …), generator) -> inputs, applied by ``take`` if it has a generator;
+            None for no augmentation.
+        prepare: inputs (n, …) -> the model's inputs, say, uint8 to normalised float32; applied
+            last, to every batch. None for inputs that the model takes as they are.
+
+    Raises:
+        InvalidValueError: where inputs and targets differ in length, or are not one per sample.
     """
 
     inputs: Tensor
@@ -66,7 +88,9 @@ class TensorData:
 
     def __post_init__(self) -> None:
         if self.inputs.ndim == 0 or self.targets.ndim == 0:
-            raise InvalidValueError("inputs or targets are a single number; give one a sample")
+            raise InvalidValueError(
+                "inputs or targets are a single number; give one for each sample"
+            )
         if len(self.inputs) != len(self.targets):
             raise InvalidValueError(
                 f"inputs and targets differ in length: {len(self.inputs)} and {len(self.targets)}"
@@ -94,7 +118,15 @@ class TensorData:
     def take(
         self, indices: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """See :class:`Data`."""
+        """Take the samples at ``indices``; see :meth:`Data.take`.
+
+        Args:
+            indices: places of the samples, (n,), int64.
+            generator: what the augmentation draws from; without one, samples are not augmented.
+
+        Returns:
+            Inputs (n, …) and targets (n,) int64, on this data's device.
+        """
         indices = indices.to(self.inputs.device)
         # Several times as fast as inputs[indices].
         inputs = self.inputs.index_select(0, indices)
@@ -105,16 +137,37 @@ class TensorData:
         return inputs, self.targets.index_select(0, indices)
 
     def head(self, samples: int) -> tuple[Tensor, Tensor]:
-        """The first ``samples``, not augmented; no copy is made unless ``prepare`` makes one."""
+        """Take the first samples, not augmented; only ``prepare`` may copy them.
+
+        Args:
+            samples: how many.
+
+        Returns:
+            Inputs (samples, …) and targets (samples,) int64.
+        """
         inputs = self.inputs[:samples]
         return inputs if self.prepare is None else self.prepare(inputs), self.targets[:samples]
 
     def first(self, samples: int) -> "TensorData":
-        """The first ``samples`` as data of their own, which shares the memory."""
+        """Make data of the first samples; it shares the memory.
+
+        Args:
+            samples: how many.
+
+        Returns:
+            The data, with the same augmentation and preparation.
+        """
         return replace(self, inputs=self.inputs[:samples], targets=self.targets[:samples])
 
     def to(self, device: torch.device) -> "TensorData":
-        """See :class:`Data`."""
+        """Give the same data on another device.
+
+        Args:
+            device: where ``take`` is to return its tensors.
+
+        Returns:
+            The data, moved there at once.
+        """
         return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
 
 
@@ -122,8 +175,14 @@ class TensorData:
 class DatasetData:
     """Samples of a map-style torch Dataset, read one by one when they are taken.
 
-    The Dataset's own random transforms draw from the global generators, which are seeded from
-    the generator for that while (or from 0 where none is given) and then put back.
+    The Dataset's own random transforms draw from the global generators. While samples are read,
+    those are seeded from the generator given to ``take`` (or with 0 without one), and afterwards
+    put back.
+
+    Attributes:
+        dataset: a Dataset of pairs (input, class label).
+        collate: list of samples -> (inputs (n, …), targets (n,)).
+        device: where ``take`` returns its tensors; None leaves them where ``collate`` puts them.
     """
 
     dataset: Dataset[Any]
@@ -136,7 +195,18 @@ class DatasetData:
     def take(
         self, indices: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """See :class:`Data`."""
+        """Read the samples at ``indices``; see :meth:`Data.take`.
+
+        Args:
+            indices: places of the samples, (n,), int64.
+            generator: what seeds the Dataset's random transforms; without one, the seed is 0.
+
+        Returns:
+            Inputs (n, …) and targets (n,) int64.
+
+        Raises:
+            InvalidValueError: where the Dataset fails, or does not give pairs (input, class label).
+        """
         seed = 0 if generator is None else int(torch.randint(2**31, (), generator=generator))
         with seeded(seed):
             with users_code("reading the Dataset"):
@@ -145,23 +215,48 @@ class DatasetData:
         return inputs.to(device=self.device), targets.to(device=self.device)
 
     def first(self, samples: int) -> "DatasetData":
-        """The first ``samples`` as data of their own."""
+        """Make data of the first samples, which are not read yet.
+
+        Args:
+            samples: how many.
+
+        Returns:
+            The data, with the same collate function and device.
+        """
         return replace(self, dataset=Subset(self.dataset, range(samples)))
 
     def to(self, device: torch.device) -> "DatasetData":
-        """See :class:`Data`."""
+        """Give the same data on another device.
+
+        Args:
+            device: where ``take`` is to return its tensors.
+
+        Returns:
+            The data; samples are moved when they are taken.
+        """
         return replace(self, device=device)
 
 
 def as_data(source: Any, what: str = "data") -> Data:
-    """Make :class:`Data` of a pair of tensors or arrays, a Dataset, a DataLoader, or Data.
+    """Make :class:`Data` of what users have.
 
-    A DataLoader gives its Dataset (of a SubsetRandomSampler, that subset) and collate function;
-    its batch size and order are left to the probe. An iterable Dataset is read once, to its end,
-    into memory. Arrays of float64, numpy's default, become torch's default float type.
+    >>> landscape.data.as_data((images, labels))
+    TensorData(1,400 samples, 1×8×8 float32)
 
-    Raises :class:`InvalidValueError` for anything else, for pairs whose lengths differ, and for
-    a DataLoader whose sampler repeats or leaves out samples in a way of its own.
+    Args:
+        source: a pair (inputs (N, …), integer class labels (N,)) of tensors or arrays, a Dataset,
+            a DataLoader, or data already. Of a DataLoader, the Dataset and the collate function
+            are used (of a SubsetRandomSampler, its subset), but neither batch size nor order. An
+            iterable Dataset is read to its end, once, into memory. Arrays of float64, numpy's
+            default, become torch's default float type.
+        what: its name, for messages.
+
+    Returns:
+        A :class:`TensorData` or :class:`DatasetData`, or ``source`` itself if it is data already.
+
+    Raises:
+        InvalidValueError: for anything else, for pairs whose lengths differ, and for a DataLoader
+            whose sampler repeats or leaves out samples in a way of its own.
     """
     if isinstance(source, (TensorData, DatasetData)):
         return source
@@ -191,15 +286,33 @@ def as_data(source: Any, what: str = "data") -> Data:
 
 
 def digest(*parts: Data) -> str | None:
-    """The digests of data in memory in one string; None where other data is among them."""
+    """Join the digests of data in memory.
+
+    Args:
+        *parts: the data, say of training and validation.
+
+    Returns:
+        One string; None where some of the data is not in memory.
+    """
     tensors = [part for part in parts if isinstance(part, TensorData)]
     return "-".join(part.digest for part in tensors) if len(tensors) == len(parts) else None
 
 
 def first(data: Data, samples: int) -> Data:
-    """The first ``samples`` of ``data`` as data of their own.
+    """Make data of the first samples of ``data``.
 
-    Raises :class:`InvalidValueError` where there are not so many, and for data of another make.
+    >>> landscape.data.first(landscape.data.as_data((images, labels)), 1000)
+    TensorData(1,000 samples, 1×8×8 float32)
+
+    Args:
+        data: tensors in memory or a Dataset.
+        samples: how many; at least 1.
+
+    Returns:
+        Data of the same kind.
+
+    Raises:
+        InvalidValueError: where ``data`` has fewer samples, and for data of any other class.
     """
     if not 0 < samples <= len(data):
         raise InvalidValueError(
@@ -223,14 +336,15 @@ def _sampled(loader: DataLoader[Any], what: str) -> Dataset[Any]:
     whole = sampler is None or isinstance(sampler, (SequentialSampler, RandomSampler))
     if not whole or getattr(sampler, "replacement", False):
         raise InvalidValueError(
-            f"{what} is a DataLoader with a {type(sampler).__name__}, which would be left out; "
-            "give a Dataset of the samples meant"
+            f"{what} is a DataLoader with a {type(sampler).__name__}, which would be ignored; "
+            "give a Dataset of the samples you mean"
         )
     return loader.dataset
 
 
 def _read_all(loader: DataLoader[Any], what: str) -> TensorData:
-    with seeded(0), users_code(f"reading {what}"):  # a loader draws a seed of its own
+    # seeded, since a loader draws a seed from the global generator
+    with seeded(0), users_code(f"reading {what}"):
         batches = [_pair(batch, what) for batch in loader]
     if not batches:
         raise InvalidValueError(f"{what} is empty; give at least one sample")
@@ -239,7 +353,7 @@ def _read_all(loader: DataLoader[Any], what: str) -> TensorData:
 
 
 def _pair(pair: Any, what: str = "data") -> tuple[Tensor, Tensor]:
-    """Check that ``pair`` is (inputs, integer targets) and make tensors of both."""
+    """Check that ``pair`` is (inputs, integer class labels), and make tensors of both."""
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise InvalidValueError(
             f"{what} gives {_describe(pair)}; each sample must be a pair (input, class label)"

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 
 class LandscapeError(Exception):
-    """Anything a user can mend; its message is one line meant for them."""
+    """Any error that a user can fix; its message is one line written for them."""
 
 
 class InvalidValueError(LandscapeError, ValueError):
@@ -17,11 +17,11 @@ class InvalidValueError(LandscapeError, ValueError):
 
 
 class MissingFileError(LandscapeError, FileNotFoundError):
-    """A file or folder that is not there."""
+    """A file or folder that does not exist."""
 
 
 class CheckpointError(LandscapeError, ValueError):
-    """A file that is no checkpoint, or a checkpoint that does not fit the model."""
+    """A file that is not a checkpoint, or a checkpoint that does not fit the model."""
 
 
 class StoreError(LandscapeError, OSError):
@@ -33,11 +33,25 @@ class DeterminismError(LandscapeError, RuntimeError):
 
 
 class TooLargeError(LandscapeError, MemoryError):
-    """Samples that have to go through the network at once, and do not fit into the memory."""
+    """Samples that must go through the network at once but do not fit into the memory."""
 
 
 def unknown(what: str, received: object, allowed: Iterable[str]) -> InvalidValueError:
-    """The error for a name that is not among ``allowed``, with the nearest one suggested."""
+    """Make the error for a name that is not allowed, with the nearest name suggested.
+
+    >>> raise landscape.errors.unknown("metric", "acuracy", ["loss", "accuracy"])
+    Traceback (most recent call last):
+        ...
+    landscape.errors.InvalidValueError: unknown metric 'acuracy' (did you mean 'accuracy'?); ...
+
+    Args:
+        what: what it names, for the message.
+        received: the name, or whatever was given.
+        allowed: the names to choose from.
+
+    Returns:
+        The error, to be raised.
+    """
     names = list(allowed)
     near = get_close_matches(str(received), names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -46,7 +60,18 @@ def unknown(what: str, received: object, allowed: Iterable[str]) -> InvalidValue
 
 @contextmanager
 def users_code(what: str) -> Iterator[None]:
-    """Run a user's own code: what it raises becomes an :class:`InvalidValueError` of one line."""
+    """Run a user's own code, and turn what it raises into one line.
+
+    Args:
+        what: what the code does, for the message.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        LandscapeError: as the code raised it.
+        InvalidValueError: for any other exception.
+    """
     try:
         yield
     except LandscapeError:

@@ -13,7 +13,7 @@ def lazily(
 
     Args:
         package: the package's ``__name__``.
-        homes: for each public name where it is, below the package: "module" for the module
+        homes: public name -> where it is, relative to the package: "module" for the module
             itself, "module:" for the attribute of the same name, "module:attribute" for another.
 
     Returns:

@@ -1,19 +1,19 @@
 """From logits and targets to per-sample loss and margin, and from those to every metric.
 
-Two numbers a sample, its cross-entropy and its margin, give every metric of the thesis
-(Figs. 6 and 7, Eqs. 2, 24, 30). The functions of the first part take torch logits; those of
-the second are elementwise and take any array (numpy, torch, dask) through the array API, so
-that a stored sample and a fresh one are measured by the same line.
+Two numbers per sample, its cross-entropy and its margin, give every metric of [Hackel2023]
+(Figs. 6 and 7, Eqs. 2, 24 and 30). The functions of the first part take torch logits; those of
+the second are elementwise and take any array (numpy, torch, dask) through the array API, so that
+the same code measures stored and fresh samples.
 
-What is defined:
+Edge cases:
 
 * **Tie.** A label whose probability equals the largest other one has margin 0 and counts as
   *not* classified correctly: accuracy is the share of samples with margin > 0.
 * **Single class.** Without another class the largest other probability is 0: margin 1, loss 0.
-* **A logit of −inf** is a class of probability 0: loss +inf and margin −(largest probability)
-  where it is the label.
-* **A logit of NaN or +inf**, or all of −inf, has no softmax: loss and margin are NaN, and so
-  is every metric of a set with such a sample. Nothing is replaced.
+* **A logit of −inf** is a class of probability 0. If it is the label's, the loss is +inf and the
+  margin is −(largest probability).
+* **A logit of NaN or +inf**, or only logits of −inf: the softmax is undefined. Loss and margin
+  are NaN, and so is every metric of a set with this sample. Nothing is replaced.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,17 +27,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SampleLoss = Callable[["Tensor", "Tensor"], "Tensor"]
-"""A loss: logits (N, C) and targets (N,) to one value a sample, (N,)."""
+"""A loss: (logits (N, C), targets (N,)) -> one value per sample, (N,)."""
 
 
 # Per sample, from logits
 
 
 def cross_entropy(logits: "Tensor", targets: "Tensor") -> "Tensor":
-    """Cross-entropy of each sample, −log softmax(logits)[target] (Eq. 2), in nats.
+    """Cross-entropy of each sample, −log softmax(logits)[target] (Eq. 2 of [Hackel2023]).
 
-    ``logits`` (N, C) of any float dtype, ``targets`` (N,) int64; returns (N,), in float32
-    or, for float64 logits, float64. Differentiable. Half precisions are widened first.
+    Differentiable. Half precisions are widened to float32 first.
+
+    Args:
+        logits: (N, C), of any float dtype.
+        targets: class labels, (N,), int64.
+
+    Returns:
+        (N,), in nats; float32 or, for float64 logits, float64.
     """
     from torch.nn import functional as F
 
@@ -45,11 +51,17 @@ def cross_entropy(logits: "Tensor", targets: "Tensor") -> "Tensor":
 
 
 def margin(logits: "Tensor", targets: "Tensor") -> "Tensor":
-    """p_label − max other p of each sample (δ of Eq. 30), in [−1, 1].
+    """Margin of each sample: its label's probability minus the largest other one.
 
-    ``logits`` (N, C), ``targets`` (N,) int64; returns (N,), dtype as :func:`cross_entropy`.
-    Its sign is that of the logits' difference exactly: no rounding in the softmax makes or
-    breaks a tie.
+    This is δ in Eq. 30 of [Hackel2023]. Its sign is exactly that of the difference of the logits:
+    no rounding in the softmax makes or breaks a tie.
+
+    Args:
+        logits: (N, C), of any float dtype.
+        targets: class labels, (N,), int64.
+
+    Returns:
+        (N,), in [−1, 1], dtype as in :func:`cross_entropy`.
     """
     logits = _widened(logits)
     label = targets.unsqueeze(1)
@@ -71,55 +83,96 @@ def _widened(logits: "Tensor") -> "Tensor":
 
 
 def correct(margin: Any) -> Any:
-    """1 where the label has the highest probability, else 0 (a tie is 0); NaN stays NaN."""
+    """Whether each sample is classified correctly.
+
+    Args:
+        margin: margins, of any shape and float dtype.
+
+    Returns:
+        1 where the margin is above 0, else 0 (also for a tie); NaN stays NaN. Shape and dtype of
+        ``margin``.
+    """
     xp = array_namespace(margin)
     return xp.where(xp.isnan(margin), margin, xp.astype(margin > 0, margin.dtype))
 
 
 def smooth_correct(margin: Any, slope_factor: float = 1.0) -> Any:
-    """σ(slope factor · margin), Algorithm 5 and Eq. 30 with σ(x) = 1 / (1 + e^−x).
+    """Smooth accuracy of each sample, σ(slope factor · margin) with σ(x) = 1 / (1 + e^−x).
 
-    (The thesis prints 1 / (1 − e^−x), a slip of the sign.) Written with tanh, which neither
-    overflows nor loses digits: σ(x) = (1 + tanh(x/2)) / 2.
+    This is Algorithm 5 and Eq. 30 of [Hackel2023], which prints σ(x) = 1 / (1 − e^−x), a slip of
+    the sign.
+
+    Args:
+        margin: margins, of any shape and float dtype.
+        slope_factor: how steep σ is; the larger, the closer to :func:`correct` (a tie stays 1/2).
+
+    Returns:
+        Values in [0, 1], of the shape and dtype of ``margin``; NaN stays NaN.
     """
+    # σ(x) = (1 + tanh(x/2)) / 2, which neither overflows nor loses digits
     xp = array_namespace(margin)
     return (1 + xp.tanh(margin * (slope_factor / 2))) / 2
 
 
 def zero_one_loss(margin: Any) -> Any:
-    """0-1 loss, 1 − :func:`correct` (Fig. 7)."""
+    """0-1 loss of each sample, 1 − :func:`correct` (Fig. 7 of [Hackel2023]).
+
+    Args:
+        margin: margins, of any shape and float dtype.
+
+    Returns:
+        0 where the margin is above 0, else 1; NaN stays NaN. Shape and dtype of ``margin``.
+    """
     return 1 - correct(margin)
 
 
 def sigmoidal_loss(margin: Any, slope_factor: float = 10.0) -> Any:
-    """Sigmoidal loss, σ(−slope factor · margin) = 1 − smooth accuracy (Fig. 7).
+    """Sigmoidal loss of each sample, σ(−slope factor · margin) = 1 − smooth accuracy.
 
-    The figure gives no formula; this is the 0-1 loss smoothed as Eq. 30 smooths accuracy.
+    Fig. 7 of [Hackel2023] shows it without a formula; this is the 0-1 loss, smoothed as Eq. 30
+    smooths accuracy.
+
+    Args:
+        margin: margins, of any shape and float dtype.
+        slope_factor: how steep σ is.
+
+    Returns:
+        Values in [0, 1], of the shape and dtype of ``margin``; NaN stays NaN.
     """
     return 1 - smooth_correct(margin, slope_factor)
 
 
 def focal_loss(loss: Any, gamma: float = 2.0) -> Any:
-    """Focal loss (1 − p)^γ · (−log p) from the cross-entropy −log p (Eq. 24).
+    """Focal loss of each sample, (1 − p)^γ · (−log p) (Eq. 24 of [Hackel2023]; [Lin2017]).
 
-    1 − p is computed as −expm1(−loss), which keeps its digits where p is near 1.
+    Args:
+        loss: cross-entropies −log p, in nats, of any shape and float dtype.
+        gamma: γ; 0 gives the cross-entropy.
+
+    Returns:
+        Values in nats, of the shape and dtype of ``loss``; 0 at p = 1 and +inf at p = 0.
     """
     xp = array_namespace(loss)
-    # lim p→1 is 0, and so is the product there; p = 0 gives +inf.
+    # 1 − p = −expm1(−loss), which keeps its digits where p is near 1. At p = 1 the product is 0, as
+    # its limit is.
     return (-xp.expm1(-loss)) ** gamma * loss
 
 
-# Metrics of a set: what a probe stores
+# Metrics of a set, as a probe stores them
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A named mean over samples.
+    """A metric of a set: the mean of one value per sample.
 
-    ``values(array)`` gives one value a sample from the per-sample ``loss`` or ``margin``, as
-    ``of`` says; where ``sloped``, it takes a slope factor too and the metric gains the
-    dimension ``slope_factor``. ``long_name`` and ``units`` label axes; ``mode`` is "min" or
-    "max".
+    Attributes:
+        values: array -> one value per sample, elementwise; where ``sloped``,
+            (array, slope factor) -> values.
+        of: which array ``values`` takes: the per-sample "loss" or "margin".
+        long_name: its name on axes.
+        units: its units on axes: "nat", or "1" for a pure number.
+        mode: which values are better: "min" or "max".
+        sloped: whether it has a slope factor, and so the dimension ``slope_factor`` in a slice.
     """
 
     values: Callable[..., Any]

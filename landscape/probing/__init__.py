@@ -1,4 +1,4 @@
-"""Probe a model: one point, one direction, the sets, the step sizes; a slice as a Dataset."""
+"""Probe a model: from a point, a direction, sets and step sizes to a slice as a Dataset."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""One optimizer step, taken aside: where it leads, with the optimizer left as it is."""
+"""Where one optimizer step leads; the optimizer itself is left as it is."""
 
 import copy
 from collections.abc import Callable
@@ -21,14 +21,25 @@ def after_step(
     batch: EvaluationSet,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Parameters one optimizer step after the point at which the gradient was taken.
+    """Compute the parameters one optimizer step after the point where the gradient was taken.
 
-    The step is taken by a copy of parameters and optimizer; without an optimizer, it is that of
-    plain SGD, θ − learning rate · ∇L. A line search runs on ``batch``, and on ``model`` itself,
-    which is left where it looked last; ``forward`` is how it is run, itself unless given.
+    A copy of the parameters and of the optimizer takes the step. A line search, however, runs on
+    the model itself, which is left at the last point that it tried.
 
-    Raises :class:`InvalidValueError` where there is no optimizer and no learning rate, or where
-    the optimizer needs more than a gradient.
+    Args:
+        model: at the point where the gradient was taken.
+        direction: the direction there, with the gradient that the optimizer steps with.
+        optimizer: the optimizer of the model; None for plain SGD, θ − learning rate · ∇L.
+        learning_rate: that of plain SGD; ignored if there is an optimizer.
+        batch: the batch on which a line search runs.
+        forward: how a line search runs the model, inputs -> logits; by default the model itself.
+
+    Returns:
+        Parameter name -> its value after the step.
+
+    Raises:
+        InvalidValueError: where neither an optimizer nor a learning rate is given, or where the
+            optimizer needs a closure.
     """
     named = dict(model.named_parameters())
     if isinstance(optimizer, LineSearch):
@@ -48,7 +59,7 @@ def after_step(
     for name, gradient in gradients.items():
         twins[name].grad = gradient.clone()  # an optimizer may write to it
     try:
-        # The class's own step: a scheduler's wrapper would step the original.
+        # The step of the class: the wrapper that a scheduler puts around it steps the original.
         type(stepper).step(stepper)
     except TypeError as error:
         raise InvalidValueError(
@@ -66,7 +77,7 @@ def _after_search(
     batch: EvaluationSet,
 ) -> dict[str, Tensor]:
     gradients = [p.grad for p in named.values()]
-    # A copy of the optimizer alone, whose parameters and layers are the model's own.
+    # A copy of the optimizer alone: its parameters and layers stay those of the model.
     own = {id(each): each for each in (*named.values(), *model.modules())}
     stepper = copy.deepcopy(optimizer, own)
     for p in named.values():

@@ -1,4 +1,4 @@
-"""The Dataset of one checkpoint: dimensions, coordinates, names and units (see "The store")."""
+"""The Dataset of one checkpoint: dimensions, coordinates, names and units."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from landscape.probing.evaluation_sets import EvaluationSet
 from landscape.probing.settings import ProbeSettings
 from landscape.slices.schema import NAMES
 
-# What is told of each draw's direction.
+# Coordinates of each draw that describe its direction.
 NORMS: Mapping[str, Callable[[Direction], float]] = {
     "gradient_norm": lambda direction: direction.gradient_norm,
     "direction_norm": lambda direction: direction.norm,
@@ -24,7 +24,13 @@ NORMS: Mapping[str, Callable[[Direction], float]] = {
 
 @dataclass(frozen=True)
 class Draw:
-    """What one draw measured: along what, its sets, and their values, (step sizes, samples)."""
+    """What one draw measured.
+
+    Attributes:
+        direction: the direction along which it measured.
+        sets: its evaluation sets.
+        values: the values of each set, in the same order, each (step sizes, samples).
+    """
 
     direction: Direction
     sets: Sequence[EvaluationSet]
@@ -39,9 +45,22 @@ def build(
     epoch: float,
     learning_rate: float,
 ) -> xr.DataTree:
-    """Reduce and label: a root Dataset, and groups ``per_sample/<evaluation set>`` if kept.
+    """Reduce the values of one checkpoint over samples, and label them.
 
-    Sums over samples are in float64 and divided last.
+    Means over samples are taken in float64.
+
+    Args:
+        settings: those of the probe.
+        draws: the draws, at least one; all with the same names of sets.
+        iteration: iteration of the checkpoint.
+        epoch: epoch of the checkpoint; NaN if unknown.
+        learning_rate: learning rate at the checkpoint; NaN if unknown.
+
+    Returns:
+        At the root the slice, with dims ``checkpoint`` (1), ``draw``, ``evaluation_set``,
+        ``step_size`` and, for smooth accuracy, ``slope_factor``. If the settings keep samples, at
+        ``per_sample/<evaluation set>`` the loss and margin of each sample in float32, its class
+        label and its place in the data.
     """
     sets = draws[0].sets
     dims = ("checkpoint", "draw", "evaluation_set", "step_size")
@@ -85,7 +104,7 @@ def build(
 
 def _samples(parts: Sequence[tuple[EvaluationSet, Values]]) -> xr.Dataset:
     dims = ("checkpoint", "draw", "step_size", "sample")
-    with np.errstate(over="ignore"):  # beyond float32's range is its infinity
+    with np.errstate(over="ignore"):  # values beyond float32's range become infinite
         losses = np.stack([_numpy(v.loss) for _, v in parts]).astype(np.float32)
         margins = np.stack([_numpy(v.margin) for _, v in parts]).astype(np.float32)
     labels = ("checkpoint", "draw", "sample")
@@ -103,7 +122,7 @@ def _samples(parts: Sequence[tuple[EvaluationSet, Values]]) -> xr.Dataset:
 
 
 def _mean(name: str, values: Values, settings: ProbeSettings) -> np.ndarray[Any, Any]:
-    """The metric at each step size, (S,) or, where sloped, (S, slope factors)."""
+    """The metric at each step size, (S,) or, with slope factors, (S, slope factors)."""
     metric = METRICS[name]
     array = values.loss if metric.of == "loss" else values.margin
     rows = [row.astype(np.float64) for row in _numpy(array)]

@@ -1,4 +1,4 @@
-"""Evaluate a model, as it stands, on evaluation sets: one forward pass gives every value."""
+"""Evaluate a model, where it is, on evaluation sets: one forward pass gives every value."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,22 +27,44 @@ from landscape.runtime.randomness import seed_torch
 
 @dataclass(frozen=True)
 class Values:
-    """Per-sample values of one set: ``loss`` and ``margin`` (or None), each (points, N)."""
+    """Per-sample values of one set.
+
+    Attributes:
+        loss: (points, N), or (N,) at one point.
+        margin: of the same shape, in [−1, 1]; None if margins are not needed.
+    """
 
     loss: Tensor
     margin: Tensor | None
 
     def at(self, point: int) -> "Values":
-        """The rows of one point, (N,); writing to them writes here."""
+        """Take the values at one point.
+
+        Args:
+            point: number of the point, from 0.
+
+        Returns:
+            Values of shape (N,), views into these.
+        """
         return Values(self.loss[point], None if self.margin is None else self.margin[point])
 
 
 class Evaluator:
-    """Evaluates sets at whatever position the model has been moved to; a context manager.
+    """Evaluates sets at the position to which the model has been moved; a context manager.
 
     Every pass starts from the point's buffers and, with a ``mask_seed``, from the same dropout
-    mask. A set goes through the model in chunks where no sample's output depends on its batch,
-    and whole where one does. Chunks that do not fit into the memory are halved.
+    mask. A set whose samples do not influence each other goes through the model in chunks, any
+    other set at once. Chunks that do not fit into the memory are halved, except with a mask.
+
+    Args:
+        forward: how the model is run.
+        point: where the model started; its buffers are put back before each pass.
+        loss: (logits, targets) -> one value per sample, (N,).
+        recalibration: inputs (N, …) of the batches from which the batch-norm policy
+            "recalibrated" estimates its statistics.
+        margins: whether margins are measured too.
+        eval_batch_size: how many samples make a chunk.
+        mask_seed: seed of the dropout mask; None if dropout is off.
     """
 
     def __init__(
@@ -75,24 +97,55 @@ class Evaluator:
         self._exit.close()
 
     def allocate(self, chosen: EvaluationSet, points: int) -> Values:
-        """Space for the values of ``chosen`` at so many points, on its device."""
+        """Allocate memory for the values of a set.
+
+        Args:
+            chosen: the set.
+            points: at how many points it will be measured.
+
+        Returns:
+            Uninitialised values, (points, N), on the set's device; float32 or, for a float64
+            model, float64.
+        """
         dtype = torch.promote_types(next(self._model.parameters()).dtype, torch.float32)
         shape = (points, len(chosen))
         empty = torch.empty(shape, dtype=dtype, device=chosen.targets.device)
         return Values(empty, torch.empty_like(empty) if self._margins else None)
 
     def measure(self, sets: Sequence[EvaluationSet], values: Sequence[Values]) -> None:
-        """Write loss and margin of every sample of each set into ``values``, (N,) each."""
+        """Measure loss and margin of every sample, where the model is.
+
+        Args:
+            sets: the sets to evaluate.
+            values: where to write, one for each set, of shape (N,).
+
+        Raises:
+            InvalidValueError: where the model or the loss fails.
+            TooLargeError: where samples that must be evaluated at once do not fit into the memory.
+        """
         prepared = None
         for chosen, found in zip(sets, values, strict=True):
-            # Training mode may draw masks and move other buffers: there, each set starts afresh.
+            # Training mode may draw masks and move other buffers, so there each set starts anew.
             if chosen.batch_norm != prepared or self._mask_seed is not None:
                 self._prepare(chosen.batch_norm)
                 prepared = chosen.batch_norm
             self._forward(chosen, found)
 
     def direction(self, kind: DirectionKind, batch: EvaluationSet, seed: int) -> Direction:
-        """The direction at the present position, with batch statistics, as training has it."""
+        """Take a direction where the model is, with batch statistics, as in training.
+
+        Args:
+            kind: which direction.
+            batch: the batch that gives the gradient.
+            seed: seed of what the direction draws at random.
+
+        Returns:
+            The direction, with the gradient it was made from.
+
+        Raises:
+            InvalidValueError: where the model, the loss or the direction's own function fails.
+            TooLargeError: where the batch does not fit into the memory.
+        """
         self._prepare("batch")
         model, loss, run = self._model, self._loss, self._run.eager
         with (
@@ -108,11 +161,17 @@ class Evaluator:
             return kind.take(context)
 
     def check(self, batch: EvaluationSet, sets: Iterable[EvaluationSet]) -> None:
-        """Refuse what no slice can be made of.
+        """Refuse a model or sets of which no slice can be made.
 
-        Raises :class:`InvalidValueError` for a model that fails on its data, outputs of another
-        shape than (N, C) and labels outside of 0 … C − 1; :class:`DeterminismError` where two
-        evaluations of ``batch`` differ by more than rounding.
+        Args:
+            batch: the batch that gives the gradient; it is evaluated twice.
+            sets: the sets to be measured.
+
+        Raises:
+            InvalidValueError: for a model that fails on its data, for outputs that are not of
+                shape (N, C), and for labels outside of 0 … C − 1.
+            DeterminismError: where two evaluations of ``batch`` differ by more than rounding.
+            TooLargeError: where samples that must be evaluated at once do not fit into the memory.
         """
         classes = self._classes(batch)
         for chosen in (batch, *sets):
@@ -137,7 +196,7 @@ class Evaluator:
         return outputs.count_classes(logits, len(batch))
 
     def _prepare(self, policy: str) -> None:
-        """Start a pass: the point's buffers, the policy's statistics, the mask's seed."""
+        """Start a pass with the point's buffers, the policy's statistics and the mask's seed."""
         self._point.reset_buffers()
         self._seed_mask()
         self._batch_norm.use(policy, self._recalibration)
@@ -174,7 +233,7 @@ class Evaluator:
 
 @contextmanager
 def _too_large(chosen: EvaluationSet, samples: int, why: str) -> Iterator[None]:
-    """Say, in an error, that all samples were needed at once."""
+    """Turn running out of memory into an error that says why the samples are needed at once."""
     try:
         yield
     except torch.OutOfMemoryError as error:

@@ -11,15 +11,22 @@ from landscape.data import Data, TensorData, as_data
 from landscape.errors import InvalidValueError
 from landscape.runtime import randomness
 
-_STREAM = 1  # apart from the streams of training
+_STREAM = 1  # the random stream of probes, apart from those of training
 
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Samples in memory, with the batch-norm policy they are evaluated under.
+    """Samples in memory, and the batch-norm policy under which they are evaluated.
 
-    ``inputs`` (N, …) and ``targets`` (N,) int64 lie on the probe's device; ``indices`` (N,) int64
-    tell their places in the training or validation data, −1 where unknown.
+    Attributes:
+        name: its name in a slice, such as "other_batch_1".
+        kind: "same_batch", "other_batch", "big_batch" or "validation".
+        batch_norm: which statistics normalisation layers use: "batch", "running" or
+            "recalibrated".
+        indices: places of the samples in the training or validation data, (N,), int64; −1 where
+            unknown.
+        inputs: (N, …), on the probe's device.
+        targets: class labels, (N,), int64, on the probe's device.
     """
 
     name: str
@@ -35,7 +42,14 @@ class EvaluationSet:
 
 @dataclass(frozen=True)
 class TrainingSets:
-    """What one draw takes from the training data: the sets, and batches to recalibrate from."""
+    """What one draw takes from the training data.
+
+    Attributes:
+        same_batch: the batch that gives the gradient.
+        others: the other batches, then the big batch, if any.
+        recalibration: inputs (batch size, …) of the batches from which "recalibrated" estimates
+            its statistics.
+    """
 
     same_batch: EvaluationSet
     others: tuple[EvaluationSet, ...]
@@ -45,11 +59,21 @@ class TrainingSets:
 def given(
     inputs: Any, targets: Any, indices: Any = None, *, samples: int, batch_norm: str
 ) -> EvaluationSet:
-    """The gradient's batch, if it is not to be drawn: ``inputs`` (N, …) and ``targets`` (N,).
+    """Make the gradient's batch of samples that are given instead of drawn.
 
-    ``indices`` (N,) are the places of the batch among the ``samples`` of the training data.
+    Args:
+        inputs: (N, …).
+        targets: class labels, (N,), integers.
+        indices: places of the samples in the training data, (N,), integers; None where unknown.
+        samples: how many samples the training data has.
+        batch_norm: the batch-norm policy of the set.
 
-    Raises :class:`InvalidValueError` for what is no batch, and for indices that do not fit.
+    Returns:
+        The set, of kind "same_batch".
+
+    Raises:
+        InvalidValueError: for inputs and targets that do not make a batch, and for indices that
+            do not fit them or the training data.
     """
     batch = as_data((inputs, targets), "the batch")
     assert isinstance(batch, TensorData)
@@ -82,18 +106,33 @@ def draw(
     key: tuple[int, ...],
     batch: EvaluationSet | None = None,
 ) -> TrainingSets:
-    """Draw (and augment) the training sets of one draw from a generator seeded by ``key``.
+    """Draw, and augment, the training sets of one draw.
 
     The other batches are disjoint from the gradient's batch and from each other; the big batch
-    is disjoint from the gradient's batch. Nothing else, and no earlier draw, has an influence.
-    ``big_batch=0`` leaves that set out. ``batch`` (see :func:`given`) stands for the gradient's
-    batch; one of unknown places may have samples in common with the others.
+    is disjoint from the gradient's batch. What is drawn depends on the arguments alone, not on
+    earlier draws.
 
-    Raises :class:`InvalidValueError` where the training data is too small for that.
+    Args:
+        train: the training data.
+        batch_size: samples of the gradient's batch, of each other batch and of each batch to
+            recalibrate from.
+        other_batches: how many other batches; 0 for none.
+        big_batch: samples of the big batch; 0 leaves it out.
+        recalibration_batches: how many batches to recalibrate from; 0 for none.
+        batch_norm: kind of set -> batch-norm policy.
+        key: what seeds the random generators: seed, iteration and draw.
+        batch: the gradient's batch, if it is given (see :func:`given`). If its places are unknown,
+            the other sets may contain samples of it.
+
+    Returns:
+        The sets.
+
+    Raises:
+        InvalidValueError: where the training data is too small.
     """
     check_sizes(len(train), batch_size, other_batches, big_batch)
     # Each set draws and augments from generators of its own, so that it does not depend on which
-    # others there are.
+    # other sets are drawn.
     generator = randomness.generator(_STREAM, *key)
     order = torch.randperm(len(train), generator=generator)
     if batch is not None:
@@ -134,7 +173,17 @@ def _text(name: str) -> tuple[int, ...]:
 
 
 def check_sizes(samples: int, batch_size: int, other_batches: int, big_batch: int) -> None:
-    """Refuse sets that the training data cannot fill."""
+    """Refuse sets that the training data cannot fill.
+
+    Args:
+        samples: how many samples the training data has.
+        batch_size: samples of the gradient's batch and of each other batch.
+        other_batches: how many other batches.
+        big_batch: samples of the big batch; 0 for none.
+
+    Raises:
+        InvalidValueError: for the first set that is too large.
+    """
     if batch_size > samples:
         raise InvalidValueError(
             f"the batch size is {batch_size}, but there are only {samples} training samples"
@@ -154,7 +203,15 @@ def check_sizes(samples: int, batch_size: int, other_batches: int, big_batch: in
 
 
 def check_validation(available: int, samples: int | None) -> None:
-    """Refuse more validation samples than there are, and none at all."""
+    """Refuse validation data with too few samples.
+
+    Args:
+        available: how many samples the validation data has.
+        samples: how many are asked for; None for all.
+
+    Raises:
+        InvalidValueError: where none are available, or fewer than asked for.
+    """
     if not available:
         raise InvalidValueError("the validation data has no sample; give some, or None for no set")
     if samples is not None and samples > available:
@@ -164,7 +221,19 @@ def check_validation(available: int, samples: int | None) -> None:
 
 
 def validation(data: Data, samples: int | None, batch_norm: str) -> EvaluationSet:
-    """The validation set: whole, or its first ``samples``."""
+    """Make the validation set.
+
+    Args:
+        data: the validation data.
+        samples: how many samples are used, from the first on; None for all.
+        batch_norm: the batch-norm policy of the set.
+
+    Returns:
+        The set, of kind "validation"; its samples are not augmented.
+
+    Raises:
+        InvalidValueError: where the data has no sample, or fewer than asked for.
+    """
     check_validation(len(data), samples)
     indices = torch.arange(len(data) if samples is None else samples)
     if isinstance(data, TensorData):

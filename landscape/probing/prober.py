@@ -1,4 +1,4 @@
-"""One point, one direction, the sets, the step sizes: a slice as a labelled Dataset."""
+"""Probe a model: from a point, a direction, sets and step sizes to a slice as a Dataset."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ from landscape.probing.evaluation_sets import EvaluationSet, TrainingSets
 from landscape.probing.settings import ProbeSettings
 from landscape.runtime.randomness import derive, seed_torch
 
-# The streams of dropout masks and of what directions draw.
+# The random streams of dropout masks and of directions.
 _MASKS, _DIRECTION = 2, 3
 
 
@@ -41,25 +41,40 @@ def probe(
     batch: Sequence[Any] | None = None,
     **settings: Any,
 ) -> xr.Dataset:
-    """Loss and accuracy of ``model`` along ±s·∇L, on several sets of samples.
+    """Measure loss and accuracy of a model along its gradient, on several sets of samples.
 
-    ``train`` and ``validation`` are each a pair of tensors ``(inputs, class labels)``, a Dataset
-    or a DataLoader; ``validation`` may be left out. ``loss(logits, targets)`` gives one value a
-    sample. Of ``optimizer`` and ``learning_rate`` (plain SGD) one is needed for
-    ``origin="after-step"`` alone. ``batch`` is the batch that gives the gradient, if it is not to
-    be drawn: ``(inputs, labels)``, or ``(inputs, labels, indices)`` with its places in ``train``,
-    so that the other sets have no sample of it. ``settings`` are the fields of
-    :class:`ProbeSettings`.
+    The model (parameters, buffers, modes, ``requires_grad``, ``.grad``) and every global random
+    generator are left bit-identical, also after an exception.
 
-    Returns dims ``checkpoint`` (1), ``draw``, ``evaluation_set``, ``step_size`` and, for
-    smooth accuracy, ``slope_factor``; values in float64. The model (parameters, buffers, modes,
-    ``requires_grad``, ``.grad``) and every global random generator are left bit-identical, also
-    after an exception.
+    >>> slice_ = landscape.probe(
+    ...     model, (images, labels), validation, step_sizes=[-0.1, 0, 0.1], draws=2
+    ... )
+    >>> slice_.accuracy.sel(evaluation_set="validation").mean("draw").dims
+    ('checkpoint', 'step_size')
 
-    Raises :class:`InvalidValueError` for settings or data that are not allowed, and
-    :class:`DeterminismError` where one set gives two values at one point.
+    Args:
+        model: a model from inputs (N, …) to logits (N, C), where the slice is to start.
+        train: training data, from which batches are drawn: a pair (inputs (N, …), integer class
+            labels (N,)) of tensors or arrays, a Dataset or a DataLoader.
+        validation: validation data, likewise; None for no validation set.
+        loss: (logits (N, C), labels (N,)) -> one value per sample, (N,), or a torch loss module.
+        optimizer: for ``origin="after-step"``, the optimizer that takes the step.
+        learning_rate: for ``origin="after-step"`` without an optimizer, that of plain SGD. It is
+            also stored with the slice.
+        batch: the batch that gives the gradient, if it is not to be drawn: (inputs, labels), or
+            (inputs, labels, indices) with the samples' places in ``train``, which keep the other
+            sets free of these samples.
+        **settings: the fields of :class:`ProbeSettings`, except that ``samples`` has no effect.
 
-    >>> slice_ = landscape.probe(model, (images, labels), draws=4)  # doctest: +SKIP
+    Returns:
+        The slice, with dims ``checkpoint`` (1), ``draw``, ``evaluation_set``, ``step_size`` and,
+        for smooth accuracy, ``slope_factor``; values in float64.
+
+    Raises:
+        InvalidValueError: for settings or data that are not allowed, and for a model or a loss
+            that fails on the data.
+        DeterminismError: where one batch gives two values at one point.
+        TooLargeError: where samples that must be evaluated at once do not fit into the memory.
     """
     if batch is not None:
         settings = {"batch_size": len(batch[0]), **settings}
@@ -76,6 +91,26 @@ class Prober:
     """Probes any number of models on the same data with the same settings.
 
     Validation data is read once; training batches are drawn once per iteration and draw.
+
+    >>> prober = landscape.Prober(
+    ...     landscape.data.as_data((images, labels)),
+    ...     landscape.data.as_data(validation),
+    ...     landscape.ProbeSettings(step_sizes=[-0.1, 0, 0.1]),
+    ... )
+    >>> tree = prober(model, iteration=0)
+    >>> tree["per_sample/validation"]["loss"].dims
+    ('checkpoint', 'draw', 'step_size', 'sample')
+
+    Args:
+        train: training data, from which batches are drawn.
+        validation: validation data; None for no validation set.
+        settings: what to probe.
+        loss: (logits (N, C), labels (N,)) -> one value per sample, (N,).
+        device: where the samples are put; by default where the model is.
+
+    Raises:
+        InvalidValueError: where the data is too small for the settings, or the device lacks the
+            precision.
     """
 
     def __init__(
@@ -106,7 +141,7 @@ class Prober:
 
     @property
     def points(self) -> int:
-        """How many points one call evaluates, for a progress bar."""
+        """The number of points that one call evaluates, for a progress bar."""
         return self.settings.draws * len(self.settings.step_sizes)
 
     def __call__(
@@ -121,14 +156,28 @@ class Prober:
         direction: Direction | None = None,
         advance: Callable[[], object] = lambda: None,
     ) -> xr.DataTree:
-        """Probe ``model`` as it is now; ``iteration`` seeds the draws together with the seed.
+        """Probe a model as it is now; it is left bit-identical, as by :func:`probe`.
 
-        ``batch`` as in :func:`probe`. Along a ``direction`` that is given, the slice starts where
-        the model is, whatever the settings' origin.
+        Args:
+            model: a model from inputs (N, …) to logits (N, C), where the slice is to start.
+            iteration: iteration of the checkpoint; it seeds the draws, together with the seed.
+            epoch: epoch of the checkpoint, to be stored; NaN if unknown.
+            learning_rate: learning rate at the checkpoint, to be stored; NaN if unknown. For the
+                origin "after-step" without an optimizer, that of plain SGD.
+            optimizer: for the origin "after-step", the optimizer that takes the step.
+            batch: the batch that gives the gradient, as in :func:`probe`; by default it is drawn.
+            direction: the direction to go along; the slice then starts where the model is,
+                whatever the origin. By default that of the settings.
+            advance: called after each point, for a progress bar.
 
-        Returns a tree: at its root the slice (see :func:`probe`), and, if the settings keep
-        samples, per-sample ``loss`` and ``margin`` below ``per_sample/<evaluation set>``.
-        ``advance`` is called once a point.
+        Returns:
+            A tree: at its root the slice (see :func:`probe`) and, if the settings keep samples,
+            per-sample ``loss`` and ``margin`` at ``per_sample/<evaluation set>``.
+
+        Raises:
+            InvalidValueError: for a model, a loss or data that fail or do not fit each other.
+            DeterminismError: where one batch gives two values at one point.
+            TooLargeError: where samples that must be evaluated at once do not fit into the memory.
         """
         forward = self._run(model)
         chosen = None if batch is None else self._given(batch, model)
@@ -147,7 +196,21 @@ class Prober:
         )
 
     def direction(self, model: nn.Module, batch: Sequence[Any], *, iteration: int = 0) -> Direction:
-        """The direction that a slice with this ``batch`` would take from where ``model`` is."""
+        """Take the direction that a slice with this batch would have.
+
+        Args:
+            model: where the direction is taken; it is left as it is.
+            batch: (inputs, labels) or (inputs, labels, indices), as in :func:`probe`.
+            iteration: iteration of the checkpoint; it seeds a random direction.
+
+        Returns:
+            The direction.
+
+        Raises:
+            InvalidValueError: for a model, a loss or a batch that fail or do not fit each other.
+            DeterminismError: where the batch gives two values at one point.
+            TooLargeError: where the batch does not fit into the memory.
+        """
         forward = self._run(model)
         same_batch = self._given(batch, model)
         with torch.no_grad(), forward.precision_context(), preserved(model) as point:
@@ -185,10 +248,8 @@ class Prober:
                 seed = self._seed(key)
                 direction = evaluator.direction(self._kind, drawn.same_batch, seed)
                 if settings.origin == "after-step":
-                    if settings.dropout:
-                        seed_torch(
-                            self._mask_seed(key)
-                        )  # the mask that the gradient was taken with
+                    if settings.dropout:  # with the mask of the gradient
+                        seed_torch(self._mask_seed(key))
                     origin = point.shifted(step(direction, drawn.same_batch))
             values = [evaluator.allocate(s, len(settings.step_sizes)) for s in sets]
             for i, step_size in enumerate(settings.step_sizes):
@@ -199,7 +260,7 @@ class Prober:
         return slices.Draw(direction, sets, values)
 
     def _run(self, model: nn.Module) -> Forward:
-        """How ``model`` is run; kept, so that the next checkpoint does not compile again."""
+        """How the model is run; kept, so that the next checkpoint does not compile again."""
         _check_model(model)
         kept, device = self._forward, next(model.parameters()).device
         if kept is None or kept.model is not model or kept.device != device:
@@ -242,11 +303,11 @@ class Prober:
         return derive(_MASKS, self.settings.seed, *key)
 
     def _given(self, batch: Sequence[Any], model: nn.Module) -> EvaluationSet:
-        """The batch of a caller, where the model is."""
+        """The batch that a caller gives, on the model's device."""
         settings = self.settings
         if settings.draws != 1:
             raise InvalidValueError(
-                f"draws is {settings.draws}; with a batch that is given there is 1"
+                f"draws is {settings.draws}; with a given batch, only 1 is allowed"
             )
         chosen = evaluation_sets.given(
             *batch, samples=len(self._train), batch_norm=settings.batch_norm["same_batch"]
@@ -259,7 +320,7 @@ class Prober:
         return replace(chosen, inputs=chosen.inputs.to(device), targets=chosen.targets.to(device))
 
     def _place(self, device: torch.device) -> None:
-        """Put the data where the model is; validation samples are read here, once."""
+        """Put the data on ``device``; validation samples are read here, once."""
         if device == self._placed:
             return
         self._train = self._train.to(device)
@@ -293,8 +354,10 @@ class Prober:
 
 def _check_model(model: nn.Module) -> None:
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
-        # Whose batch norm, for one, cannot be told from other layers.
-        raise InvalidValueError("the model is or has a ScriptModule; give the module it came from")
+        # Its layers have lost their classes, so that batch norm cannot be found among them.
+        raise InvalidValueError(
+            "the model is or has a ScriptModule; give the module that it was made from"
+        )
     parameters = dict(model.named_parameters())
     if not parameters:
         raise InvalidValueError("the model has no parameters, so there is nothing to move")

@@ -1,4 +1,4 @@
-"""What a probe is asked to do: one frozen record, kept with the store it fills."""
+"""The settings of a probe: one frozen record, kept with the store that the probe fills."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -10,7 +10,7 @@ from landscape.metrics import METRICS
 from landscape.network.precision import check_forward
 from landscape.probing.directions.registry import DIRECTIONS
 
-# The thirteen of the published pre-study. Positive is along −∇L.
+# The thirteen of the pre-study in [Hackel2023]. Positive descends.
 STEP_SIZES = (-1.0, -0.5, -0.1, -0.01, -0.001, -0.0001, 0.0, 0.0001, 0.001, 0.01, 0.1, 0.5, 1.0)
 
 KINDS = ("same_batch", "other_batch", "big_batch", "validation")
@@ -26,7 +26,7 @@ BATCH_NORM = {
     "validation": "running",
 }
 
-# The integers among the settings, each with its least value; the open ones may also be None.
+# The integers among the settings, each with its lowest value; the open ones may also be None.
 LEAST = {
     "batch_size": 1,
     "other_batches": 0,
@@ -39,17 +39,32 @@ LEAST = {
 }
 OPEN = ("big_batch", "validation_samples", "eval_batch_size")
 
-# Settings that had another name in older stores.
+# Names of settings in older stores -> their names now.
 RENAMED = {"chunk": "eval_batch_size"}
 
 
 def spaced(
     points: int, reach: float, spacing: str = "linear", smallest: float = 1e-4
 ) -> list[float]:
-    """``points`` step sizes from −reach to reach, symmetric around an exact 0.
+    """Make step sizes from −reach to reach, symmetric around an exact 0.
 
-    ``linear`` spaces them evenly; ``symlog`` spaces each half evenly in the logarithm, from
-    ``smallest``·reach to reach. ``points`` must be odd and at least 3, ``reach`` positive.
+    >>> landscape.probing.spaced(5, 0.2)
+    [-0.2, -0.1, 0.0, 0.1, 0.2]
+    >>> landscape.probing.spaced(7, 1, "symlog", smallest=0.01)
+    [-1.0, -0.1, -0.01, 0.0, 0.01, 0.1, 1.0]
+
+    Args:
+        points: how many; odd, and at least 3.
+        reach: the largest step size, above 0.
+        spacing: "linear" spaces all evenly, "symlog" each half evenly in the logarithm.
+        smallest: for "symlog", the smallest positive step size as a share of ``reach``, above 0
+            and below 1.
+
+    Returns:
+        The step sizes, ascending.
+
+    Raises:
+        InvalidValueError: for an argument that is not allowed.
     """
     arguments.one_of("spacing", spacing, SPACINGS)
     points = arguments.integer("points", points)
@@ -57,9 +72,10 @@ def spaced(
     smallest = arguments.number("smallest", smallest, above=0, below=1)
     if points < 3 or points % 2 == 0:
         raise InvalidValueError(
-            f"{points} points were asked for; choose an odd number of at least 3, so that 0 is one"
+            f"{points} points were asked for; choose an odd number of at least 3, to include 0"
         )
-    import numpy as np  # here, so that a command can name the defaults without it
+    # Imported here, so that commands can show the defaults without loading numpy.
+    import numpy as np
 
     half = points // 2
     if spacing == "linear":
@@ -73,50 +89,76 @@ def spaced(
 class ProbeSettings:
     """Settings of a probe; every field is recorded in the store's attributes.
 
-    Raises :class:`InvalidValueError` on creation where a value is not allowed.
+    >>> settings = landscape.ProbeSettings(step_sizes=[0.1, -0.1, 0], sets="validation")
+    >>> settings.step_sizes, settings.sets
+    ((-0.1, 0.0, 0.1), ('validation',))
+
+    Attributes:
+        step_sizes: signed displacements along the direction, at least one; positive descends. In
+            units of the direction, each only once; stored ascending. By default the thirteen of
+            the pre-study in [Hackel2023].
+        direction: name of the direction: "gradient" (θ − s·∇L), "normalised-gradient"
+            (θ − s·∇L/‖∇L‖) or another in :data:`landscape.probing.directions.DIRECTIONS`.
+        origin: where the slice has its 0. "before-step": the point where the gradient was taken.
+            "after-step": the point one optimizer step later, with the gradient from before it, as
+            in the figures of [Hackel2023].
+        sets: kinds of evaluation set: "same_batch" (the one that gives the gradient),
+            "other_batch", "big_batch" and "validation"; one name or several.
+        batch_size: samples of the batch that gives the gradient, and of each other batch.
+        other_batches: how many other batches are drawn.
+        big_batch: samples of the big batch; by default 1000, or all outside the gradient's batch
+            if these are fewer.
+        validation_samples: how many validation samples are used, from the first on; by default
+            all.
+        batch_norm: kind of evaluation set -> which statistics normalisation layers use: "batch"
+            (those of the batch itself), "running" (those of the checkpoint) or "recalibrated"
+            (running ones, estimated afresh at each point, see [Izmailov2018]). Kinds left out keep
+            their default: "running" for validation, "batch" for the others.
+        recalibration_batches: number of training batches from which "recalibrated" estimates its
+            statistics.
+        dropout: False turns dropout off. True probes in training mode, with one fixed mask for
+            each set at all points.
+        draws: repetitions, each with a fresh gradient batch.
+        metrics: names of the metrics that are stored, see :data:`landscape.metrics.METRICS`; one
+            name or several.
+        slope_factors: slope factors of smooth accuracy, at least one, each only once.
+        samples: whether the loss and the margin of each sample are kept.
+        seed: seed of all random draws, together with iteration and draw; at least 0.
+        eval_batch_size: samples evaluated at once where a sample's output does not depend on its
+            batch, halved where they do not fit into the memory. By default as many as fit into a
+            GPU's memory or stay in a CPU's caches; with dropout 1000, never halved, since the mask
+            depends on it.
+        precision: of matrix products and convolutions: "float32" (the model's own type), "tf32" or
+            "bfloat16" (autocast). The last two round the slice; losses and metrics are in float32.
+        compile: whether torch.compile makes the forward pass, on a GPU with CUDA graphs; not
+            together with ``dropout``.
+        channels_last: memory format of images: True for channels last, False for channels first.
+            By default channels last for convolutions, if the network works with it.
+
+    Raises:
+        InvalidValueError: for a value that is not allowed.
     """
 
     step_sizes: Sequence[float] = STEP_SIZES
-    """Displacements along the direction; stored ascending. Positive descends."""
     direction: str = "gradient"
-    """``gradient`` (θ − s·∇L) or ``normalised-gradient`` (θ − s·∇L/‖∇L‖)."""
     origin: str = "before-step"
-    """``before-step``: the point where the gradient was taken. ``after-step``: the point one
-    optimizer step later, with the gradient from before it, as in the published pictures."""
     sets: Sequence[str] = KINDS
-    """Kinds of evaluation set."""
     batch_size: int = 128
-    """Samples of the batch that gives the gradient, and of each other batch."""
     other_batches: int = 2
     big_batch: int | None = None
-    """Samples of the big batch; by default 1000, or all outside the gradient's batch if fewer."""
     validation_samples: int | None = None
-    """The first so many; by default all."""
     batch_norm: Mapping[str, str] = field(default_factory=lambda: dict(BATCH_NORM))
-    """Policy of each kind of set; kinds left out keep their default."""
     recalibration_batches: int = 10
-    """Training batches from which ``recalibrated`` estimates its statistics at each point."""
     dropout: bool = False
-    """False: dropout is off. True: training mode, with one fixed mask a set for all points."""
     draws: int = 1
-    """Repetitions with a fresh gradient batch."""
     metrics: Sequence[str] = ("loss", "accuracy", "smooth_accuracy")
     slope_factors: Sequence[float] = (1.0,)
-    """Of smooth accuracy."""
     samples: bool = True
-    """Whether the per-sample loss and margin are kept."""
     seed: int = 0
     eval_batch_size: int | None = None
-    """Samples evaluated at once where a sample's output does not depend on its batch; by default
-    as many as fit into a GPU's memory or stay in a CPU's caches, with dropout 1000. Too many are
-    halved."""
     precision: str = "float32"
-    """Of matrix products and convolutions: ``float32`` (the model's own type), ``tf32`` or
-    ``bfloat16`` (autocast), which round a slice; losses and metrics are in float32."""
     compile: bool = False
-    """Whether torch.compile makes the forward pass, on a GPU with CUDA graphs."""
     channels_last: bool | None = None
-    """Memory format of images; by default for convolutions."""
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
@@ -137,21 +179,40 @@ class ProbeSettings:
         check_forward(self.precision, self.compile, self.channels_last)
         if self.dropout and self.compile:
             raise InvalidValueError(
-                "compile is True and dropout is True; a compiled network draws other masks than "
-                "its gradient has seen, so choose one of the two"
+                "compile is True and dropout is True; a compiled network draws other dropout masks "
+                "than its gradient was taken with, so choose one of the two"
             )
         if self.dropout and self.eval_batch_size is None:
             set_(self, "eval_batch_size", 1000)  # the mask depends on it
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> "ProbeSettings":
-        """Those that ``settings`` name; :class:`InvalidValueError` for a name that is none."""
+        """Make settings of a mapping, as a store keeps them.
+
+        Args:
+            settings: field -> value; names that older stores used are known too.
+
+        Returns:
+            The settings; fields that are left out have their defaults.
+
+        Raises:
+            InvalidValueError: for a name that is not a field, and for a value that is not allowed.
+        """
         renamed = {RENAMED.get(name, name): value for name, value in settings.items()}
         arguments.known("setting of a probe", renamed, [field.name for field in fields(cls)])
         return cls(**renamed)
 
     def for_sizes(self, training_samples: int, validation_samples: int) -> "ProbeSettings":
-        """The same, with the sizes that were left open made explicit."""
+        """Fill in the sizes that were left open.
+
+        Args:
+            training_samples: how many training samples are available.
+            validation_samples: how many validation samples are available; 0 for none.
+
+        Returns:
+            The same settings with ``big_batch`` and, if there is validation data,
+            ``validation_samples`` as numbers.
+        """
         changes: dict[str, Any] = {}
         if self.big_batch is None:
             changes["big_batch"] = max(1, min(1000, training_samples - self.batch_size))
@@ -161,18 +222,22 @@ class ProbeSettings:
 
     @property
     def margins(self) -> bool:
-        """Whether per-sample margins are needed, or losses are enough."""
+        """Whether per-sample margins are needed, not losses alone."""
         return self.samples or any(METRICS[name].of == "margin" for name in self.metrics)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain lists, numbers and strings, as they are recorded."""
+        """The settings as plain lists, numbers and strings, as a store keeps them."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
 
 def comparable(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """A store's attributes, their settings without those that change a slice by rounding alone.
+    """Leave out of a store's attributes the settings that change slices only by rounding.
 
-    Settings that an older version did not record have their defaults.
+    Args:
+        attributes: of a store, with the settings of its probe under "settings".
+
+    Returns:
+        The attributes; settings that an older version did not record have their defaults.
     """
     given = {RENAMED.get(name, name): value for name, value in attributes["settings"].items()}
     every = ProbeSettings().as_dict() | given

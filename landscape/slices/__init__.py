@@ -1,4 +1,4 @@
-"""The labelled Dataset of slices: its names, what to take from it, and how to word that."""
+"""The labelled Dataset of slices: its names, how to select from it, how to word it."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a figure shows: from the names a user gives to the part of the Dataset they mean."""
+"""What a figure shows: from the names that a user gives to the part of the Dataset they mean."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,26 @@ from landscape.errors import InvalidValueError, unknown
 from landscape.slices.selection import metric_values
 
 Checkpoints = int | Sequence[int] | None
+"""One iteration, several, or None for a default."""
 
 
 def choose_metric(
     dataset: xr.Dataset, metric: str, slope_factor: float | None = None
 ) -> xr.DataArray:
-    """The values of ``metric`` over checkpoint, draw, evaluation_set and step_size.
+    """Select the values of a metric.
 
-    Of a smooth metric, those at ``slope_factor``, or else at the factor nearest to 1.
-    """
+    Args:
+        dataset: slices.
+        metric: name of the metric.
+        slope_factor: for a metric with slope factors, the one to take; by default the nearest to
+            1.
+
+    Returns:
+        Values over checkpoint, draw, evaluation_set and step_size.
+
+    Raises:
+        InvalidValueError: for a metric or a slope factor that the slices do not have.
+    """  # noqa: DOC501
     values = metric_values(dataset, metric)
     if "slope_factor" in values.dims:
         factors = values["slope_factor"].values
@@ -28,18 +39,30 @@ def choose_metric(
             raise unknown("slope factor", slope_factor, [f"{factor:g}" for factor in factors])
         values = values.isel(slope_factor=nearest)
     elif slope_factor is not None:
-        raise InvalidValueError(f"slope factor {slope_factor!r} was given, but {metric} has none")
+        raise InvalidValueError(
+            f"slope factor {slope_factor!r} was given, but {metric} has none; leave it out"
+        )
     return values.transpose("checkpoint", "draw", "evaluation_set", "step_size")
 
 
 def choose_checkpoints(
     dataset: xr.Dataset, checkpoint: Checkpoints, most: int | None = None
 ) -> list[int]:
-    """The positions of the iterations ``checkpoint``, in that order.
+    """Find the positions of checkpoints.
 
-    By default all of them or, of more than ``most``, so many evenly spread, first and last
-    included.
-    """
+    Args:
+        dataset: slices.
+        checkpoint: iteration, or several; None for all.
+        most: with None for ``checkpoint``, the largest number of checkpoints. Of more, that many
+            are chosen, evenly spread from the first to the last.
+
+    Returns:
+        Positions along ``checkpoint``, in the order of the iterations given.
+
+    Raises:
+        InvalidValueError: for an iteration that the slices do not have, for an empty list, and for
+            slices without a checkpoint.
+    """  # noqa: DOC501
     iterations = [int(each) for each in dataset["iteration"].values]
     if not iterations:
         raise InvalidValueError("the dataset holds no checkpoint, so there is nothing to plot")
@@ -48,7 +71,7 @@ def choose_checkpoints(
         return [round(at) for at in np.linspace(0, len(iterations) - 1, count)]
     wanted = [checkpoint] if isinstance(checkpoint, int | np.integer) else list(checkpoint)
     if not wanted:
-        raise InvalidValueError("checkpoint [] names no iteration")
+        raise InvalidValueError("checkpoint [] names no iteration; give at least one")
     for each in wanted:
         if each not in iterations:
             raise unknown("checkpoint", each, map(str, iterations))
@@ -56,7 +79,18 @@ def choose_checkpoints(
 
 
 def choose_checkpoint(dataset: xr.Dataset, checkpoint: Checkpoints) -> int:
-    """The position of one iteration; by default the second checkpoint, or the only one."""
+    """Find the position of one checkpoint.
+
+    Args:
+        dataset: slices.
+        checkpoint: its iteration; None for the second checkpoint, or the only one.
+
+    Returns:
+        The position along ``checkpoint``.
+
+    Raises:
+        InvalidValueError: for an iteration that the slices do not have, and for several.
+    """
     if checkpoint is None:
         return choose_checkpoints(dataset, None)[:2][-1]
     positions = choose_checkpoints(dataset, checkpoint)
@@ -66,7 +100,18 @@ def choose_checkpoint(dataset: xr.Dataset, checkpoint: Checkpoints) -> int:
 
 
 def choose_draw(dataset: xr.Dataset, draw: int | None) -> int:
-    """The position of one draw; by default the first."""
+    """Find the position of one draw.
+
+    Args:
+        dataset: slices.
+        draw: its number; None for the first draw.
+
+    Returns:
+        The position along ``draw``.
+
+    Raises:
+        InvalidValueError: for a draw that the slices do not have.
+    """  # noqa: DOC501
     draws = [int(each) for each in dataset["draw"].values]
     if draw is None:
         return 0
@@ -76,7 +121,15 @@ def choose_draw(dataset: xr.Dataset, draw: int | None) -> int:
 
 
 def draw_note(dataset: xr.Dataset, position: int) -> list[str]:
-    """What a title says of the one draw that is shown; nothing where there is but one."""
+    """Word for a title which draw is shown.
+
+    Args:
+        dataset: slices.
+        position: position of the draw that is shown.
+
+    Returns:
+        ["draw 3 of 4"], or [] where the slices have one draw only.
+    """
     draws = dataset["draw"].values
     return [f"draw {draws[position]} of {len(draws)}"] if len(draws) > 1 else []
 
@@ -84,10 +137,20 @@ def draw_note(dataset: xr.Dataset, position: int) -> list[str]:
 def choose_step_size(
     steps: NDArray[np.float64], step_size: float | None, learning_rate: float
 ) -> int:
-    """The position of ``step_size``; by default of the nearest to the learning rate, or to 0.1.
+    """Find the position of a step size.
 
-    That is not 0, unless nothing else was sampled. ``steps`` (step_size,).
-    """
+    Args:
+        steps: the sampled step sizes, (step_size,).
+        step_size: the one to find; by default the nearest to ``learning_rate``, or to 0.1 if that
+            is NaN. The default is not 0, unless only 0 was sampled.
+        learning_rate: the learning rate, NaN if unknown.
+
+    Returns:
+        The position in ``steps``.
+
+    Raises:
+        InvalidValueError: for a step size that was not sampled.
+    """  # noqa: DOC501
     if step_size is not None:
         found = np.flatnonzero(np.isclose(steps, step_size, rtol=1e-6, atol=0))
         if not found.size:

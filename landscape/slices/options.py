@@ -1,4 +1,4 @@
-"""What figures and tables can be asked: one text an option, for ``help()`` and for commands.
+"""Options of figures and tables: one text each, shown by ``help()`` and by the commands.
 
 Reading the list loads neither matplotlib nor torch.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-# Defaults that a figure, its text and its command share.
+# Defaults shared by a figure, its help text and its command.
 TOLERANCE = 0.1
 REACH = 0.1
 CONSTANTS = (0.1, 0.3, 0.5, 0.9)
@@ -15,12 +15,12 @@ CONSTANTS = (0.1, 0.3, 0.5, 0.9)
 
 @dataclass(frozen=True)
 class Option:
-    """An option that figures or tables take.
+    """An option of figures or tables.
 
     Attributes:
         name: the keyword argument.
         help: what it is, in a sentence without a full stop.
-        default: what holds unless it is given, where that is not a plain value.
+        default: its default in words, where that is not a plain value.
     """
 
     name: str
@@ -32,40 +32,59 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
         option.name: option
         for option in (
-            Option("checkpoint", "iteration to show; may be several", "a sensible choice"),
             Option(
-                "metric", "what is shown: accuracy, loss, smooth_accuracy or another in the store"
+                "checkpoint",
+                "iteration of the checkpoint to show, or iterations where several are shown",
+                "a sensible choice",
             ),
-            Option("evaluation_set", "evaluation set to show, as same_batch"),
-            Option("slope_factor", "that of smooth accuracy", "the nearest to 1"),
+            Option(
+                "metric",
+                "metric to show: accuracy, loss, smooth_accuracy or another in the store",
+            ),
+            Option("evaluation_set", "evaluation set to show, for example same_batch"),
+            Option(
+                "slope_factor",
+                "slope factor of smooth accuracy, one of those in the store",
+                "the one nearest to 1",
+            ),
             Option(
                 "against",
-                "what lengths are measured in: step-size, or distance (times norm of the direction)",
+                "how lengths are measured: step-size, or distance, which is the step size times "
+                "the norm of the direction",
             ),
             Option(
-                "step_size", "sampled step size to show", "nearest to an update by learning rate"
+                "step_size",
+                "sampled step size to show",
+                "the one nearest to an update with the learning rate",
             ),
             Option(
                 "tolerance",
-                "how far a peak's values may lie from the best",
+                "largest difference from the best value within a peak",
                 f"{TOLERANCE:g}",
             ),
             Option(
-                "relative", "whether the tolerance is a share of the best value", "it is a share"
+                "relative",
+                "whether the tolerance is a share of the best value (relative) or in units of the "
+                "metric (absolute)",
+                "relative",
             ),
-            Option("scale", "of the step sizes: linear or symlog"),
-            Option("value_scale", "of the values: auto, linear or log"),
-            Option("draw", "draw to show", "the first"),
-            Option("reach", "step size up to which parabolas are fitted", f"{REACH:g}"),
+            Option("scale", "scale of the step sizes: linear or symlog"),
+            Option("value_scale", "scale of the values: auto, linear or log"),
+            Option("draw", "number of the draw to show", "the first"),
+            Option(
+                "reach",
+                "step size up to which parabolas are fitted",
+                f"{REACH:g}, or more where that holds too few samples",
+            ),
             Option(
                 "c",
-                "sufficient-decrease constant of Armijo's line; may be several",
+                "sufficient-decrease constant of Armijo's line, or several of them",
                 ", ".join(f"{each:g}" for each in CONSTANTS),
             ),
             Option(
                 "accuracy_from",
-                "lower end of the accuracy's axis: a number, as 0.9, or auto, which fits the "
-                "second half of the training",
+                "lower end of the accuracy axis: a number, for example 0.9, or auto, which fits "
+                "the second half of the training",
                 "everything is shown",
             ),
         )

@@ -4,6 +4,7 @@ import xarray as xr
 
 from landscape.metrics import METRICS
 
+# Variable -> (long name, units).
 NAMES = {
     "iteration": ("iteration", "1"),
     "epoch": ("epoch", "1"),
@@ -24,15 +25,19 @@ NAMES = {
     **{name: (metric.long_name, metric.units) for name, metric in METRICS.items()},
 }
 
-# What stores of schema 1 leave to the name of their direction: symbol, and whether it is ∇L's
-# length or 1 that its norm is.
+# What the name of a direction implies in stores of schema 1: its symbol, and whether its norm is 1
+# (normalised) or ‖∇L‖.
 _OF_SCHEMA_1 = {"gradient": ("−∇L", False), "normalised-gradient": ("−∇L/‖∇L‖", True)}
 
 
 def upgraded(dataset: xr.Dataset) -> xr.Dataset:
-    """Slices as schema 2 has them: with norm, slope and symbol of their direction.
+    """Bring slices of schema 1 to schema 2: add norm, slope and symbol of their direction.
 
-    Those that have them, and what is no slice, come back as they are.
+    Args:
+        dataset: slices, or any other Dataset.
+
+    Returns:
+        The slices of schema 2; what has a norm already, or is not slices, is returned unchanged.
     """
     name = dataset.attrs.get("direction")
     if "direction_norm" in dataset.coords or "gradient_norm" not in dataset.coords:

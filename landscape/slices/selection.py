@@ -1,4 +1,4 @@
-"""What a Dataset holds, by name, and where its step sizes lie."""
+"""What a Dataset of slices holds, by name, and where its step sizes lie."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +10,19 @@ from landscape.errors import InvalidValueError, unknown
 from landscape.metrics import METRICS
 from landscape.slices.schema import upgraded
 
-# How far the cosine to −∇L may be from 1 for a direction to point along it.
+# How far from 1 the cosine to −∇L may be for a direction that counts as pointing along −∇L.
 STEEPEST = 1e-6
 
 
 def require_slices(dataset: xr.Dataset) -> None:
-    """Refuse a Dataset of something else, as a history of epochs."""
+    """Refuse a Dataset that does not hold slices, such as a history of epochs.
+
+    Args:
+        dataset: what should be slices.
+
+    Raises:
+        InvalidValueError: where dimensions of slices are missing.
+    """
     needed = ("checkpoint", "draw", "evaluation_set", "step_size")
     if missing := [name for name in needed if name not in dataset.dims]:
         raise InvalidValueError(
@@ -25,19 +32,48 @@ def require_slices(dataset: xr.Dataset) -> None:
 
 
 def metrics(dataset: xr.Dataset) -> list[str]:
-    """The names of the variables measured along the slice."""
+    """List the metrics that were measured along the slices.
+
+    Args:
+        dataset: slices.
+
+    Returns:
+        The names of the variables with the dimension ``step_size``.
+    """
     return [str(name) for name, array in dataset.items() if "step_size" in array.dims]
 
 
 def metric_values(dataset: xr.Dataset, metric: str) -> xr.DataArray:
-    """The variable ``metric``; an unknown name raises and lists those there are."""
+    """Select the values of a metric, with all its dimensions.
+
+    Args:
+        dataset: slices.
+        metric: name of the metric.
+
+    Returns:
+        The variable of that name.
+
+    Raises:
+        InvalidValueError: for an unknown name; the message lists the known ones.
+    """  # noqa: DOC501
     if metric not in metrics(dataset):
         raise unknown("metric", metric, metrics(dataset))
     return dataset[metric]
 
 
 def set_name(dataset: xr.Dataset, name: str) -> str:
-    """``name``, where it is an evaluation set of ``dataset``; else raises and lists those."""
+    """Check that ``name`` is an evaluation set of the slices.
+
+    Args:
+        dataset: slices.
+        name: name of an evaluation set.
+
+    Returns:
+        ``name``.
+
+    Raises:
+        InvalidValueError: for an unknown name; the message lists the known ones.
+    """  # noqa: DOC501
     names = [str(each) for each in dataset["evaluation_set"].values]
     if name not in names:
         raise unknown("evaluation set", name, names)
@@ -45,10 +81,19 @@ def set_name(dataset: xr.Dataset, name: str) -> str:
 
 
 def distance(dataset: xr.Dataset) -> xr.DataArray:
-    """How far from the origin each step size lies, over checkpoint, draw and step_size.
+    """Compute how far from the origin each step size lies.
 
-    The parameters are θ + s·d, so the distance, with the sign of s, is s · ‖d‖.
+    Args:
+        dataset: slices.
+
+    Returns:
+        Distances in parameter space, with the sign of the step size, over checkpoint, draw and
+        step_size.
+
+    Raises:
+        InvalidValueError: where the slices do not hold the norm of their direction.
     """
+    # The parameters are θ + s·d, so the distance is s · ‖d‖.
     with np.errstate(invalid="ignore"):  # 0 · ∞
         result = norm(dataset) * dataset["step_size"]
     result = result.transpose("checkpoint", "draw", "step_size")
@@ -56,17 +101,32 @@ def distance(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def norm(dataset: xr.Dataset) -> xr.DataArray:
-    """‖d‖ over checkpoint and draw.
+    """Take the norm of the direction, ‖d‖.
 
-    Raises :class:`InvalidValueError` where the slices do not tell it.
+    Args:
+        dataset: slices.
+
+    Returns:
+        Norms over checkpoint and draw.
+
+    Raises:
+        InvalidValueError: where the slices do not hold it.
     """
     return _told(dataset, "direction_norm")
 
 
 def slope(dataset: xr.Dataset) -> xr.DataArray:
-    """∇L · d, the derivative of the batch's loss along the direction, over checkpoint and draw.
+    """Take the slope along the direction, ∇L · d, the derivative of the batch's loss at 0.
 
-    Raises :class:`InvalidValueError` where the slices do not tell it.
+    Args:
+        dataset: slices.
+
+    Returns:
+        Slopes in the loss's units, over checkpoint and draw; below 0 where positive step sizes
+        descend.
+
+    Raises:
+        InvalidValueError: where the slices do not hold it.
     """
     return _told(dataset, "direction_slope")
 
@@ -81,12 +141,22 @@ def _told(dataset: xr.Dataset, name: str) -> xr.DataArray:
 
 
 def learning_step(dataset: xr.Dataset) -> xr.DataArray:
-    """The step size of an update by learning rate times gradient, over checkpoint and draw.
+    """Compute the step size of an update by learning rate times gradient.
 
-    lr · ‖∇L‖ / ‖d‖: the learning rate itself along the gradient, and times the gradient norm
-    along the normalised one. NaN where d does not point along −∇L, where no step size is that
-    update.
+    Along the gradient this is the learning rate itself; along the normalised gradient it is the
+    learning rate times the gradient norm.
+
+    Args:
+        dataset: slices.
+
+    Returns:
+        Step sizes over checkpoint and draw; NaN where the learning rate is unknown, and where d
+        does not point along −∇L, so that no step size gives this update.
+
+    Raises:
+        InvalidValueError: where the slices do not hold norm and slope of their direction.
     """
+    # learning rate · ‖∇L‖ / ‖d‖
     length, along = dataset["gradient_norm"], norm(dataset)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = (length / along).where(length != along, 1.0)
@@ -96,7 +166,18 @@ def learning_step(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def mode_of(metric: str, mode: str | None) -> str:
-    """``mode`` where it is given, else what is known of ``metric``."""
+    """Say which values of a metric are better.
+
+    Args:
+        metric: name of the metric.
+        mode: "min" or "max" if given; None to look up the metric.
+
+    Returns:
+        "min" or "max".
+
+    Raises:
+        InvalidValueError: for an unknown metric without a mode.
+    """
     if mode is not None:
         return mode
     if metric not in METRICS:
@@ -111,7 +192,19 @@ def applied(
     outputs: list[list[str]],
     *more: xr.DataArray,
 ) -> tuple[xr.DataArray, ...]:
-    """``function(values (…, step_size), step sizes, more (…))``, with named dimensions."""
+    """Apply a function of numpy arrays along ``step_size``, with named dimensions.
+
+    Args:
+        dataset: slices, which have the step sizes.
+        values: what the function takes first, with the dimension ``step_size``.
+        function: (values (…, step_size), step sizes (step_size,), more (…)) -> one array for each
+            of ``outputs``.
+        outputs: for each result, the dimensions it has in place of ``step_size``.
+        *more: further arguments of the function, without the dimension ``step_size``.
+
+    Returns:
+        The results.
+    """
     found = xr.apply_ufunc(
         function if len(outputs) > 1 else lambda *arrays: function(*arrays)[0],
         values.compute(),
@@ -124,7 +217,15 @@ def applied(
 
 
 def labelled(values: xr.DataArray, **found: tuple[xr.DataArray, str, str]) -> xr.Dataset:
-    """Variables with their long name and units, and the order of dimensions ``values`` has."""
+    """Make a Dataset of named results.
+
+    Args:
+        values: the array whose order of dimensions they take.
+        **found: name -> (result, long name, units).
+
+    Returns:
+        The variables, with long name and units as attributes.
+    """
     return xr.Dataset(
         {
             name: array.transpose(*(d for d in values.dims if d in array.dims), ...).assign_attrs(

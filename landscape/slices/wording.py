@@ -7,17 +7,40 @@ from landscape.slices.schema import upgraded
 
 
 def name_label(name: str) -> str:
-    """A stored name as people write it: ``other_batch_1`` is "other batch 1"."""
+    """Word a stored name: ``other_batch_1`` becomes "other batch 1".
+
+    Args:
+        name: a name as in stores.
+
+    Returns:
+        The name with spaces for underscores.
+    """
     return name.replace("_", " ")
 
 
 def with_units(label: str, units: str) -> str:
-    """``label (units)``; a pure number, of units "1", has none to name."""
+    """Add units to a label.
+
+    Args:
+        label: the label.
+        units: the units; "" or "1" for a pure number.
+
+    Returns:
+        "label (units)", or the label alone for a pure number.
+    """
     return label if units in ("", "1") else f"{label} ({units})"
 
 
 def step_label(array: xr.DataArray, dataset: xr.Dataset) -> str:
-    """The label of the axis along the slice, with its direction: positive descends."""
+    """Label the axis along a slice, with its direction.
+
+    Args:
+        array: step sizes or distances.
+        dataset: slices.
+
+    Returns:
+        A label such as "step size along −∇L".
+    """
     label = str(array.attrs.get("long_name", name_label(str(array.name))))
     if symbol := upgraded(dataset).attrs.get("direction_symbol"):
         label = f"{label.split(' along ')[0]} along {symbol}"
@@ -25,20 +48,43 @@ def step_label(array: xr.DataArray, dataset: xr.Dataset) -> str:
 
 
 def metric_label(values: xr.DataArray) -> str:
-    """A metric by its long name, with its slope factor if it has one."""
+    """Word a metric.
+
+    Args:
+        values: the metric's values, at one slope factor if it has any.
+
+    Returns:
+        Its long name, with the slope factor if it has one.
+    """
     label = str(values.attrs.get("long_name", name_label(str(values.name))))
     factor = f" (s = {values['slope_factor'].item():g})" if "slope_factor" in values.coords else ""
     return label + factor
 
 
 def value_label(values: xr.DataArray, where: str = "") -> str:
-    """The label of a metric's axis: the metric, the set ``where`` it was measured, units."""
+    """Label a metric's axis.
+
+    Args:
+        values: the metric's values, at one slope factor if it has any.
+        where: name of the evaluation set on which it was measured; "" for none.
+
+    Returns:
+        The metric, the set and the units.
+    """
     label = metric_label(values) + (f", {name_label(where)}" if where else "")
     return with_units(label, str(values.attrs.get("units", "1")))
 
 
 def checkpoint_label(checkpoint: xr.Dataset | xr.DataArray, short: bool = False) -> str:
-    """One checkpoint as "iteration 1953 (epoch 5)"; an unknown epoch is left out."""
+    """Word one checkpoint.
+
+    Args:
+        checkpoint: slices at one checkpoint.
+        short: whether to leave out the words "iteration" and "epoch".
+
+    Returns:
+        "iteration 1953 (epoch 5)" or, if ``short``, "1953 (5)"; an unknown epoch is left out.
+    """
     iteration, epoch = checkpoint["iteration"].item(), float(checkpoint["epoch"].item())
     label = f"{iteration}" if short else f"iteration {iteration}"
     if np.isnan(epoch):
@@ -48,12 +94,27 @@ def checkpoint_label(checkpoint: xr.Dataset | xr.DataArray, short: bool = False)
 
 
 def number(value: float) -> str:
-    """Three digits, with a minus sign that is none of a hyphen's."""
+    """Write a number with three digits and a true minus sign, not a hyphen.
+
+    Args:
+        value: the number.
+
+    Returns:
+        The text.
+    """
     return f"{value:.3g}".replace("-", "−")
 
 
 def source_label(dataset: xr.Dataset, *more: str) -> str:
-    """What was trained and how, and what else a title should say, separated by commas."""
+    """Word where slices or histories come from, for a title.
+
+    Args:
+        dataset: slices, or a history.
+        *more: what else the title should say.
+
+    Returns:
+        Task, optimizer, whether 0 is after the step, and ``more``, separated by commas.
+    """
     parts = [str(dataset.attrs[key]) for key in ("task", "optimizer") if dataset.attrs.get(key)]
     if dataset.attrs.get("origin") == "after-step":
         parts.append("0 is after the step")
@@ -61,9 +122,14 @@ def source_label(dataset: xr.Dataset, *more: str) -> str:
 
 
 def checkpoints_label(dataset: xr.Dataset, most: int) -> str:
-    """All checkpoints as "2 at iteration 10, 200 (epoch 0.5 to 10)".
+    """Word all checkpoints.
 
-    Of more than ``most`` iterations, the first and the last five are named.
+    Args:
+        dataset: slices.
+        most: how many iterations are listed in full; of more, only the first and last five are.
+
+    Returns:
+        A text such as "2 at iteration 10, 200 (epoch 0.5 to 10)".
     """
     label = str(dataset.sizes["checkpoint"])
     if "iteration" in dataset.coords:

@@ -1,4 +1,4 @@
-"""A direction of parameter space: a tangent, and all that a reader of its slice needs."""
+"""A direction of parameter space: a tangent, and what a reader of its slice needs to know."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +16,13 @@ class Direction:
     """A tangent of parameter space at one point: θ + s·tangent for a step size s.
 
     Attributes:
-        name: its name in the registry, or that of one's own.
+        name: its name in the registry, or one of your own.
         symbol: how axes call it, as "−∇L".
-        tangent: parameter name -> tensor of that parameter's shape; a parameter without one stays.
+        tangent: parameter name -> tensor of that parameter's shape; other parameters do not move.
         norm: ‖tangent‖₂ over all parameters, in float64.
         slope: ∇L · tangent, the derivative of the batch's mean loss along it at s = 0, in the
             loss's units; below 0 where positive step sizes descend.
-        gradient: parameter name -> ∇L of the batch's mean loss, which an optimizer steps with.
+        gradient: parameter name -> ∇L of the batch's mean loss, with which an optimizer steps.
         gradient_norm: ‖∇L‖₂, in float64.
     """
 
@@ -42,12 +42,12 @@ class Direction:
 
 @dataclass(frozen=True)
 class Tangent:
-    """What a direction's function gives; norm and slope are computed where they are left out.
+    """What a direction's function returns; norm and slope are computed if they are left out.
 
     Attributes:
         values: parameter name -> tensor of that parameter's shape.
-        norm: ‖values‖₂, where it is known exactly.
-        slope: ∇L · values, where it is known exactly.
+        norm: ‖values‖₂, if it is known exactly.
+        slope: ∇L · values, if it is known exactly.
     """
 
     values: Mapping[str, Tensor]
@@ -57,19 +57,19 @@ class Tangent:
 
 @dataclass(frozen=True)
 class DirectionContext:
-    """What a direction can be made of: the model at the point, the batch and its gradient.
+    """What a direction can be made from: the model at the point, the batch and its gradient.
 
     Attributes:
         model: at the point where the slice starts, in the mode in which it is probed; it must be
             left as it is.
         inputs: those of the gradient's batch, (N, …).
-        targets: its class labels, (N,).
-        loss: (logits, targets) -> one value a sample, (N,).
+        targets: its class labels, (N,), int64.
+        loss: (logits, targets) -> one value per sample, (N,).
         forward: how the model is run, inputs -> logits (N, C).
         gradient: parameter name -> ∇L of the batch's mean loss; parameters without
             ``requires_grad`` are left out. It must not be written to.
         gradient_norm: ‖∇L‖₂, in float64.
-        seed: what random draws are to be seeded with; another one for each checkpoint and draw.
+        seed: seed for random draws; a different one for each checkpoint and draw.
     """
 
     model: nn.Module
@@ -89,17 +89,17 @@ def mean_gradient(
     loss: SampleLoss,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """∇L of the mean loss on a batch, in the model's present mode, by parameter name.
+    """Compute ∇L of the mean loss on a batch, in the model's present mode.
 
     Leaves ``.grad`` and ``requires_grad`` alone. A parameter that the loss does not reach has
     gradient 0; those without ``requires_grad`` are left out.
 
     Args:
-        model: whose parameters are differentiated.
+        model: the model whose parameters are differentiated.
         inputs: (N, …).
-        targets: class labels, (N,).
-        loss: (logits, targets) -> one value a sample, (N,).
-        forward: how the model is run; the model itself unless given.
+        targets: class labels, (N,), int64.
+        loss: (logits, targets) -> one value per sample, (N,).
+        forward: how the model is run, inputs -> logits (N, C); by default the model itself.
 
     Returns:
         Parameter name -> a tensor of its shape and dtype.
@@ -121,12 +121,28 @@ def mean_gradient(
 
 
 def norm(tensors: Sequence[Tensor]) -> float:
-    """√Σ t², in float64."""
+    """Compute the 2-norm over all elements, √Σ t².
+
+    Args:
+        tensors: tensors of any shape.
+
+    Returns:
+        The norm, summed in float64.
+    """
     return math.sqrt(sum_of_products(tensors, tensors))
 
 
 def sum_of_products(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
-    """Σ a·b in float64, a part at a time: a whole tensor in float64 would double the memory."""
+    """Compute the dot product over all elements, Σ a·b.
+
+    Args:
+        first: tensors of any shape.
+        second: tensors of the same shapes.
+
+    Returns:
+        The sum, in float64.
+    """
+    # A part at a time: a whole tensor in float64 would need twice the tensor's memory.
     products = [torch.zeros((), dtype=torch.float64)]
     for a, b in zip(first, second, strict=True):
         parts = (torch.split(each.reshape(-1), 2**20) for each in (a, b))

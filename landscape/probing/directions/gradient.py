@@ -1,4 +1,4 @@
-"""The direction "gradient": steepest descent, as the published study takes it (Eq. 8)."""
+"""The direction "gradient": steepest descent (Eq. 8 of [Hackel2023])."""
 
 import torch
 
@@ -6,7 +6,14 @@ from landscape.probing.directions.direction import DirectionContext, Tangent
 
 
 def gradient(context: DirectionContext) -> Tangent:
-    """−∇L of the mean loss on the batch: θ − s·∇L, so that the step size is a learning rate."""
+    """Point along −∇L of the batch's mean loss: θ − s·∇L, so that s is a learning rate.
+
+    Args:
+        context: the model at the point, the batch and its gradient.
+
+    Returns:
+        The tangent, with its exact norm ‖∇L‖ and slope −‖∇L‖².
+    """
     names, gradients = list(context.gradient), list(context.gradient.values())
     descent = dict(zip(names, torch._foreach_neg(gradients), strict=True))
     length = context.gradient_norm

@@ -8,12 +8,17 @@ from landscape.probing.directions.direction import DirectionContext, Tangent
 
 
 def normalised_gradient(context: DirectionContext) -> Tangent:
-    """−∇L / ‖∇L‖, so that the step size is the distance.
+    """Point along −∇L / ‖∇L‖, so that the step size is a distance in parameter space.
 
-    Where the gradient is exactly 0 it has no direction: the tangent is NaN, and so is its norm.
+    Args:
+        context: the model at the point, the batch and its gradient.
+
+    Returns:
+        The tangent, with its exact norm 1 and slope −‖∇L‖. Where the gradient is exactly 0 it has
+        no direction: tangent and norm are NaN.
     """
     length = context.gradient_norm
-    # −(g / ‖g‖) and (−g) / ‖g‖ are the same bits.
+    # −g / ‖g‖; dividing by −‖g‖ gives the same bits as negating g first.
     scaled = torch._foreach_div(list(context.gradient.values()), -(length or math.nan))
     descent = dict(zip(context.gradient, scaled, strict=True))
     return Tangent(descent, norm=1.0 if length > 0 else math.nan, slope=-length)

@@ -1,4 +1,4 @@
-"""The directions there are, by name. Reading the list loads no torch."""
+"""All directions, by name. Reading the list does not load torch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DirectionKind:
-    """A direction that can be asked for by name.
+    """A direction that can be chosen by name.
 
     Attributes:
         name: its name on the command line and in stores.
@@ -29,7 +29,14 @@ class DirectionKind:
     function: "str | Callable[[DirectionContext], Tangent]"
 
     def take(self, context: "DirectionContext") -> "Direction":
-        """Take the direction where ``context`` is."""
+        """Take the direction at a point.
+
+        Args:
+            context: the model at the point, the batch and its gradient.
+
+        Returns:
+            The direction; norm and slope are computed if the direction's function leaves them out.
+        """
         from landscape.probing.directions.direction import Direction, norm, sum_of_products
 
         function: Any = self.function
@@ -77,11 +84,20 @@ DIRECTIONS: dict[str, DirectionKind] = {
 
 
 def get(name: str) -> DirectionKind:
-    """Find the direction called ``name``.
+    """Find a direction by name.
+
+    >>> landscape.probing.directions.registry.get("gradient").summary
+    'steepest descent on the batch: θ − s·∇L'
+
+    Args:
+        name: its name, a key of :data:`DIRECTIONS`.
+
+    Returns:
+        The direction.
 
     Raises:
-        InvalidValueError: for an unknown name, with those there are.
-    """
+        InvalidValueError: for an unknown name; the message lists the known ones.
+    """  # noqa: DOC501
     if name not in DIRECTIONS:
         raise unknown("direction", name, DIRECTIONS)
     return DIRECTIONS[name]
