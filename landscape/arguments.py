@@ -13,7 +13,9 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
+
+LONGEST = 200  # characters of a value in a message
 
 
 def plain(value: Any) -> Any:
@@ -23,9 +25,31 @@ def plain(value: Any) -> Any:
         value: anything.
 
     Returns:
-        A number or nested lists for what has ``__array__``; anything else unchanged.
+        A number, a string or nested lists for what holds values as an array does; anything else
+        unchanged.
     """
-    return value.__array__().tolist() if hasattr(value, "__array__") else value
+    if isinstance(value, type) or not hasattr(value, "__array__"):
+        return value
+    try:
+        return value.tolist() if hasattr(value, "tolist") else value.__array__().tolist()
+    except Exception:  # one without values, as torch has on the device "meta"
+        return value
+
+
+def shown(value: Any) -> str:
+    """Show a value in a message: on one line, and not at any length.
+
+    Args:
+        value: what was given.
+
+    Returns:
+        Its representation, of at most 200 characters.
+    """
+    try:
+        text = " ".join(repr(plain(value)).split())
+    except Exception:  # an integer of thousands of digits, or a class of a user's own
+        return f"a {type(value).__name__} that cannot be shown"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def one_of(what: str, value: Any, allowed: Iterable[str]) -> str:
@@ -41,10 +65,11 @@ def one_of(what: str, value: Any, allowed: Iterable[str]) -> str:
 
     Raises:
         InvalidValueError: for anything else, with the nearest name suggested.
-    """  # noqa: DOC501
-    allowed = tuple(allowed)
+        UnknownNameError: for a name that is not known.
+    """
+    value, allowed = plain(value), tuple(allowed)
     if not isinstance(value, str) or value not in allowed:
-        raise unknown(what, plain(value), allowed)
+        raise UnknownNameError(what, value, allowed)
     return value
 
 
@@ -88,7 +113,7 @@ def integer(what: str, value: Any, least: int | None = None) -> int:
     value = plain(value)
     if _is_flag(value) or not isinstance(value, Integral) or (least is not None and value < least):
         bound = "" if least is None else f" of at least {least}"
-        raise InvalidValueError(f"{what} is {value!r}; give an integer{bound}")
+        raise InvalidValueError(f"{what} is {shown(value)}; give an integer{bound}")
     return int(value)
 
 
@@ -143,7 +168,9 @@ def number(
             if bound is not None
         ]
         allowed = " ".join(["a finite number" if not bounds else "a number", " and ".join(bounds)])
-        raise InvalidValueError(f"{what} is {value!r}; give {allowed.strip()}{also and ', '}{also}")
+        raise InvalidValueError(
+            f"{what} is {shown(value)}; give {allowed.strip()}{also and ', '}{also}"
+        )
     return value if isinstance(value, int) else float(value)
 
 
@@ -163,7 +190,9 @@ def integers(what: str, values: Any, least: int | None = None) -> tuple[int, ...
     """
     given = plain(values)
     if not _is_listed(given):
-        raise InvalidValueError(f"{what} is {given!r}; give a list of integers, as in [0, 100]")
+        raise InvalidValueError(
+            f"{what} is {shown(given)}; give a list of integers, as in [0, 100]"
+        )
     return tuple(integer(what, each, least) for each in given)
 
 
@@ -184,14 +213,16 @@ def numbers(what: str, values: Any) -> tuple[float, ...]:
     if _is_listed(given):
         given = [plain(each) for each in given]
     if not isinstance(given, list) or not all(map(_is_real, given)):
-        raise InvalidValueError(f"the {what} are {given!r}; give a list of numbers, as in [0.5, 1]")
+        raise InvalidValueError(
+            f"the {what} are {shown(given)}; give a list of numbers, as in [0.5, 1]"
+        )
     if not given:
         raise InvalidValueError(f"the {what} are []; give at least one")
     if not all(map(_is_finite, given)):
-        raise InvalidValueError(f"the {what} are {given}; all must be finite")
+        raise InvalidValueError(f"the {what} are {shown(given)}; all must be finite")
     floats = tuple(float(each) for each in given)
     if len(set(floats)) < len(floats):
-        raise InvalidValueError(f"the {what} are {given}; give each only once")
+        raise InvalidValueError(f"the {what} are {shown(given)}; give each only once")
     return floats
 
 
@@ -210,7 +241,7 @@ def flag(what: str, value: Any) -> bool:
     """
     value = plain(value)
     if not _is_flag(value):
-        raise InvalidValueError(f"{what} is {value!r}; give true or false")
+        raise InvalidValueError(f"{what} is {shown(value)}; give true or false")
     return bool(value)
 
 
@@ -228,7 +259,7 @@ def mapping(what: str, value: Any) -> Mapping[str, Any]:
         InvalidValueError: for anything else.
     """
     if not isinstance(value, Mapping):
-        raise InvalidValueError(f"{what} is {plain(value)!r}; give a mapping of names to values")
+        raise InvalidValueError(f"{what} is {shown(value)}; give a mapping of names to values")
     return value
 
 

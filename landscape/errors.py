@@ -16,6 +16,27 @@ class InvalidValueError(LandscapeError, ValueError):
     """A setting, an array or a name that is not among what is allowed."""
 
 
+class UnknownNameError(InvalidValueError):
+    """A name that is not among those there are; the message suggests the nearest.
+
+    >>> raise landscape.errors.UnknownNameError("metric", "acuracy", ["loss", "accuracy"])
+    Traceback (most recent call last):
+        ...
+    landscape.errors.UnknownNameError: unknown metric 'acuracy' (did you mean 'accuracy'?); ...
+
+    Args:
+        what: what it names, for the message.
+        received: the name, or whatever was given.
+        allowed: the names to choose from.
+    """
+
+    def __init__(self, what: str, received: object, allowed: Iterable[str]) -> None:
+        names = list(allowed)
+        near = get_close_matches(str(received), names, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        super().__init__(f"unknown {what} {received!r}{hint}; choose from {', '.join(names)}")
+
+
 class MissingFileError(LandscapeError, FileNotFoundError):
     """A file or folder that does not exist."""
 
@@ -34,28 +55,6 @@ class DeterminismError(LandscapeError, RuntimeError):
 
 class TooLargeError(LandscapeError, MemoryError):
     """Samples that must go through the network at once but do not fit into the memory."""
-
-
-def unknown(what: str, received: object, allowed: Iterable[str]) -> InvalidValueError:
-    """Make the error for a name that is not allowed, with the nearest name suggested.
-
-    >>> raise landscape.errors.unknown("metric", "acuracy", ["loss", "accuracy"])
-    Traceback (most recent call last):
-        ...
-    landscape.errors.InvalidValueError: unknown metric 'acuracy' (did you mean 'accuracy'?); ...
-
-    Args:
-        what: what it names, for the message.
-        received: the name, or whatever was given.
-        allowed: the names to choose from.
-
-    Returns:
-        The error, to be raised.
-    """
-    names = list(allowed)
-    near = get_close_matches(str(received), names, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
-    return InvalidValueError(f"unknown {what} {received!r}{hint}; choose from {', '.join(names)}")
 
 
 @contextmanager

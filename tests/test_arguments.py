@@ -2,6 +2,7 @@ import math
 import re
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ def test_a_number_of_any_kind_comes_back_as_pythons(value, expected):
     ],
 )
 def test_what_is_no_finite_number(value):
-    refused(f"x is {arguments.plain(value)!r}; give a finite number", arguments.number, value)
+    refused(f"x is {arguments.shown(value)}; give a finite number", arguments.number, value)
 
 
 @pytest.mark.parametrize(
@@ -221,3 +222,60 @@ def test_plain_leaves_what_is_no_array():
     for value in ("a", None, (1, 2), {"a": np.int64(1)}):
         assert arguments.plain(value) is value
     is_(arguments.plain(np.array([[1, 2]])), [[1, 2]])
+
+
+# Values that cannot be shown as they are
+
+
+class Odd:
+    def __repr__(self):
+        return "a\nb" + "c" * 500
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        pytest.param(10**5000, "a int that cannot be shown", id="digits"),
+        (Odd(), "a bccc"),
+        (torch.empty(3, device="meta"), "tensor("),
+        (np.int64, "<class 'numpy.int64'>"),
+        (torch.nn.Linear(2, 2), "Linear(in_features=2"),
+    ],
+)
+def test_a_message_is_one_line_whatever_was_given(value, words):
+    for check in (arguments.flag, arguments.number, arguments.numbers, arguments.mapping):
+        if check is arguments.number and isinstance(value, int):
+            continue  # which is too large and says so
+        with pytest.raises(InvalidValueError) as error:
+            check("x", value)
+        assert words in str(error.value)
+        assert "\n" not in str(error.value)
+        assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.tensor(0.5, requires_grad=True),
+        torch.tensor(0.5, dtype=torch.bfloat16),
+        np.float16(0.5),
+        np.array(0.5),
+    ],
+)
+def test_a_number_of_any_kind_of_array(value):
+    is_(arguments.number("x", value), 0.5)
+
+
+def test_a_name_is_pythons_own():
+    is_(arguments.one_of("x", np.str_("a"), ["a", "b"]), "a")
+
+
+def test_paths_and_addresses(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert arguments.local_path("~/a") == tmp_path / "a"
+    assert arguments.local_path(tmp_path) == tmp_path
+    assert arguments.local_path("C:/a").name == "a"  # a drive is no address
+    refusal = "the path is 's3://bucket/a'; give a file or folder of this machine"
+    for given in ("s3://bucket/a", Path("s3://bucket/a")):
+        with pytest.raises(InvalidValueError, match=refusal):
+            arguments.local_path(given)

@@ -67,9 +67,11 @@ def test_every_argument_and_result_is_explained(path):
         if {"property", "overload"} & decorators(node) or INSERTED in decorators(node):
             continue
         args = "\n".join(section(text or "", "Args"))
-        for each in arguments(node):
-            if not any(f"    {star}{each}:" in args for star in ("", "*", "**")):
-                lacking.append(f"{name}: argument {each}")
+        lacking += [
+            f"{name}: argument {each}"
+            for each in arguments(node)
+            if not any(f"    {star}{each}:" in args for star in ("", "*", "**"))
+        ]
         result = ast.unparse(node.returns) if node.returns else "None"
         gives = result not in ("None", "NoReturn") and node.name != "__init__"
         if (

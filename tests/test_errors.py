@@ -1,7 +1,7 @@
 import pytest
 
 from landscape import errors
-from landscape.errors import InvalidValueError, LandscapeError, unknown, users_code
+from landscape.errors import InvalidValueError, LandscapeError, UnknownNameError, users_code
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_an_unknown_name_comes_with_the_nearest_and_all():
         ("x", "unknown metric 'x'; choose from loss, accuracy"),
         (None, "unknown metric None; choose from loss, accuracy"),
     ):
-        assert str(unknown("metric", received, iter(["loss", "accuracy"]))) == message
+        assert str(UnknownNameError("metric", received, iter(["loss", "accuracy"]))) == message
 
 
 def test_what_a_users_code_raises_becomes_one_line():

@@ -95,7 +95,7 @@ class Run:
         return sorted(self.folder.glob("*.zarr"))
 
     @property
-    def there(self) -> bool:
+    def exists(self) -> bool:
         """Whether the folder is a run's, with a record."""
         return self.record.is_file()
 
@@ -114,7 +114,7 @@ class Run:
             MissingFileError: where this is no run's folder.
             CheckpointError: where its record is damaged.
         """
-        if not self.there:
+        if not self.exists:
             raise MissingFileError(f"{self.folder} is not a run's folder: it has no {RECORD}")
         try:
             record = json.loads(self.record.read_text(encoding="utf-8"))
@@ -158,4 +158,4 @@ def store_at(path: Path, name: str = SLICES) -> Path:
     Returns:
         ``path / name`` where ``path`` is a run's folder, else ``path``.
     """
-    return path / name if Run(path).there else path
+    return path / name if Run(path).exists else path

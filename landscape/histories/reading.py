@@ -77,7 +77,7 @@ def read(path: Path) -> list[History]:
 
 def _find(path: Path) -> Iterator[Path]:
     """Runs' folders and stores; what lies below one of them is skipped."""
-    if path.is_file() or Run(path).there or (path / "zarr.json").is_file():
+    if path.is_file() or Run(path).exists or (path / "zarr.json").is_file():
         yield path
         return
     for child in sorted(path.iterdir()):
@@ -88,7 +88,7 @@ def _find(path: Path) -> Iterator[Path]:
 
 def _open(path: Path) -> Iterator[History]:
     run = Run(path)
-    if run.there:
+    if run.exists:
         if not run.history.exists():  # its first epoch is not finished
             yield History(path, _kept(run.read()), xr.Dataset())
             return

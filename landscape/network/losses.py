@@ -8,9 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from landscape.errors import InvalidValueError
-from landscape.metrics import cross_entropy
-
-SampleLoss = Callable[[Tensor, Tensor], Tensor]
+from landscape.metrics import SampleLoss, cross_entropy
 
 
 def sample_loss(loss: Any) -> SampleLoss:

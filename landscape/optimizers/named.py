@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.metrics import SampleLoss, cross_entropy
 from landscape.optimizers.line_search.base import LineSearch
 from landscape.optimizers.recipes import RECIPES
@@ -50,8 +50,8 @@ def find(name: str) -> Callable[..., Optimizer]:
         The class.
 
     Raises:
-        InvalidValueError: for an unknown name.
-    """  # noqa: DOC501
+        UnknownNameError: for an unknown name.
+    """
     lower = name.lower()
     if lower in RECIPES:
         module, attribute = RECIPES[lower].optimizer.split(":")
@@ -59,7 +59,7 @@ def find(name: str) -> Callable[..., Optimizer]:
         return optimizer
     if lower.removeprefix("torch.") in _TORCH:
         return _TORCH[lower.removeprefix("torch.")]
-    raise unknown("optimizer", name, names())
+    raise UnknownNameError("optimizer", name, names())
 
 
 def build(
@@ -95,7 +95,8 @@ def build(
 
     Raises:
         InvalidValueError: for an unknown name, an unknown option or a value that is not allowed.
-    """  # noqa: DOC501
+        UnknownNameError: for a name that is not known.
+    """
     optimizer = find(name)
     known = inspect.signature(optimizer).parameters
     line_search = is_line_search(name)
@@ -103,7 +104,7 @@ def build(
     allowed = [option for option in known if option not in hidden]
     for option, value in options.items():
         if option not in allowed:
-            raise unknown(f"option of {name}", option, allowed)
+            raise UnknownNameError(f"option of {name}", option, allowed)
         _check(f"{option} of {name}", value, known[option].default)
     given: dict[str, Any] = {}
     if line_search:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import SGD, Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 
 
 def milestones(
@@ -103,16 +103,17 @@ def build(
 
     Raises:
         InvalidValueError: for an unknown name, an unknown option or a value that is not allowed.
-    """  # noqa: DOC501
+        UnknownNameError: for a name that is not known.
+    """
     lower = name.lower()
     if lower not in names():
-        raise unknown("schedule", name, names())
+        raise UnknownNameError("schedule", name, names())
     schedule = _OWN.get(lower) or _TORCH.get(lower)
     known = [] if schedule is None else list(inspect.signature(schedule).parameters)
     allowed = [option for option in known if option not in ("optimizer", "epochs", "last_epoch")]
     for option in options:
         if option not in allowed:
-            raise unknown(f"option of schedule {name}", option, allowed or ["none"])
+            raise UnknownNameError(f"option of schedule {name}", option, allowed or ["none"])
     if schedule is None:
         return None
     arguments = [epochs] if lower in _OWN else []

@@ -16,7 +16,7 @@ from string import Template
 
 import xarray as xr
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.report import sections
 from landscape.report.charts import charts
 from landscape.runtime.atomic import atomic_write, require_place
@@ -44,10 +44,11 @@ def save(dataset: xr.Dataset, path: str | os.PathLike[str], title: str | None = 
         InvalidValueError: for another suffix, a path that is a folder, a Dataset without slices,
             and where plotly is not installed.
         MissingFileError: where the folder to write to does not exist.
-    """  # noqa: DOC501
+        UnknownNameError: for a name that is not known.
+    """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise unknown("suffix of a report", path.suffix, SUFFIXES)
+        raise UnknownNameError("suffix of a report", path.suffix, SUFFIXES)
     require_place(path)
     text = page(dataset, title)
     with atomic_write(path) as partial:

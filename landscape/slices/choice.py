@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.slices.selection import metric_values
 
 Checkpoints = int | Sequence[int] | None
@@ -28,15 +28,18 @@ def choose_metric(
         Values over checkpoint, draw, evaluation_set and step_size.
 
     Raises:
-        InvalidValueError: for a metric or a slope factor that the slices do not have.
-    """  # noqa: DOC501
+        UnknownNameError: for a metric or a slope factor that the slices do not have.
+        InvalidValueError: for a slope factor of a metric that takes none.
+    """
     values = metric_values(dataset, metric)
     if "slope_factor" in values.dims:
         factors = values["slope_factor"].values
         wanted = 1.0 if slope_factor is None else slope_factor
         nearest = int(np.argmin(np.abs(factors - wanted)))
         if slope_factor is not None and not np.isclose(factors[nearest], slope_factor):
-            raise unknown("slope factor", slope_factor, [f"{factor:g}" for factor in factors])
+            raise UnknownNameError(
+                "slope factor", slope_factor, [f"{factor:g}" for factor in factors]
+            )
         values = values.isel(slope_factor=nearest)
     elif slope_factor is not None:
         raise InvalidValueError(
@@ -62,7 +65,8 @@ def choose_checkpoints(
     Raises:
         InvalidValueError: for an iteration that the slices do not have, for an empty list, and for
             slices without a checkpoint.
-    """  # noqa: DOC501
+        UnknownNameError: for a name that is not known.
+    """
     iterations = [int(each) for each in dataset["iteration"].values]
     if not iterations:
         raise InvalidValueError("the dataset holds no checkpoint, so there is nothing to plot")
@@ -74,7 +78,7 @@ def choose_checkpoints(
         raise InvalidValueError("checkpoint [] names no iteration; give at least one")
     for each in wanted:
         if each not in iterations:
-            raise unknown("checkpoint", each, map(str, iterations))
+            raise UnknownNameError("checkpoint", each, map(str, iterations))
     return [iterations.index(each) for each in wanted]
 
 
@@ -110,13 +114,13 @@ def choose_draw(dataset: xr.Dataset, draw: int | None) -> int:
         The position along ``draw``.
 
     Raises:
-        InvalidValueError: for a draw that the slices do not have.
-    """  # noqa: DOC501
+        UnknownNameError: for a draw that the slices do not have.
+    """
     draws = [int(each) for each in dataset["draw"].values]
     if draw is None:
         return 0
     if draw not in draws:
-        raise unknown("draw", draw, map(str, draws))
+        raise UnknownNameError("draw", draw, map(str, draws))
     return draws.index(draw)
 
 
@@ -149,12 +153,12 @@ def choose_step_size(
         The position in ``steps``.
 
     Raises:
-        InvalidValueError: for a step size that was not sampled.
-    """  # noqa: DOC501
+        UnknownNameError: for a step size that was not sampled.
+    """
     if step_size is not None:
         found = np.flatnonzero(np.isclose(steps, step_size, rtol=1e-6, atol=0))
         if not found.size:
-            raise unknown("step size", step_size, [f"{step:g}" for step in steps])
+            raise UnknownNameError("step size", step_size, [f"{step:g}" for step in steps])
         return int(found[0])
     wanted = learning_rate if np.isfinite(learning_rate) else 0.1
     return int(np.argmin(np.where(steps == 0, np.inf, np.abs(steps - wanted))))

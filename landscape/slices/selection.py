@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.metrics import METRICS
 from landscape.slices.schema import upgraded
 
@@ -54,10 +54,10 @@ def metric_values(dataset: xr.Dataset, metric: str) -> xr.DataArray:
         The variable of that name.
 
     Raises:
-        InvalidValueError: for an unknown name; the message lists the known ones.
-    """  # noqa: DOC501
+        UnknownNameError: for an unknown name; the message lists the known ones.
+    """
     if metric not in metrics(dataset):
-        raise unknown("metric", metric, metrics(dataset))
+        raise UnknownNameError("metric", metric, metrics(dataset))
     return dataset[metric]
 
 
@@ -72,11 +72,11 @@ def set_name(dataset: xr.Dataset, name: str) -> str:
         ``name``.
 
     Raises:
-        InvalidValueError: for an unknown name; the message lists the known ones.
-    """  # noqa: DOC501
+        UnknownNameError: for an unknown name; the message lists the known ones.
+    """
     names = [str(each) for each in dataset["evaluation_set"].values]
     if name not in names:
-        raise unknown("evaluation set", name, names)
+        raise UnknownNameError("evaluation set", name, names)
     return name
 
 
@@ -181,7 +181,10 @@ def mode_of(metric: str, mode: str | None) -> str:
     if mode is not None:
         return mode
     if metric not in METRICS:
-        raise InvalidValueError(f"whether {metric!r} is better higher or lower is not known")
+        raise InvalidValueError(
+            f"whether {metric!r} is better higher or lower is not known; give mode='min' or "
+            "mode='max'"
+        )
     return METRICS[metric].mode
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 
 Floats = NDArray[np.float64]
 Data = TypeVar("Data", xr.DataArray, xr.Dataset)
@@ -64,9 +64,10 @@ def resample_draws(data: Data, resamples: int = 1000, seed: int | np.random.Gene
     Raises:
         InvalidValueError: for data without the dimension draw, and for resamples that are no
             integer of at least 1.
-    """  # noqa: DOC501
+        UnknownNameError: for a name that is not known.
+    """
     if "draw" not in data.dims:
-        raise unknown("dimension", "draw", map(str, data.dims))
+        raise UnknownNameError("dimension", "draw", map(str, data.dims))
     rng, draws = np.random.default_rng(seed), data.sizes["draw"]
     taken = {}
     if "resample" in data.dims:
@@ -113,11 +114,12 @@ def interval(data: Data, level: float = 0.95, over: str = "resample") -> Data:
     Raises:
         InvalidValueError: for a level that is not above 0 and below 1, and for data without the
             dimension ``over``.
-    """  # noqa: DOC501
+        UnknownNameError: for a name that is not known.
+    """
     if not 0 < level < 1:
         raise InvalidValueError(f"level is {level!r}; give a number above 0 and below 1")
     if over not in data.dims:
-        raise unknown("dimension", over, map(str, data.dims))
+        raise UnknownNameError("dimension", over, map(str, data.dims))
     shares = [(1 - level) / 2, (1 + level) / 2]
 
     def bounds(array: xr.DataArray) -> xr.DataArray:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.statistics.peaks import SIGNS
 
 Floats = NDArray[np.float64]
@@ -326,10 +326,10 @@ def sign_of(mode: str) -> float:
         1 for "max", −1 for "min".
 
     Raises:
-        InvalidValueError: for an unknown mode.
-    """  # noqa: DOC501
+        UnknownNameError: for an unknown mode.
+    """
     if mode not in SIGNS:
-        raise unknown("mode", mode, SIGNS)
+        raise UnknownNameError("mode", mode, SIGNS)
     return SIGNS[mode]
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 
 SIGNS = {"max": 1.0, "min": -1.0}
 
@@ -86,10 +86,11 @@ def peak_width(
     Raises:
         InvalidValueError: for an unknown mode, a tolerance that is not finite or below 0, values
             that do not fit the step sizes, and step sizes that are not finite and ascending.
-    """  # noqa: DOC501
+        UnknownNameError: for a name that is not known.
+    """
     y, s = _slice(values, step_sizes)
     if mode not in SIGNS:
-        raise unknown("mode", mode, SIGNS)
+        raise UnknownNameError("mode", mode, SIGNS)
     if not (np.isfinite(tolerance) and tolerance >= 0):
         raise InvalidValueError(f"tolerance {tolerance!r} is not a finite number of at least 0")
     y = [SIGNS[mode] * value for value in y]

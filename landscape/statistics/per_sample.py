@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.metrics import METRICS, Metric
 from landscape.statistics.bootstrap import check_resamples, resampled_means
 
@@ -146,7 +146,7 @@ def _wanted(metric: str | Metric, slope_factors: Sequence[float] | None) -> _Wan
     elif metric in METRICS:
         name, known = metric, METRICS[metric]
     else:
-        raise unknown("metric", metric, METRICS)
+        raise UnknownNameError("metric", metric, METRICS)
     if slope_factors is None:
         return _Wanted(name, known, (1.0,) if known.sloped else None)
     if not (known.sloped or "slope_factor" in signature(known.values).parameters):

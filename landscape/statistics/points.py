@@ -5,7 +5,7 @@ from typing import Any
 
 import xarray as xr
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.slices.selection import applied, labelled, metric_values, mode_of, slope
 from landscape.statistics.curves import (
     Parabola,
@@ -113,11 +113,12 @@ def parabolas(
     Raises:
         InvalidValueError: for an unknown metric, method or mode, a metric whose mode is not known,
             a slope for another method than "mutschler", and where the method lacks step sizes.
-    """  # noqa: DOC501
+        UnknownNameError: for a name that is not known.
+    """
     values = metric_values(dataset, metric)
     mode = mode_of(metric, mode)
     if method not in PARABOLAS:
-        raise unknown("method", method, PARABOLAS)
+        raise UnknownNameError("method", method, PARABOLAS)
     options: dict[str, Any] = {} if reach is None else {"reach": reach}
     more = []
     if slope is not None:

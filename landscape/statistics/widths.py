@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from landscape.errors import unknown
+from landscape.errors import UnknownNameError
 from landscape.slices.selection import labelled, metric_values, mode_of, norm
 from landscape.statistics.peaks import Interval, peak_width, plateau
 
@@ -96,7 +96,7 @@ def _ranges(
     against: str,
 ) -> xr.Dataset:
     if against not in AGAINST:
-        raise unknown("value of against", against, AGAINST)
+        raise UnknownNameError("value of against", against, AGAINST)
 
     def one(y: Any, s: Any) -> tuple[float | bool, ...]:
         found = function(y, s)

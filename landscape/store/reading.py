@@ -10,7 +10,7 @@ import xarray as xr
 import zarr
 
 from landscape.arguments import local_path
-from landscape.errors import InvalidValueError, StoreError, unknown
+from landscape.errors import InvalidValueError, StoreError, UnknownNameError
 from landscape.slices.schema import upgraded
 from landscape.store.layout import FINISHED, PER_SAMPLE, array, check, reading, zarr_store
 
@@ -67,7 +67,8 @@ def open_samples(
             another machine.
         MissingFileError: where nothing is at the path.
         StoreError: for what is not a store, and for one without per-sample values.
-    """  # noqa: DOC501
+        UnknownNameError: for a name that is not known.
+    """
     path = local_path(path)
     if chunks is not None and find_spec("dask") is None:
         raise InvalidValueError(
@@ -79,7 +80,7 @@ def open_samples(
         root = xr.open_zarr(zarr_store(path), consolidated=False, chunks=None)
         sets = [str(s) for s in root["evaluation_set"].values]
         if evaluation_set not in sets:
-            raise unknown("evaluation set", evaluation_set, sets)
+            raise UnknownNameError("evaluation set", evaluation_set, sets)
         root = upgraded(root.load())
         rows = _finished_rows(root, along)
         try:

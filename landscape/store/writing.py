@@ -159,7 +159,7 @@ def create(
                 dataset = dataset.isel({along: slice(0, 0)}, missing_dims="ignore")
                 if node.path == "/":
                     dataset[FINISHED] = (along, np.zeros(0, dtype=bool))
-                    dataset.attrs = {"schema": SCHEMA, "along": along, **row.attrs, **attributes}
+                    dataset.attrs = {**row.attrs, **attributes, "schema": SCHEMA, "along": along}
                 dataset.to_zarr(
                     temporary,
                     group=node.path,

@@ -263,6 +263,6 @@ def default_store(paths: Sequence[Path]) -> Path:
         The store of the run where ``paths`` is one run's folder, else ``landscape.zarr`` in the
         current folder.
     """
-    if len(paths) == 1 and Run(paths[0]).there:
+    if len(paths) == 1 and Run(paths[0]).exists:
         return Run(paths[0]).slices
     return Path(SLICES)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from landscape.errors import unknown
+from landscape.errors import UnknownNameError
 from landscape.runtime.atomic import atomic_write, require_place
 
 NONE, NAN = "–", "NaN"
@@ -150,10 +150,10 @@ def text(frame: pd.DataFrame, format_: str) -> str:
         The text of the file.
 
     Raises:
-        InvalidValueError: for an unknown format.
-    """  # noqa: DOC501
+        UnknownNameError: for an unknown format.
+    """
     if format_ not in FORMATS:
-        raise unknown("format", format_, FORMATS)
+        raise UnknownNameError("format", format_, FORMATS)
     return FORMATS[format_](frame)
 
 
@@ -171,11 +171,12 @@ def save(frame: pd.DataFrame, path: str | os.PathLike[str], format_: str | None 
     Raises:
         InvalidValueError: for an unknown format or suffix, and a path that is a folder.
         MissingFileError: where the folder to write to does not exist.
-    """  # noqa: DOC501
+        UnknownNameError: for a name that is not known.
+    """
     path = Path(path)
     if format_ is None:
         if path.suffix.lower() not in SUFFIXES:
-            raise unknown("suffix of a table", path.suffix, SUFFIXES)
+            raise UnknownNameError("suffix of a table", path.suffix, SUFFIXES)
         format_ = SUFFIXES[path.suffix.lower()]
     written = text(frame, format_)
     require_place(path)

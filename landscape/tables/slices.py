@@ -218,7 +218,7 @@ def _columns(
         others = slices["evaluation_set"] != "same_batch"
         places = {"0": xr.zeros_like(slices["gradient_norm"])}
         if slices.attrs.get("origin") != "after-step":  # else 0 is already one step further
-            places["lr"] = statistics.learning_step(slices)
+            places["learning rate"] = statistics.learning_step(slices)
         for name, where in places.items():
             found, within = _at(bias, steps, where)
             columns.append(_Column(f"bias at {name}{of}", found, others & within))
@@ -242,7 +242,7 @@ def _meaning(columns: Mapping[str, Any], against: str, tolerance: float, relativ
         said.append("≥: the true value may lie beyond the sampled range.")
     if any("bias" in name for name in columns):
         said.append("Bias: same batch minus the set.")
-    if any("bias at lr" in name for name in columns):
+    if any("bias at learning rate" in name for name in columns):
         said.append("lr: at the step size of an update by the learning rate.")
     if any("gap" in name for name in columns):
         said.append("Gap: big batch minus validation.")

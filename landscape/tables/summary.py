@@ -3,6 +3,7 @@
 A listing is a header and rows of cells, all text; its layout is up to the caller.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def describe_store(path: Path) -> Iterator[str]:
         MissingFileError: where there is no store.
         StoreError: where it cannot be read.
     """
-    stores = Run(path).stores if Run(path).there else [path]
+    stores = Run(path).stores if Run(path).exists else [path]
     for i, each in enumerate(stores):
         if i:
             yield ""
@@ -123,7 +124,7 @@ def _describe(path: Path) -> Iterator[str]:
         yield from _runs(path)
         return
     if finished < rows:
-        yield f"unfinished: {finished} of {rows} {attributes['along']}s; the same command goes on"
+        yield f"unfinished: {finished} of {rows} {attributes['along']}s; the same command resumes"
     for name, said in facts(dataset) if kind == "slices" else _history(dataset):
         yield f"{name}: {said}"
     if kind == "slices":
@@ -152,11 +153,19 @@ def _runs(path: Path) -> Iterator[str]:
 
 
 def _aligned(header: list[str], rows: list[list[str]]) -> Iterator[str]:
-    """A listing in columns, each as wide as its longest cell."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    """A listing in columns, each as wide as its longest cell: words to the left, numbers right."""
+    columns = list(zip(header, *rows, strict=True))
+    sides = [">" if all(map(_is_number, cells)) else "<" for _, *cells in columns]
+    widths = [max(map(len, column)) for column in columns]
     for line in (header, *rows):
-        cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
+        cells = (
+            f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths, strict=True)
+        )
         yield "  ".join(cells).rstrip()
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"−?(\d[\d.e+−]*|∞)|NaN", cell) is not None
 
 
 def _at_zero(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -214,7 +223,7 @@ def _size(path: Path) -> str:
     files = [path] if path.is_file() else [f for f in path.rglob("*") if f.is_file()]
     size = float(sum(f.stat().st_size for f in files))
     for unit in ("B", "kB", "MB"):
-        if size < 1000:
+        if size < 999.5:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} GB"

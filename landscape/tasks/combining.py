@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from landscape.data import TensorData
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.tasks import models
 from landscape.tasks.datasets import arrays
 from landscape.tasks.datasets.augmentation import random_shift
@@ -82,7 +82,8 @@ def combination(spec: str | None, model: str | None, dataset: str | Path | None)
     Raises:
         InvalidValueError: for an unknown name, and where a part is given neither in ``spec`` nor
             by itself.
-    """  # noqa: DOC501 -- unknown() makes an InvalidValueError
+        UnknownNameError: for a name that is not known.
+    """
     named_dataset, named_model = (None, None) if spec is None else _parts(spec)
     dataset, model = str(dataset) if dataset else named_dataset, model or named_model
     if dataset is None or model is None:
@@ -95,9 +96,9 @@ def combination(spec: str | None, model: str | None, dataset: str | Path | None)
             f"no {part} was given; name a task or give {option}, one of {', '.join(names)}"
         )
     if not _is_file(dataset) and dataset not in DATASETS:
-        raise unknown("data set", dataset, [*DATASETS, FILE])
+        raise UnknownNameError("data set", dataset, [*DATASETS, FILE])
     if model not in MODELS:
-        raise unknown("model", model, MODELS)
+        raise UnknownNameError("model", model, MODELS)
     return Combination(dataset, model)
 
 
@@ -148,7 +149,7 @@ def _parts(spec: str) -> tuple[str, str]:
     dataset, _, model = spec.rpartition("-")
     if model in MODELS and (dataset in DATASETS or _is_file(dataset)):
         return dataset, model
-    raise unknown(
+    raise UnknownNameError(
         "task",
         spec,
         [

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from landscape.data import first
-from landscape.errors import InvalidValueError, LandscapeError, MissingFileError, unknown
+from landscape.errors import InvalidValueError, LandscapeError, MissingFileError, UnknownNameError
 from landscape.tasks import combining
 from landscape.tasks.task import Task, as_task
 
@@ -183,4 +183,4 @@ def _attribute(module: ModuleType, name: str) -> Any:
             for key, value in vars(module).items()
             if not key.startswith("_") and not isinstance(value, ModuleType)
         ]
-        raise unknown(f"task in {module.__name__}", name, names) from None
+        raise UnknownNameError(f"task in {module.__name__}", name, names) from None

@@ -11,7 +11,7 @@ from torch import nn
 
 from landscape import arguments
 from landscape.data import Data, TensorData, as_data
-from landscape.errors import InvalidValueError, unknown, users_code
+from landscape.errors import InvalidValueError, UnknownNameError, users_code
 from landscape.metrics import cross_entropy
 from landscape.network.losses import SampleLoss, sample_loss
 
@@ -120,7 +120,7 @@ def _members(source: Any) -> dict[str, Any]:
     if isinstance(source, Mapping):
         for key in source:
             if key not in names:
-                raise unknown("member of a task", key, names)
+                raise UnknownNameError("member of a task", key, names)
         return dict(source)
     return {name: getattr(source, name) for name in names if hasattr(source, name)}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from landscape import arguments
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.network.precision import check_forward
 from landscape.optimizers.recipes import RECIPES
 
@@ -124,9 +124,9 @@ def _check_kinds(settings: Mapping[str, object]) -> None:
     from landscape.optimizers import named, schedules
 
     if not isinstance(settings["optimizer"], str):
-        raise unknown("optimizer", settings["optimizer"], named.names())
+        raise UnknownNameError("optimizer", settings["optimizer"], named.names())
     if not isinstance(settings["schedule"], str | None):
-        raise unknown("schedule", settings["schedule"], schedules.names())
+        raise UnknownNameError("schedule", settings["schedule"], schedules.names())
     for name in ("options", "schedule_options"):
         arguments.mapping(name, settings[name])
 

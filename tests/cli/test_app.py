@@ -183,7 +183,10 @@ def test_bad_checkpoints(kind, message, trained):
         (["probe", "--checkpoint", "RUN", "--step-sizes", ""], "give at least one"),
         (["probe", "--checkpoint", "RUN", "--step-sizes", "0,nan"], "must be finite"),
         (["probe", "--checkpoint", "RUN", "--step-sizes", "0,a"], "numbers with commas"),
-        (["probe", "--checkpoint", "RUN", "--step-sizes", "0", "--points", "3"], "both"),
+        (
+            ["probe", "--checkpoint", "RUN", "--step-sizes", "0", "--points", "3"],
+            "give one or the other",
+        ),
         (["probe", "--checkpoint", "RUN", "--points", "4"], "odd number"),
         (["probe", "--checkpoint", "RUN", "--sets", "test"], "unknown evaluation set 'test'"),
         (["probe", "--checkpoint", "RUN", "--metrics", "f1"], "unknown metric 'f1'"),

@@ -46,12 +46,12 @@ def test_stores_are_those_that_are_there_by_name(run):
 
 
 def test_a_record_makes_a_folder_a_runs(run):
-    assert run.there is False
+    assert run.exists is False
     run.record.mkdir()
-    assert run.there is False
+    assert run.exists is False
     run.record.rmdir()
     write(run, RECORD)
-    assert run.there is True
+    assert run.exists is True
     assert run.read() == RECORD
 
 

@@ -90,12 +90,12 @@ def test_statistics_are_those_known_by_heart():
     assert first["best step size"] == 0
     assert first["improvement"] == 0
     assert first["bias at 0"] == pytest.approx(0.1)
-    assert first["bias at lr"] == pytest.approx(0.1)
+    assert first["bias at learning rate"] == pytest.approx(0.1)
     assert first["gap at 0"] is None
     assert row(frame, 200, "same batch")["peak width"] == pytest.approx(0.9)
     last = row(frame, 200, "validation")
     assert last["bias at 0"] == pytest.approx(0.3)
-    assert last["bias at lr"] is None  # 5 was not sampled
+    assert last["bias at learning rate"] is None  # 5 was not sampled
     assert last["gap at 0"] == pytest.approx(0.1)
     assert row(frame, 10, "same batch")["bias at 0"] is None
     assert "≥" not in frame.attrs["note"]
@@ -146,7 +146,7 @@ def test_widths_may_be_distances():
 def test_along_the_normalised_gradient_the_update_is_lr_times_norm_long():
     dataset = slices().assign_attrs(direction="normalised-gradient")
     dataset["accuracy"][0, 0, 0, STEPS.index(0.5)] = 0
-    bias = tables.slice_statistics(dataset, checkpoint=10)["bias at lr"]
+    bias = tables.slice_statistics(dataset, checkpoint=10)["bias at learning rate"]
     assert bias.iloc[1] == pytest.approx(0 - 0.6)  # at 0.25 · 2
 
 
@@ -154,8 +154,8 @@ def test_between_samples_values_are_linear():
     dataset = slices().assign_coords(learning_rate=("checkpoint", [0.375, np.nan]))
     dataset["accuracy"][0, 0, 0, STEPS.index(0.5)] += 0.1
     frame = tables.slice_statistics(dataset)
-    assert row(frame, 10, "other batch 1")["bias at lr"] == pytest.approx(0.15)
-    assert row(frame, 200, "other batch 1")["bias at lr"] is None
+    assert row(frame, 10, "other batch 1")["bias at learning rate"] == pytest.approx(0.15)
+    assert row(frame, 200, "other batch 1")["bias at learning rate"] is None
 
 
 def test_open_ends_are_told_and_what_is_no_number_is_nan():
@@ -201,7 +201,7 @@ def test_sets_that_are_not_there_leave_their_columns_out():
     assert not [name for name in frame if "bias" in name or "gap" in name]
     away = slices().isel(step_size=[4, 5, 6])  # without 0
     assert list(tables.slice_statistics(away)) == [
-        *("peak width", "open peak width", "plateau", "open plateau", "bias at lr")
+        *("peak width", "open peak width", "plateau", "open plateau", "bias at learning rate")
     ]
 
 

@@ -4,7 +4,7 @@ from helpers.slices import slices
 
 from landscape import store
 from landscape.histories import collection as histories
-from landscape.tables.summary import account
+from landscape.tables.summary import describe_store
 
 
 def stored(path, dataset, rows=2):
@@ -17,54 +17,61 @@ def stored(path, dataset, rows=2):
 
 
 def test_of_slices(tmp_path):
-    head, *lines = account(stored(tmp_path / "s.zarr", slices(draws=2)))
-    assert head.startswith(f"{tmp_path / 's.zarr'}: slices, schema 1, ")
+    head, *lines = describe_store(stored(tmp_path / "s.zarr", slices(draws=2)))
+    assert head.startswith(f"{tmp_path / 's.zarr'}: slices, schema 2, ")
     assert head.endswith("kB")
     assert lines == [
-        "task: a-task, optimizer: sgd, learning rate 0.25, momentum 0.9",
-        "made on: CPU, torch 2.14, landscape 0",
-        "unfinished: 1 of 2 checkpoints; the same command goes on",
-        "direction: gradient, origin: before-step",
-        "step sizes: 7 from -1 to 1",
-        "draws: 2, seed 7",
-        "metrics: accuracy, loss, smooth_accuracy (slope factors 0.5, 1, 10)",
+        "unfinished: 1 of 2 checkpoints; the same command resumes",
+        "task: a-task",
+        "optimizer: sgd, learning rate 0.25, momentum 0.9",
+        "checkpoints: 1 at iteration 10 (epoch 0.5 to 0.5)",
+        "origin: before-step",
+        "step sizes: 7 from -1 to 1 along the gradient",
+        "draws: 2",
+        "seed of the probe: 7",
+        "metrics: accuracy, loss, smooth_accuracy (slope factor 0.5, 1, 10)",
         "per-sample values: yes",
+        "made on: CPU, torch 2.14, landscape 0",
         "",
-        "evaluation set    samples  batch norm",
-        "same batch             64  batch",
-        "other batch 1          64  batch",
-        "big batch            1000  batch",
-        "validation            360  running",
+        "evaluation set  kind         samples  batch norm",
+        "same batch      same batch        64  batch",
+        "other batch 1   other batch       64  batch",
+        "big batch       big batch       1000  batch",
+        "validation      validation       360  running",
         "",
-        "iteration  epoch  gradient norm  validation loss at 0  validation accuracy at 0",
+        "iteration  epoch  learning rate  mean gradient norm  mean norm of the direction  "
+        "validation loss at 0  validation accuracy at 0  digest",
         # 1 + 0.5² + 3, and 0.9 − 0.3 with draws that are 0 and 0.02 above
-        "       10    0.5              2                4.2500                    0.6100",
+        "       10    0.5           0.25                   2                           2  "
+        "                4.25                      0.61  d10d10",
     ]
 
 
 def test_without_validation_it_is_the_last_set_and_without_0_none(tmp_path):
     few = slices().isel(evaluation_set=[0, 2])
-    *_, header, _ = account(stored(tmp_path / "s.zarr", few, rows=1))
-    assert header.endswith("big batch loss at 0  big batch accuracy at 0")
+    *_, header, _ = describe_store(stored(tmp_path / "s.zarr", few, rows=1))
+    assert header.endswith("big batch loss at 0  big batch accuracy at 0  digest")
     away = slices().isel(step_size=[0, 1, 5])
-    *_, header, row = account(stored(tmp_path / "t.zarr", away, rows=1))
-    assert (header, row) == ("iteration  epoch  gradient norm", "       10    0.5              2")
+    *_, header, row = describe_store(stored(tmp_path / "t.zarr", away, rows=1))
+    assert "at 0" not in header
+    assert row.split()[:3] == ["10", "0.5", "0.25"]
 
 
 def test_of_a_run_all_its_stores(tmp_path):
     folder = write(tmp_path / "run", [0.5, 0.9, 0.8], options={"momentum": 0.9}, seconds=1.5)
-    lines = [*account(folder)]
-    assert lines[0].startswith(f"{folder / 'history.zarr'}: history, schema 1, ")
+    lines = [*describe_store(folder)]
+    assert lines[0].startswith(f"{folder / 'history.zarr'}: history, schema 2, ")
     assert lines[1:] == [
-        "task: digits-mlp, optimizer: sgd, learning rate 0.1, momentum 0.9",
-        "made on: CPU, torch 2, landscape 0",
+        "task: digits-mlp",
+        "optimizer: sgd, learning rate 0.1, momentum 0.9",
         "epochs: 3, 4.5 s",
         "validation accuracy: 0.8000 at the end, 0.9000 at best",
+        "made on: CPU, torch 2, landscape 0",
     ]
     stored(folder / "landscape.zarr", slices())
-    both = [*account(folder)]
+    both = [*describe_store(folder)]
     assert both[: len(lines) + 1] == [*lines, ""]
-    assert both[len(lines) + 1].startswith(f"{folder / 'landscape.zarr'}: slices, schema 1, ")
+    assert both[len(lines) + 1].startswith(f"{folder / 'landscape.zarr'}: slices, schema 2, ")
 
 
 def test_of_packed_runs(tmp_path):
@@ -73,6 +80,6 @@ def test_of_packed_runs(tmp_path):
     path = histories.pack(
         histories.collect([tmp_path / "sgd-0", tmp_path / "sgd-1"]), tmp_path / "r.zip"
     )
-    head, *lines = account(path)
-    assert head.startswith(f"{path}: runs, schema 1, ")
+    head, *lines = describe_store(path)
+    assert head.startswith(f"{path}: runs, schema 2, ")
     assert lines == ["digits-mlp, sgd: best validation accuracy 0.7500, 0.5000"]

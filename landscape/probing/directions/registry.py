@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from landscape.errors import unknown
+from landscape.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from landscape.probing.directions.direction import Direction, DirectionContext, Tangent
@@ -96,8 +96,8 @@ def get(name: str) -> DirectionKind:
         The direction.
 
     Raises:
-        InvalidValueError: for an unknown name; the message lists the known ones.
-    """  # noqa: DOC501
+        UnknownNameError: for an unknown name; the message lists the known ones.
+    """
     if name not in DIRECTIONS:
-        raise unknown("direction", name, DIRECTIONS)
+        raise UnknownNameError("direction", name, DIRECTIONS)
     return DIRECTIONS[name]
