@@ -14,7 +14,8 @@ References:
         derivatives. Pacific Journal of Mathematics 16(1), 1966.
     [Efron1979] Efron. Bootstrap methods: another look at the jackknife. Annals of Statistics 7(1),
         1979.
-    [Hackel2023] Hackel. Accuracy-Based Line Search. Thesis, Tübingen, 2023; "the thesis".
+    [Hackel2023] Osane Hackel. Accuracy-Based Line Search. Bachelor thesis, Eberhard Karls
+        University Tübingen, 2023; "the thesis".
     [He2016] He, Zhang, Ren, Sun. Deep residual learning for image recognition. CVPR 2016.
     [Huang2017] Huang, Liu, van der Maaten, Weinberger. Densely connected convolutional networks.
         CVPR 2017.

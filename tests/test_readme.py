@@ -33,7 +33,8 @@ from importlib.machinery import PathFinder
 class Hiding(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        return None if name.partition(".")[0] in {EXTRAS!r} else super().find_spec(name, path, target)
+        if name.partition(".")[0] not in {EXTRAS!r}:
+            return super().find_spec(name, path, target)
 
 sys.meta_path[:] = [Hiding if finder is PathFinder else finder for finder in sys.meta_path]
 """

@@ -1,1 +1,1 @@
-"""The command line of landscape: one file a command; each parses, calls the library, prints."""
+"""The command line of landscape: one file per command; each parses, calls the library, prints."""

@@ -4,9 +4,9 @@ import sys
 
 
 def main() -> None:
-    """Run the command; Ctrl-C before it could say what it has kept says that it stopped."""
+    """Run the command; Ctrl-C before it can handle that prints that it stopped."""
     try:
-        from landscape_cli.app import app  # here, since Ctrl-C may come meanwhile
+        from landscape_cli.app import app  # imported here, as Ctrl-C may come while it loads
 
         app()
     except KeyboardInterrupt:

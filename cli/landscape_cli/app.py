@@ -1,4 +1,4 @@
-"""The command ``landscape``: its subcommands, and the one place where errors become a line."""
+"""The command ``landscape``: its subcommands, and where errors become a single line."""
 
 import os
 import sys
@@ -12,10 +12,10 @@ from landscape_cli import demo, info, options, plot, probe, report, study, table
 
 
 class Commands(TyperGroup):
-    """Turns what a user can mend into one line and exit status 2; Ctrl-C into 130."""
+    """Turn an error that a user can fix into one line and exit status 2; Ctrl-C into 130."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; no traceback reaches a user for something a user did."""
+        """Run the command; a user's mistake never shows a traceback."""
         try:
             return super().invoke(ctx)
         except LandscapeError as error:
@@ -29,14 +29,14 @@ class Commands(TyperGroup):
             _say(f"{where}{error.strerror or error}")
             raise typer.Exit(2) from error
         except KeyboardInterrupt as stop:
-            typer.echo("stopped; the same command goes on from here", err=True)
+            typer.echo("stopped; the same command resumes from here", err=True)
             raise typer.Exit(130) from stop
         except Exception as error:
-            # A usage error, whichever click typer brings; without arguments it is the help.
+            # A usage error, from whichever click typer uses; without arguments, the help.
             message = getattr(error, "format_message", None)
             if message is None or type(error).__name__ == "NoArgsIsHelpError":
                 raise
-            _say(f"{message()} (landscape --help tells more)")
+            _say(f"{message()} (see landscape --help)")
             raise typer.Exit(2) from error
 
 
@@ -66,7 +66,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def landscape(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Loss and accuracy landscapes of neural networks along the gradient.

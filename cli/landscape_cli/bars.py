@@ -1,4 +1,4 @@
-"""Progress bars with the time left; silence where there is no terminal."""
+"""Progress bars with the time left; nothing is shown where there is no terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from rich.progress import (
 
 @contextmanager
 def bars(what: str, total: int) -> Iterator[Callable[[], object]]:
-    """A bar on standard error, as :data:`landscape.runtime.progress.Progress` asks for."""
+    """Show a bar on standard error; a :data:`landscape.runtime.progress.Progress`."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),

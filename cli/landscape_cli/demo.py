@@ -9,11 +9,11 @@ from landscape_cli import options
 
 
 def demo(
-    out: Annotated[Path, options.place("FOLDER", "Where everything goes.")] = Path("demo"),
+    out: Annotated[Path, options.place("FOLDER", "Folder for all results.")] = Path("demo"),
     seed: options.Seed = options.TRAINING.seed,
     device: options.Device = "cpu",
 ) -> None:
-    """Train, probe and plot on handwritten digits, in less than a minute and with no download."""
+    """Train, probe and plot on handwritten digits, in less than a minute and without a download."""
     import matplotlib.pyplot
 
     matplotlib.use("Agg")
@@ -23,7 +23,7 @@ def demo(
     from landscape.runtime import devices
     from landscape_cli.bars import bars
 
-    torch.set_num_threads(1)  # for so small a network, threads would only wait for each other
+    torch.set_num_threads(1)  # in a network this small, threads only wait for each other
     result = study.demo(out, seed=seed, device=devices.choose(device), progress=bars)
     figures, _ = plots.save_all(store.open_(result.store), out)
     typer.echo(f"Trained {result.task} to a validation accuracy of {result.accuracy:.1%}.")

@@ -11,10 +11,12 @@ from landscape_cli import options
 def info(
     store: Annotated[
         Path,
-        typer.Argument(metavar="STORE", help="A store, or a run's folder.", callback=options.local),
+        typer.Argument(
+            metavar="STORE", help="A store, or the folder of a run.", callback=options.local
+        ),
     ],
 ) -> None:
-    """Say what is inside a store."""
+    """Show what a store contains."""
     from landscape.tables.summary import describe_store
 
     for line in describe_store(store):

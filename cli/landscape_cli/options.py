@@ -1,6 +1,6 @@
 """Options that several commands share, and how their texts are read.
 
-What a setting is by default is asked of the class that has it, never written down here.
+Defaults are taken from the class that has the setting, never written down here.
 """
 
 import inspect
@@ -23,7 +23,7 @@ from landscape.training.settings import TrainingSettings
 
 
 def defaults_of(settings: type) -> SimpleNamespace:
-    """What each field of a class of settings is, unless it is given."""
+    """Collect the default of each field of a class of settings."""
     return SimpleNamespace(
         **{
             field.name: field.default
@@ -46,17 +46,17 @@ def local(given: Any) -> Any:
 
 
 def place(metavar: str, what: str, default: str | None = None) -> Any:
-    """The option that says where results go, the same in every command: --out, or -o."""
+    """Make the option that says where results go, the same in every command: --out, or -o."""
     shown: dict[str, Any] = {} if default is None else {"show_default": default}
     return typer.Option("--out", "-o", metavar=metavar, help=what, callback=local, **shown)
 
 
-# Older spellings, which are still understood: of the option -> what it is called now.
+# Older names of options, which still work -> what they are called now.
 OLDER = {"store": "out", "output": "out", "chunk": "eval-batch-size"}
 
 
 def current(name: str) -> str:
-    """What an option is called now."""
+    """Translate an older name of an option to the present one."""
     return OLDER.get(name, name)
 
 
@@ -64,7 +64,7 @@ Runs = Annotated[
     list[Path],
     typer.Argument(
         metavar="RUN...",
-        help="Runs' folders, folders that hold such at any depth, or packed collections of runs.",
+        help="Folders of runs, folders that contain them at any depth, or packed collections.",
         callback=local,
     ),
 ]
@@ -72,7 +72,7 @@ Store = Annotated[
     Path,
     typer.Argument(
         metavar="STORE",
-        help="A store that landscape probe made, or the run it is in.",
+        help="A store made by `landscape probe`, or the folder of its run.",
         callback=local,
     ),
 ]
@@ -80,7 +80,7 @@ Stores = Annotated[
     list[Path],
     typer.Argument(
         metavar="STORE...",
-        help="Stores that landscape probe made, or the runs they are in.",
+        help="Stores made by `landscape probe`, or the folders of their runs.",
         callback=local,
     ),
 ]
@@ -88,16 +88,16 @@ RecordedStore = Annotated[
     Path,
     typer.Argument(
         metavar="STORE",
-        help="A store that was recorded in training, or the run it is in.",
+        help="A store recorded in training (`landscape train --probe`), or its run's folder.",
         callback=local,
     ),
 ]
-# Options of figures and tables that have other flags than their own name.
+# Options of figures and tables whose flag is not just their name.
 FLAGS = {"evaluation_set": "--set", "relative": "--relative/--absolute", "c": "--c"}
 
 
 def option(name: str, default: str = "") -> Any:
-    """An option of figures or tables; what is not given is left to them, which is ``default``."""
+    """Make an option of figures or tables; its default, ``default`` in words, is left to them."""
     about = OPTIONS[name]
     flags = [FLAGS[name]] if name in FLAGS else []
     text = about.help.replace("_", "-")
@@ -112,30 +112,38 @@ ProbeSet = Annotated[
     typer.Option(
         "--probe-set",
         metavar="NAME=VALUE",
-        help="A setting of the probe, as other_batches=4; may be repeated.",
+        help="A setting of the probe, for example other_batches=4; may be repeated.",
     ),
 ]
 Device = Annotated[
     str,
-    typer.Option("--device", help="cpu, cuda, cuda:1 or mps; auto takes a GPU if there is one."),
+    typer.Option(
+        "--device",
+        help="Where to compute: cpu, cuda, cuda:1 or mps; auto takes a GPU if there is one.",
+    ),
 ]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="ROOT", help="Folder of the data sets.", callback=local),
+    typer.Option(
+        "--data",
+        metavar="ROOT",
+        help="Folder that holds the data sets, or an .npz file of arrays.",
+        show_default="./data",
+        callback=local,
+    ),
 ]
 Download = Annotated[bool, typer.Option("--download", help="Fetch the data set if it is missing.")]
-Seed = Annotated[
-    int, typer.Option("--seed", min=0, help="Seed of everything that is drawn at random.")
-]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random numbers.")]
 Precision = Annotated[
-    str, typer.Option(help="Of matrix products and convolutions: float32, tf32 or bfloat16.")
+    str,
+    typer.Option(help="Precision of matrix products and convolutions: float32, tf32 or bfloat16."),
 ]
 Compile = Annotated[bool, typer.Option("--compile", help="Compile the network (torch.compile).")]
 ChannelsLast = Annotated[
     bool | None,
     typer.Option(
         "--channels-last/--channels-first",
-        help="Memory format of images.",
+        help="Memory format of images: channels last or channels first.",
         show_default="last for convolutions",
     ),
 ]
@@ -143,7 +151,7 @@ ChannelsLast = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class TaskOptions:
-    """Which task: a network and its data."""
+    """Options that choose the task: a network and its data."""
 
     task: Annotated[
         str | None,
@@ -153,21 +161,25 @@ class TaskOptions:
         ),
     ] = None
     model: Annotated[
-        str | None, typer.Option(help="Another network for the task: one of `landscape tasks`.")
+        str | None, typer.Option(help="Use another network: a model listed by `landscape tasks`.")
     ] = None
     dataset: Annotated[
         str | None,
-        typer.Option(help="Another data set: one of `landscape tasks`, or an .npz of arrays."),
+        typer.Option(
+            help="Use another data set: one listed by `landscape tasks`, or an .npz of arrays."
+        ),
     ] = None
     train_samples: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Keep the first N training samples.", show_default="all"),
+        typer.Option(
+            metavar="N", help="Use only the first N training samples.", show_default="all"
+        ),
     ] = None
     data: Data = None
     download: Download = False
 
     def load(self) -> tuple[Any, dict[str, Any]]:
-        """Load the task; give it, and where it came from as a run's record keeps it."""
+        """Load the task, and describe its source as a run's record keeps it."""
         from landscape import tasks
 
         named: dict[str, Any] = {
@@ -188,10 +200,10 @@ class TaskOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerOptions:
-    """Which optimizer, and from which seed."""
+    """Options that choose the optimizer and the seed."""
 
     optimizer: Annotated[
-        str, typer.Option(help=f"{', '.join(RECIPES)}, or any of torch.optim by name.")
+        str, typer.Option(help=f"One of {', '.join(RECIPES)}, or any of torch.optim by name.")
     ] = TRAINING.optimizer
     lr: Annotated[
         float | None,
@@ -208,13 +220,13 @@ class OptimizerOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How long, and how, each run is trained."""
+    """Options that say how long, and how, each run is trained."""
 
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the data.", show_default="the task's")
+        int | None, typer.Option(help="Passes over the training data.", show_default="the task's")
     ] = None
     batch_size: Annotated[
-        int | None, typer.Option(help="Samples a batch.", show_default="the task's")
+        int | None, typer.Option(help="Samples per batch.", show_default="the task's")
     ] = None
     precision: Precision = TRAINING.precision
     compile: Compile = TRAINING.compile
@@ -264,22 +276,22 @@ def numbers(text: str, what: str) -> list[float]:
         return [float(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise InvalidValueError(
-            f"{what} are {text!r}; give numbers with commas between, as in -1,0,0.1"
+            f"{what} are {text!r}; give numbers with commas between, for example -1,0,0.1"
         ) from error
 
 
 def names(text: str) -> list[str]:
-    """Read "same-batch,validation"; hyphens and underscores are alike."""
+    """Read "same-batch,validation"; hyphens and underscores mean the same."""
     return [stored_name(part.strip()) for part in text.split(",") if part.strip()]
 
 
 def stored_name(name: str) -> str:
-    """Give the name under which a store has a metric or a set: "same-batch" is same_batch."""
+    """Translate the name of a metric or a set to that in a store: "same-batch" is same_batch."""
     return name.replace("-", "_")
 
 
 def assignments(texts: list[str] | None, what: str) -> dict[str, Any]:
-    """Read "momentum=0.9" and the like; values are JSON, or else plain text."""
+    """Read "momentum=0.9" and the like; values are JSON, otherwise plain text."""
     pairs: dict[str, Any] = {}
     for text in texts or []:
         name, separator, value = text.partition("=")
@@ -293,19 +305,19 @@ def assignments(texts: list[str] | None, what: str) -> dict[str, Any]:
 
 
 def given(**options: Any) -> dict[str, Any]:
-    """Those that are not None."""
+    """Keep the options that are not None."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def probe_settings(texts: list[str] | None) -> dict[str, Any]:
-    """Fields of ``ProbeSettings``, checked as far as they can be without data."""
+    """Read fields of ``ProbeSettings``, checked as far as possible without data."""
     settings = assignments(texts, "a probe's setting")
     ProbeSettings.from_mapping(settings)
     return settings
 
 
 def open_slices(path: Path, name: str | None = None) -> Any:
-    """Open the Dataset of a store of slices, or of the one called ``name`` in a run's folder."""
+    """Open a store of slices, or the one called ``name`` in a run's folder."""
     from landscape import statistics, store
     from landscape.histories.layout import SLICES, store_at
 

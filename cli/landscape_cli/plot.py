@@ -1,4 +1,4 @@
-"""``landscape plot``: one subcommand a figure, made from the registry of figures."""
+"""``landscape plot``: one subcommand per figure, made from the registry of figures."""
 
 import inspect
 from collections.abc import Callable
@@ -10,9 +10,9 @@ import typer
 from landscape.plots.registry import FIGURES, Figure
 from landscape_cli import options
 
-app = typer.Typer(no_args_is_help=True, help="Draw a figure from a store, or from several runs.")
+app = typer.Typer(no_args_is_help=True, help="Draw a figure of one or several stores or runs.")
 
-# Of an option of a figure its type on the command line.
+# Option of a figure -> its type on the command line; str unless listed.
 TYPES: dict[str, Any] = {
     "checkpoint": list[int],
     "slope_factor": float,
@@ -29,15 +29,17 @@ def _annotation(name: str) -> Any:
     return Annotated[TYPES.get(name, str) | None, options.option(name)]
 
 
-# The same for every figure.
+# Options that every figure has.
 LOOK: dict[str, Any] = {
     "style": Annotated[
         str | None,
-        typer.Option(help="One of matplotlib's styles, as ggplot, or a .mplstyle file."),
+        typer.Option(help="A style of matplotlib, for example ggplot, or a .mplstyle file."),
     ],
     "width": Annotated[
         str | None,
-        typer.Option(help="column (3.5 in) or page (7 in).", show_default="the figure's own"),
+        typer.Option(
+            help="Width: column (3.5 in) or page (7 in).", show_default="the figure's own"
+        ),
     ],
 }
 
@@ -84,7 +86,10 @@ def _command(figure: Figure) -> Callable[..., None]:
             matplotlib.pyplot.close("all")
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    out = Annotated[Path | None, options.place("FILE", ".png, .pdf or .svg.", f"{figure.name}.png")]
+    out = Annotated[
+        Path | None,
+        options.place("FILE", "File to write: .png, .pdf or .svg.", f"{figure.name}.png"),
+    ]
     parameters = [
         inspect.Parameter("out", keyword, default=None, annotation=out),
         *(

@@ -21,91 +21,110 @@ def _listed(names: Any) -> str:
 def probe(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="More checkpoints.", callback=options.local),
+        typer.Argument(
+            metavar="[PATH]...",
+            help="More checkpoints, as for --checkpoint.",
+            callback=options.local,
+        ),
     ] = None,
     checkpoint: Annotated[
         list[Path] | None,
         typer.Option(
             "--checkpoint",
             metavar="PATH",
-            help="A run's folder, a folder of checkpoint files, or a file. May be repeated.",
+            help="A run's folder, a folder of checkpoint files, or one file; may be repeated.",
             callback=options.local,
         ),
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="Task the checkpoints belong to.", show_default="that of the run"),
+        typer.Option(help="Task that the checkpoints belong to.", show_default="that of the run"),
     ] = None,
     out: Annotated[
         Path | None,
         options.place(
-            "STORE", "Where the slices go.", "landscape.zarr, in the run's folder if one"
+            "STORE", "Store for the slices.", "landscape.zarr, in the run's folder if there is one"
         ),
     ] = None,
     step_sizes: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="As in -1,0,0.1.", show_default="the thirteen published"),
+        typer.Option(
+            metavar="LIST",
+            help="Step sizes, separated by commas, for example -1,0,0.1.",
+            show_default="the thirteen published",
+        ),
     ] = None,
     points: Annotated[
         int | None,
-        typer.Option(help="Instead of a list: how many step sizes, an odd number."),
+        typer.Option(help="Instead of --step-sizes: how many of them, an odd number."),
     ] = None,
     range_: Annotated[
-        float | None, typer.Option("--range", help="With --points: from −RANGE to RANGE.")
+        float | None,
+        typer.Option("--range", help="With --points: step sizes from −RANGE to RANGE."),
     ] = None,
     spacing: Annotated[
-        str, typer.Option(help=f"With --points: {' or '.join(SPACINGS)}.")
+        str, typer.Option(help=f"With --points: spacing, {' or '.join(SPACINGS)}.")
     ] = SPACINGS[0],
     draws: Annotated[
-        int, typer.Option(help="Repetitions with fresh gradient batches.")
+        int, typer.Option(help="How many draws, each with a fresh gradient batch.")
     ] = DEFAULT.draws,
     direction: Annotated[
         str,
         typer.Option(
-            help="; ".join(f"{kind.name}: {kind.summary}" for kind in DIRECTIONS.values()) + "."
+            help="Direction of the slices. "
+            + "; ".join(f"{kind.name}: {kind.summary}" for kind in DIRECTIONS.values())
+            + "."
         ),
     ] = DEFAULT.direction,
     origin: Annotated[
         str,
         typer.Option(
-            help=f"{ORIGINS[0]}: where the gradient was taken. {ORIGINS[1]}: one optimizer step "
-            "later, as in the published pictures."
+            help=f"Where slices start. {ORIGINS[0]}: where the gradient was taken; {ORIGINS[1]}: "
+            "one optimizer step later, as in the published figures."
         ),
     ] = DEFAULT.origin,
     sets: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help=f"Of {_listed(KINDS)}.", show_default="all"),
+        typer.Option(
+            metavar="LIST",
+            help=f"Evaluation sets, separated by commas; any of {_listed(KINDS)}.",
+            show_default="all",
+        ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Samples of the gradient's batch.", show_default="that of the training"),
+        typer.Option(help="Samples in the gradient's batch.", show_default="that of the training"),
     ] = None,
     other_batches: Annotated[
         int, typer.Option(help="Number of other batches.")
     ] = DEFAULT.other_batches,
     big_batch: Annotated[
         int | None,
-        typer.Option(help="Samples of the big batch.", show_default="1000, or all if fewer"),
+        typer.Option(help="Samples in the big batch.", show_default="1000, or all if fewer"),
     ] = DEFAULT.big_batch,
     validation_samples: Annotated[
         int | None,
-        typer.Option(help="How many validation samples, from the first on.", show_default="all"),
+        typer.Option(
+            help="How many validation samples to use, counted from the first.", show_default="all"
+        ),
     ] = DEFAULT.validation_samples,
     batch_norm: Annotated[
         list[str] | None,
         typer.Option(
             metavar="SET=POLICY",
-            help=f"{', '.join(POLICIES)}, as in validation=recalibrated. May be repeated.",
+            help=f"Batch-norm policy ({', '.join(POLICIES)}) of an evaluation set, for example "
+            "validation=recalibrated; may be repeated.",
         ),
     ] = None,
     dropout: Annotated[
-        bool, typer.Option("--dropout", help="Keep dropout on, with one mask for all points.")
+        bool,
+        typer.Option("--dropout", help="Keep dropout on, with the same mask at every step size."),
     ] = DEFAULT.dropout,
     metrics: Annotated[
         str | None,
         typer.Option(
             metavar="LIST",
-            help=f"Of {_listed(METRICS)}.",
+            help=f"Metrics, separated by commas; any of {_listed(METRICS)}.",
             show_default=_listed(DEFAULT.metrics),
         ),
     ] = None,
@@ -113,16 +132,18 @@ def probe(
         str | None,
         typer.Option(
             metavar="LIST",
-            help="Of smooth accuracy.",
+            help="Slope factors of smooth accuracy, separated by commas.",
             show_default=",".join(f"{each:g}" for each in DEFAULT.slope_factors),
         ),
     ] = None,
     samples: Annotated[
-        bool, typer.Option("--samples/--no-samples", help="Keep loss and margin of every sample.")
+        bool, typer.Option("--samples/--no-samples", help="Store loss and margin of every sample.")
     ] = DEFAULT.samples,
     lr: Annotated[
         float | None,
-        typer.Option("--lr", help="Learning rate of plain SGD, for after-step without a run."),
+        typer.Option(
+            "--lr", help="Learning rate of plain SGD, for --origin after-step without a run."
+        ),
     ] = None,
     seed: options.Seed = DEFAULT.seed,
     data: options.Data = None,
@@ -139,7 +160,7 @@ def probe(
     channels_last: options.ChannelsLast = DEFAULT.channels_last,
     device: options.Device = "auto",
 ) -> None:
-    """Measure loss and accuracy along a direction at checkpoints. The same command resumes."""
+    """Measure loss and accuracy along a direction at checkpoints. Run it again to resume."""
     given = [*(checkpoint or []), *(paths or [])]
     if not given:
         raise InvalidValueError(
@@ -171,7 +192,7 @@ def probe(
         compile=compile,
         channels_last=channels_last,
     )
-    ProbeSettings(**settings)  # what is wrong is said before anything is read
+    ProbeSettings(**settings)  # refuses what is wrong before anything is read
 
     from landscape import study
     from landscape.runtime import devices
@@ -202,7 +223,9 @@ def probe(
 def _step_sizes(text: str | None, points: int | None, range_: float | None, spacing: str) -> Any:
     if text is not None:
         if points is not None or range_ is not None:
-            raise InvalidValueError("both --step-sizes and --points or --range were given; choose")
+            raise InvalidValueError(
+                "--step-sizes was given with --points or --range; give one or the other"
+            )
         return options.numbers(text, "the step sizes")
     if points is None and range_ is None:
         return None

@@ -10,14 +10,14 @@ from landscape_cli import options
 
 def report(
     store: options.Store,
-    out: Annotated[Path, options.place("FILE", "An .html file.")] = Path("report.html"),
+    out: Annotated[Path, options.place("FILE", "HTML file to write.")] = Path("report.html"),
     title: Annotated[
         str | None, typer.Option(help="Heading of the page.", show_default="task and optimizer")
     ] = None,
 ) -> None:
-    """Write one HTML page to look into a store's slices: charts, statistics, provenance.
+    """Write one HTML page about a store's slices: charts, statistics, provenance.
 
-    It holds everything it needs and loads nothing, so that it can be mailed or put anywhere.
+    The page contains everything it needs and loads nothing, so it can be mailed or put anywhere.
     """
     import matplotlib
 

@@ -8,12 +8,15 @@ import typer
 from landscape.errors import LandscapeError
 from landscape_cli import options
 
-app = typer.Typer(no_args_is_help=True, help="Studies of many runs, resumable at every point.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Train and probe many runs with one command, which resumes where it stopped.",
+)
 
 
 @app.callback()
 def study() -> None:
-    """Studies of many runs, resumable at every point."""
+    """Train and probe many runs with one command, which resumes where it stopped."""
 
 
 @app.command("pre-study")
@@ -21,17 +24,17 @@ def study() -> None:
 def pre_study(
     *,
     task: options.TaskOptions,
-    out: Annotated[Path, options.place("FOLDER", "Where everything goes.")],
+    out: Annotated[Path, options.place("FOLDER", "Folder for all results.")],
     optimizer: options.OptimizerOptions,
     run: options.RunOptions,
     probe_set: options.ProbeSet = None,
     device: options.Device = "auto",
 ) -> None:
-    """Train, probe ten checkpoints on five sets, draw: from nothing to a store and its figures.
+    """Train, probe ten checkpoints on five evaluation sets, and draw all figures of their slices.
 
-    As published: the task's epochs of SGD, thirteen step sizes, all validation samples. Precision,
-    compilation and memory format are the training's; the probe has --probe-set. The same command
-    goes on where it stopped.
+    As published: SGD for the task's epochs, thirteen step sizes, all validation samples. Precision,
+    compilation and memory format are those of the training; --probe-set sets those of the probe.
+    The same command resumes where it stopped.
     """
     import matplotlib.pyplot
 
@@ -69,41 +72,41 @@ def pre_study(
 def benchmark(
     *,
     task: options.TaskOptions,
-    out: Annotated[Path, options.place("FOLDER", "Folder of all the runs.")],
+    out: Annotated[Path, options.place("FOLDER", "Folder for all runs.")],
     optimizer: Annotated[
         list[str],
         typer.Option(
             metavar="LIST",
-            help="Optimizers with commas between, each as NAME or NAME:SETTING=VALUE:... A setting "
+            help="Optimizers, separated by commas, each NAME or NAME:SETTING=VALUE:... A setting "
             "is an option of the optimizer, or learning_rate, schedule, schedule_options, "
             "search_batch, epochs, batch_size, precision.",
         ),
     ],
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 4,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, counted from 0.")] = 4,
     run: options.RunOptions,
     part: Annotated[
         str,
         typer.Option(
             metavar="I/N",
-            help="Share of the runs to do here, all optimizers of some seeds: 1/2 and 2/2 on two "
-            "machines.",
+            help="Part of the runs to do here, all optimizers with some of the seeds: 1/2 and 2/2 "
+            "on two machines.",
         ),
     ] = "1/1",
-    status: Annotated[bool, typer.Option("--status", help="Only say what is finished.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Only show what is finished.")] = False,
     device: options.Device = "auto",
 ) -> None:
-    """Train optimizers x seeds on a task, each into FOLDER/TASK/OPTIMIZER-SEED.
+    """Train every optimizer with every seed on a task, each into FOLDER/TASK/OPTIMIZER-SEED.
 
-    For instance: --optimizer 'sgd,sa-sls:slope_factor=10,adam:betas=[0.9,0.99]'
+    For example: --optimizer 'sgd,sa-sls:slope_factor=10,adam:betas=[0.9,0.99]'
 
-    All settings are tried out before anything is trained. A run that fails stops no other. The
-    same command goes on with what is unfinished.
+    All settings are tested before any training starts. A failed run does not stop the others. The
+    same command continues with the unfinished runs.
     """
     from landscape.runtime import devices
     from landscape.study import benchmark as library
     from landscape_cli.bars import bars
 
-    # What is finished can be said without the device.
+    # Showing what is finished needs no device.
     where = None if status else devices.choose(device)
     loaded, source = task.load()
     runs = library.benchmark_runs(

@@ -8,15 +8,19 @@ import typer
 from landscape_cli import options
 from landscape_cli.options import Runs, Store, given, open_slices
 
-app = typer.Typer(no_args_is_help=True, help="Tables of several runs, or of a store's slices.")
+app = typer.Typer(
+    no_args_is_help=True, help="Print or save a table of runs, or of a store's slices."
+)
 
-Out = Annotated[Path | None, options.place("FILE", ".csv, .md or .tex.", "the terminal")]
+Out = Annotated[
+    Path | None, options.place("FILE", "File to write: .csv, .md or .tex.", "the terminal")
+]
 Format = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="csv (numbers unrounded), markdown or latex (with booktabs).",
-        show_default="as the suffix says",
+        help="Format: csv (unrounded numbers), markdown or latex (with booktabs).",
+        show_default="by the suffix of --out",
     ),
 ]
 
@@ -28,9 +32,9 @@ SlopeFactor = Annotated[float | None, options.option("slope_factor")]
 def benchmark(runs: Runs, out: Out = None, format_: Format = None) -> None:
     """Best validation accuracy of each run, mean ± sd, final accuracy and time.
 
-    A row is an optimizer on a task; where settings differ, they are named. Runs that differ in
-    their seed alone share a row. The best accuracy is the published measure, the maximum over
-    the epochs; the final mean is that after the last epoch.
+    Each row is an optimizer on a task, with the settings that differ. Runs that differ only in
+    their seed share a row. The best accuracy is the maximum over the epochs, the published measure;
+    the final mean is the mean accuracy after the last epoch.
     """
     from landscape import tables
     from landscape.histories import collection as histories
@@ -40,7 +44,7 @@ def benchmark(runs: Runs, out: Out = None, format_: Format = None) -> None:
 
 @app.command()
 def passes(runs: Runs, out: Out = None, format_: Format = None) -> None:
-    """Forward and backward passes a step, trials a search, searches skipped and exhausted."""
+    """Forward and backward passes per step, trials per search, skipped and exhausted searches."""
     from landscape import tables
     from landscape.histories import collection as histories
 
@@ -87,7 +91,7 @@ def statistics(
     out: Out = None,
     format_: Format = None,
 ) -> None:
-    """Peak width, plateau, best step size, batch bias and gap; a row a checkpoint and set."""
+    """Peak width, plateau, best step size, batch bias and gap, by checkpoint and set."""
     from landscape import tables
 
     frame = tables.slice_statistics(
@@ -136,7 +140,7 @@ def _print(frame: Any) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     console = Console()
-    if not console.is_terminal:  # a file or a pipe has no width to keep to
+    if not console.is_terminal:  # a file or a pipe has no limit on the width
         wide = Console(width=9999)
         needed = Measurement.get(wide, wide.options, table).maximum
         console = Console(width=max(80, needed))

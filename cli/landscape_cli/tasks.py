@@ -11,8 +11,8 @@ from landscape.tasks.registry import BUILTIN, DATASETS, MODELS, BuiltinTask, Dat
 
 LISTED: Mapping[str, Mapping[str, BuiltinTask | DataSet | Network]] = {
     "Tasks:": BUILTIN,
-    "Data sets, for --dataset, which takes a file of arrays (.npz) as well:": DATASETS,
-    "Models, for --model; each goes with each data set, as DATASET-MODEL too:": MODELS,
+    "Data sets, for --dataset, which also takes a file of arrays (.npz):": DATASETS,
+    "Models, for --model; each works with each data set, also as DATASET-MODEL:": MODELS,
 }
 
 app = typer.Typer(help="List the built-in tasks, data sets and models, or start your own task.")
@@ -20,7 +20,7 @@ app = typer.Typer(help="List the built-in tasks, data sets and models, or start 
 
 @app.callback(invoke_without_command=True)
 def tasks(context: typer.Context) -> None:
-    """List the built-in tasks, data sets and models; `landscape tasks new` starts your own."""
+    """List the built-in tasks, data sets and models; `landscape tasks new` starts your own task."""
     if context.invoked_subcommand is None:
         width = max(map(len, BUILTIN))
         for heading, table in LISTED.items():
@@ -35,7 +35,7 @@ def new(
         "my_task.py"
     ),
 ) -> None:
-    """Write a commented example of a task of your own, ready to run."""
+    """Write a commented example task, ready to run, to start your own from."""
     from importlib.resources import files
 
     if path.exists():

@@ -20,14 +20,14 @@ def train(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="Another setting of the optimizer, as momentum=0.9; may be repeated.",
+            help="A setting of the optimizer, for example momentum=0.9; may be repeated.",
         ),
     ] = None,
     schedule: Annotated[
         str | None,
         typer.Option(
-            help="constant, milestones, ramp-cosine, or any of torch.optim.lr_scheduler by name; "
-            "stepped once an epoch.",
+            help="Learning-rate schedule, stepped once per epoch: constant, milestones, "
+            "ramp-cosine, or any of torch.optim.lr_scheduler by name.",
             show_default="the optimizer's",
         ),
     ] = options.TRAINING.schedule,
@@ -36,31 +36,32 @@ def train(
         typer.Option(
             "--schedule-set",
             metavar="NAME=VALUE",
-            help="A setting of the schedule, as step_size=10; may be repeated.",
+            help="A setting of the schedule, for example step_size=10; may be repeated.",
         ),
     ] = None,
     search_batch: Annotated[
         int | None,
         typer.Option(
             metavar="SAMPLES",
-            help="Let a line search try its step sizes on a fresh batch of that size.",
+            help="Let a line search try its step sizes on a fresh batch of this size.",
             show_default="the gradient's batch",
         ),
     ] = options.TRAINING.search_batch,
     run: options.RunOptions,
     checkpoints: Annotated[
-        int, typer.Option(help="How many iterations are kept to be probed.")
+        int, typer.Option(help="How many checkpoints to keep for probing.")
     ] = options.TRAINING.checkpoints,
     probe: Annotated[
         bool,
         typer.Option(
-            "--probe", help="Also probe on the way, on the batches and searches of the updates."
+            "--probe",
+            help="Also probe during training, on the batches and line searches of the updates.",
         ),
     ] = False,
     probe_set: options.ProbeSet = None,
     device: options.Device = "auto",
 ) -> None:
-    """Train a task, and keep checkpoints to probe. The same command resumes a stopped run."""
+    """Train a task and keep checkpoints to probe. Run it again to resume a stopped run."""
     from landscape import histories, study
     from landscape.optimizers.named import is_line_search
     from landscape.runtime import devices
@@ -93,7 +94,7 @@ def train(
     )
     typer.echo(f"run: {out}")
     if probe and not files.recording.exists():
-        typer.echo("nothing was probed: no update was made at an iteration that is kept")
+        typer.echo("nothing was probed: there was no update at an iteration that is kept")
     elif probe:
         figure = "line-search" if is_line_search(optimizer.optimizer) else "widening"
         typer.echo(f"slices: {files.recording}")

@@ -1,4 +1,7 @@
-"""Armijo's line at several c on a slice, and smooth accuracy at several slope factors (Fig. 13)."""
+"""Armijo's lines on a slice, and smooth accuracy at several slope factors.
+
+Fig. 13 of [Hackel2023].
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,18 +47,22 @@ def plot_approximations(
 ) -> NDArray[np.object_]:
     """Plot a slice with Armijo's line at several ``c`` (left), and smooth accuracy (right).
 
-    Left: ``metric`` on the same batch at one ``checkpoint`` (an iteration, by default the second
-    checkpoint's) and of one ``draw`` (by default the first), with the lines h(0) + c · h'(0) · s
-    (Eq. 29) for step sizes s from 0. The slope h'(0) is the gradient's, for the loss where the
-    slice starts, or else the difference quotient of the nearest samples on both sides. A sampled
-    step size above 0 has the marker of the largest c whose condition it satisfies, or a cross.
-    Steep lines leave the axes, which fit the slice and the flattest line.
+    Left: ``metric`` on the same batch at one checkpoint, by default the second, and in one draw,
+    with the lines h(0) + c · h'(0) · s for step sizes s from 0 (Eq. 29 of [Hackel2023]). For the
+    loss of a slice that starts where the gradient was taken, the gradient gives the slope h'(0);
+    otherwise it is the difference quotient of the nearest samples on both sides. A sampled step
+    size above 0 has the marker of the largest c whose condition it satisfies, or a cross. Steep
+    lines leave the axes, which fit the slice and the flattest line.
 
     Right: σ(s · margin) of one sample (Eq. 30) for slope factors s from 0.1 to 10, and accuracy,
-    the limit of large ones. Returns the two axes.
+    the limit for large s.
 
-    Raises :class:`InvalidValueError` for a c that is not above 0 and below 1, and where there
-    are no samples for a slope.
+    Returns:
+        The left and the right axes.
+
+    Raises:
+        InvalidValueError: for a c that is not above 0 and below 1, where there are no samples for
+            a slope or none above 0, and for an option that the dataset does not have.
     """
     constants = sorted({float(each) for each in np.ravel(c)})
     if not constants:
@@ -71,7 +78,7 @@ def plot_approximations(
         slope = float(known.isel(place))
     if not (one["step_size"] > 0).any():
         raise InvalidValueError(
-            f"of the step sizes {one['step_size'].values.tolist()} none is above 0"
+            f"the step sizes are {one['step_size'].values.tolist()}; give a store with one above 0"
         )
     look = replace(style.set_styles(dataset)[name], marker="")
     from_0 = one.isel(step_size=one["step_size"].values >= 0).expand_dims("draw")
@@ -99,7 +106,7 @@ def plot_approximations(
 def _lines(
     panel: Axes, slice_: curves.Curve, slope: float, constants: Sequence[float], mode: str
 ) -> list[Artist]:
-    """Armijo's line at each of ``constants``, ascending, and the samples' markers."""
+    """Draw Armijo's line at each of ``constants``, ascending, and the samples' markers."""
     start, steps, values = slice_.values[0, 0], slice_.steps[1:], slice_.values[0, 1:]
     largest = np.full(steps.shape, -1)
     for i, c in enumerate(constants):
@@ -125,7 +132,7 @@ def _lines(
 
 
 def _smooth(panel: Axes) -> None:
-    """Smooth accuracy of one sample against its margin, and the accuracy."""
+    """Draw smooth accuracy of one sample against its margin, and the accuracy."""
     margin = np.linspace(-1, 1, 201)
     looks = style.setting_styles(len(SLOPE_FACTORS), ordered=True)
     found = [

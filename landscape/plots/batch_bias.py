@@ -1,4 +1,4 @@
-"""Batch bias with its interval: along the slice, and over training (Sec. 4.2)."""
+"""Batch bias with its interval: along the slice, and over training (Sec. 4.2 of [Hackel2023])."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,10 +18,10 @@ from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric, choose_step_size
 
-# Kind of the evaluation sets that the same batch is compared to -> their name in the legend.
+# Kinds of evaluation sets that the same batch is compared with -> the legend entry.
 OTHERS = {"other_batch": "same minus other batches", "big_batch": "same minus big batch"}
 RESAMPLES = 2000
-FEWEST = 10  # draws; of fewer, a bootstrap interval covers far less often than it says
+FEWEST = 10  # draws; with fewer, a bootstrap interval covers far less often than stated
 
 
 @figure
@@ -37,16 +37,23 @@ def plot_batch_bias(
 ) -> NDArray[np.object_]:
     """Plot the batch bias of ``metric`` along the step size (left) and over training (right).
 
-    It is the value on the same batch minus the mean of the other batches, and minus the big
-    batch, where there are such sets: means over draws, with their 95 % bootstrap intervals (of
-    fewer than ten draws, which are too few for one, the band is the lowest to the highest). Left
-    it is that at ``checkpoint`` (an iteration, by default the second checkpoint's), right at one
-    sampled ``step_size``, by default the nearest to that of an update by the checkpoint's
-    learning rate (along the normalised gradient the median over draws), or to 0.1 where that is
-    not known, and dotted at the one nearest to 0. Returns the two axes, which do
-    not share their scale: along the slice the bias grows far beyond that at the learning rate.
+    The batch bias is the value on the same batch minus the mean of the other batches, and minus the
+    big batch, where there are such sets. Lines are means over draws, bands their 95 % bootstrap
+    intervals [Efron1979]; with fewer than ten draws, too few for an interval, the band reaches from
+    the lowest to the highest draw.
 
-    Raises :class:`InvalidValueError` without a same batch, or one to compare it to.
+    The left axes show one checkpoint, by default the second. The right axes show ``step_size``, and
+    dotted the sampled step size nearest to 0. By default ``step_size`` is the sampled one nearest
+    to an update with the checkpoint's learning rate (along the normalised gradient, to the median
+    of that over draws), or to 0.1 where the learning rate is not known. The axes do not share their
+    scale: along the slice the bias grows far beyond that at the learning rate.
+
+    Returns:
+        The left and the right axes.
+
+    Raises:
+        InvalidValueError: without a same batch or a set to compare it with, and for an option that
+            the dataset does not have.
     """
     values = choose_metric(dataset, metric, slope_factor)
     position = choose_checkpoint(dataset, checkpoint)
@@ -101,7 +108,7 @@ def plot_batch_bias(
 
 
 def _biases(dataset: xr.Dataset, metric: str) -> dict[str, xr.DataArray]:
-    """Kind of the sets compared to -> bias over checkpoint, draw and step_size."""
+    """Kind of the compared sets -> bias over checkpoint, draw and step_size."""
     kinds = [kind for kind in OTHERS if kind in dataset["kind"].values]
     if not kinds:
         names = ", ".join(map(str, dataset["evaluation_set"].values))

@@ -1,4 +1,4 @@
-"""Noise between batches against their size (Sec. 4.2)."""
+"""Noise between batches against their size (Sec. 4.2 of [Hackel2023])."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -29,18 +29,22 @@ def plot_batch_noise(
     slope_factor: float | None = None,
     step_size: float | None = None,
 ) -> NDArray[np.object_]:
-    """Plot the noise between other batches against their size n, a Dataset each; log-log.
+    """Plot the noise between other batches against their size n, one Dataset per size; log-log.
 
-    It is the standard deviation of :func:`landscape.statistics.batch_noise`: left of the value of
-    ``metric`` at the step size nearest to 0, right of its change from there to ``step_size``, by
-    default the sampled one nearest to the learning rate, or to 0.1 where that is not known. A
-    curve a checkpoint: the iterations ``checkpoint``, by default four, evenly spread, of those
-    that all Datasets have. Dotted is 1/√n through the first point of each. The panels share
-    their scales. Returns them.
+    The noise is the standard deviation of :func:`landscape.statistics.batch_noise`: on the left of
+    the value of ``metric`` at the step size nearest to 0, on the right of its change from there to
+    ``step_size``, by default the sampled one nearest to an update with the learning rate, or to 0.1
+    where that is not known. There is one curve per checkpoint, by default for four, evenly spread,
+    of those that all Datasets have. The dotted lines are 1/√n through the first point of each
+    curve. The panels share their scales.
 
-    Raises :class:`InvalidValueError` for fewer than two Datasets, for such as are of different
-    tasks, directions or origins, of different checkpoints, or of the same batch size, and where
-    they share no iteration or step size.
+    Returns:
+        The left and the right axes.
+
+    Raises:
+        InvalidValueError: for fewer than two Datasets; for Datasets of different tasks, directions,
+            origins or checkpoints, or of the same batch size; where they share no iteration or step
+            size; and for an option that they do not have.
     """
     sizes, shown = _comparable(datasets)
     first = shown[0]
@@ -88,7 +92,7 @@ def plot_batch_noise(
 def _comparable(
     datasets: Sequence[xr.Dataset],
 ) -> tuple[NDArray[np.float64], list[xr.Dataset]]:
-    """Batch sizes, ascending, and the Datasets cut to the iterations and steps that all have."""
+    """Batch sizes, ascending, and the Datasets cut to their common iterations and steps."""
     if len(datasets) < 2:
         raise InvalidValueError(
             f"{'1 store was' if datasets else '0 stores were'} given; give at least 2, probed "
@@ -97,19 +101,23 @@ def _comparable(
     for key in ("task", "direction", "origin"):
         values = list(dict.fromkeys(str(each.attrs.get(key)) for each in datasets))
         if len(values) > 1:
-            raise InvalidValueError(f"the stores are of the {key}s {', '.join(values)}; give one")
+            raise InvalidValueError(
+                f"the stores are of the {key}s {', '.join(values)}; give stores of one {key}"
+            )
     sized = sorted(((_batch_size(each), each) for each in datasets), key=lambda pair: pair[0])
     sizes = np.array([size for size, _ in sized], dtype=np.float64)
     if len(set(sizes)) < len(sizes):
         raise InvalidValueError(
             f"the stores have the batch sizes {', '.join(f'{n:g}' for n in sizes)}; "
-            "give one of each"
+            "give one store of each size"
         )
     shown = [each for _, each in sized]
     for name, dim in (("iteration", "checkpoint"), ("step_size", "step_size")):
         common = reduce(np.intersect1d, [each[name].values for each in shown])
         if not common.size:
-            raise InvalidValueError(f"the stores have no {wording.name_label(name)} in common")
+            raise InvalidValueError(
+                f"the stores have no {wording.name_label(name)} in common; probe the same ones"
+            )
         shown = [each.isel({dim: np.isin(each[name].values, common)}) for each in shown]
     for iteration in shown[0]["iteration"].values:
         digests = {each.attrs.get("digests", {}).get(str(iteration)) for each in shown}
@@ -125,7 +133,7 @@ def _batch_size(dataset: xr.Dataset) -> int:
     settings = dataset.attrs.get("settings", {})
     if "batch_size" not in settings:
         raise InvalidValueError(
-            "a store does not say its batch size; give those of landscape probe"
+            "a store does not say its batch size; give stores made by landscape probe"
         )
     return int(settings["batch_size"])
 

@@ -1,4 +1,4 @@
-"""All evaluation sets at one checkpoint (Figs. 11 and 20)."""
+"""All evaluation sets at one checkpoint (Figs. 11 and 20 of [Hackel2023])."""
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -21,9 +21,15 @@ def plot_batches(
     scale: str = "linear",
     value_scale: str = "auto",
 ) -> Axes:
-    """Plot ``metric`` on every evaluation set, at the iteration ``checkpoint``.
+    """Plot ``metric`` on every evaluation set, at one checkpoint.
 
-    By default at the second checkpoint, early in training, or at the only one.
+    By default that is the second checkpoint, early in training, or the only one.
+
+    Returns:
+        The axes.
+
+    Raises:
+        InvalidValueError: for an option that the dataset does not have.
     """
     values = choose_metric(dataset, metric, slope_factor)
     one = values.isel(checkpoint=choose_checkpoint(dataset, checkpoint))

@@ -25,15 +25,20 @@ def plot_best_steps(
     evaluation_set: str | None = None,
     slope_factor: float | None = None,
 ) -> NDArray[np.object_]:
-    """Plot the sampled step size with the best value over the iterations, a line a set.
+    """Plot the sampled step size with the best value over the iterations, one line per set.
 
-    A panel a metric: ``metric``, or by default loss, accuracy and smooth accuracy, of which a
-    store may lack some. ``checkpoint`` names iterations and ``evaluation_set`` one set; by
-    default all are shown. Of several draws the line is the median and the band holds the middle
-    half. Of step sizes with the same value the best is the one nearest to 0, of two equally near
-    the positive one. Hollow are those beyond which a better one may lie unseen: at an end of the
-    sampled range, or of a slice with a NaN. The axis is linear up to the smallest step size
-    sampled. Returns the axes.
+    There is one panel per metric, by default loss, accuracy and smooth accuracy, as far as the
+    store has them; all checkpoints and evaluation sets are shown by default. Of several draws the
+    line is the median and the band holds the middle half. Of step sizes with the same value the
+    best is the one nearest to 0, and of two equally near the positive one. A marker is hollow where
+    a better step size may have been missed: at an end of the sampled range, or on a slice with a
+    NaN. The axis is linear up to the smallest step size sampled.
+
+    Returns:
+        The axes, one per metric.
+
+    Raises:
+        InvalidValueError: for an option that the dataset does not have.
     """
     shown = choose_metrics(dataset, metric, slope_factor, checkpoint, evaluation_set)
     best = {name: statistics.best_steps(each, name) for name, each in shown.items()}
@@ -52,7 +57,7 @@ def plot_best_steps(
     )
     sizes = np.abs(dataset["step_size"].values)
     smallest = sizes[sizes > 0].min(initial=np.inf)
-    # Decades are labelled among what is drawn.
+    # Decades are labelled within the drawn range.
     drawn = np.array([smallest, *(end for each in panels for end in each.dataLim.intervaly)])
     for panel in panels:
         symlog(panel, "y", drawn)

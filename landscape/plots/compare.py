@@ -1,4 +1,4 @@
-"""A checkpoint probed in several ways, or several runs: a panel each, on shared axes."""
+"""A checkpoint probed in several ways, or several runs: one panel each, on shared axes."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -38,14 +38,18 @@ def plot_compare(
     scale: str = "linear",
     value_scale: str = "auto",
 ) -> NDArray[np.object_]:
-    """Plot ``metric`` on every evaluation set, a panel a Dataset, named by what sets it apart.
+    """Plot ``metric`` on every evaluation set, one panel per Dataset, titled by how it differs.
 
-    Into each panel the batch bias (same batch minus the mean of the other batches) and the gap
-    (big batch minus validation) at the step size nearest to 0 are written, means over draws,
-    where there are such sets. ``checkpoint`` names an iteration that all have; by default it is
-    the second of each. Panels share both axes. Returns them.
+    Where a Dataset has the evaluation sets for them, its panel states the batch bias (same batch
+    minus the mean of the other batches) and the gap (big batch minus validation) at the step size
+    nearest to 0, as means over draws. The checkpoint is by default the second of each Dataset; an
+    iteration that is given must be in all of them. The panels share both axes.
 
-    Raises :class:`InvalidValueError` without a Dataset.
+    Returns:
+        The axes, one per Dataset.
+
+    Raises:
+        InvalidValueError: without a Dataset, and for an option that one of them does not have.
     """
     if not datasets:
         raise InvalidValueError("no store was given; give at least one")
@@ -98,14 +102,14 @@ def _note(datasets: Sequence[xr.Dataset]) -> str:
 
 
 def _lines_above_two(panels: Sequence[Axes], columns: int) -> int:
-    """How many lines the rows' highest titles have, beyond two a row."""
+    """How many lines the highest title of each row has beyond two, summed over rows."""
     breaks = [panel.get_title().count("\n") for panel in panels]
     rows = [breaks[i : i + columns] for i in range(0, len(breaks), columns)]
     return sum(max(0, max(row) - 1) for row in rows)
 
 
 def _wrapped(text: str, width: float, size: float) -> str:
-    """``text``, broken at its commas, on lines of so many inches, of letters of so many points."""
+    """``text`` in letters of ``size`` points, broken at commas into lines of ``width`` inches."""
     tied = text.replace(" ", TIE).replace(f",{TIE}", ", ")
     font = FontProperties(size=size)
     for letters in range(len(text), 0, -1):
@@ -120,7 +124,7 @@ def _wrapped(text: str, width: float, size: float) -> str:
 
 
 def _differences(values: xr.DataArray, metric: str) -> str:
-    """Batch bias and gap at the step size nearest to 0, in words; of missing sets, nothing."""
+    """Batch bias and gap at the step size nearest to 0, in words; empty without such sets."""
     center = statistics.center(values["step_size"])
     one = values.isel(step_size=[center]).to_dataset(name=metric)
     kinds = set(one["kind"].values.tolist())

@@ -1,4 +1,4 @@
-"""Big batch against validation at several checkpoints (Fig. 19)."""
+"""Big batch against validation at several checkpoints (Fig. 19 of [Hackel2023])."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -30,11 +30,17 @@ def plot_gap(
     scale: str = "linear",
     value_scale: str = "auto",
 ) -> NDArray[np.object_]:
-    """Plot ``metric`` on the big batch and on validation, a panel a checkpoint.
+    """Plot ``metric`` on the big batch and on validation, one panel per checkpoint.
 
-    Shaded is the gap, big batch minus validation (of the means over draws); its value at the
-    step size nearest to 0 is written into the panel. ``checkpoint`` names iterations; by
-    default four, evenly spread. Returns the axes.
+    The gap, big batch minus validation (of the means over draws), is shaded; its value at the step
+    size nearest to 0 is in the panel's title. By default four checkpoints are shown, evenly spread.
+
+    Returns:
+        The axes, one per checkpoint.
+
+    Raises:
+        InvalidValueError: without a big batch or validation, and for an option that the dataset
+            does not have.
     """
     values = choose_metric(dataset, metric, slope_factor)
     gaps = statistics.gap(values.to_dataset(name=metric), metric, *SETS)

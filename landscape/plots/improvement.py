@@ -1,4 +1,4 @@
-"""How much better the best step size is than staying, over training."""
+"""How much better the best step size is than step size 0, over training."""
 
 from collections.abc import Sequence
 
@@ -27,9 +27,15 @@ def plot_improvement(
 ) -> NDArray[np.object_]:
     """Plot how much better the best sampled value is than that at 0, over the iterations.
 
-    Panels, lines and bands are those of :func:`plot_best_steps`. It is never below 0. A hollow
-    triangle is a lower bound: the best is at an end of the sampled range, or a value of the slice
-    is NaN. Returns the axes.
+    Panels, lines and bands are those of :func:`plot_best_steps`. The improvement is never below 0.
+    A hollow triangle is a lower bound: the best is at an end of the sampled range, or a value of
+    the slice is NaN.
+
+    Returns:
+        The axes, one per metric.
+
+    Raises:
+        InvalidValueError: for an option that the dataset does not have.
     """
     shown = choose_metrics(dataset, metric, slope_factor, checkpoint, evaluation_set)
     best = {name: statistics.best_steps(each, name) for name, each in shown.items()}

@@ -1,4 +1,7 @@
-"""What one line search saw, on the slice that it searched (Figs. 5 and 12, with real data)."""
+"""What one line search saw, on the slice that it searched.
+
+As Figs. 5 and 12 of [Hackel2023], with real data.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -19,12 +22,12 @@ from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric
 from landscape.slices.selection import norm, set_name
 
-# Light and dark enough to be told apart in grey; hatched besides.
+# Light and dark enough to differ in grey; hatched as well.
 REGIONS: dict[bool, dict[str, Any]] = {
     True: {"label": "passes", "gid": "passes", "facecolor": "#D5EFE3"},
     False: {"label": "fails", "gid": "fails", "facecolor": "#F6CFC4", "hatch": "////"},
 }
-DIFFERENT = 0.01  # of h(0): from where search and slice are said to have seen different things
+DIFFERENT = 0.01  # share of h(0) from which the legend says that search and slice differ
 
 
 @figure
@@ -38,24 +41,28 @@ def plot_line_search(
 ) -> Axes:
     """Plot the searched metric on the same batch with Armijo's line and the trials.
 
-    ``checkpoint`` is an iteration, by default the second checkpoint's. The line starts in h(0),
-    the value before the step, with the slope c · h'(0) (Eq. 29); the tangent has the whole
-    slope. Step sizes above 0 whose value reaches the line are shaded as passing, the others as
-    failing; the slice is taken to be linear between its samples. 0 is the point before the step,
-    for a slice from after the step too.
+    One checkpoint is shown, by default the second. Armijo's line starts at h(0), the value before
+    the step, with the slope c · h'(0) (Eq. 29 of [Hackel2023]); the tangent has the whole slope.
+    Step sizes above 0 whose value reaches the line are shaded as passing, the others as failing;
+    between its samples the slice is taken to be linear. 0 is the point before the step, also for a
+    slice that starts after the step.
 
-    Raises :class:`InvalidValueError` for a store in which there is no search (see
-    :class:`landscape.Recorder`) or whose search was on a metric that it does not hold.
+    Returns:
+        The axes.
+
+    Raises:
+        InvalidValueError: for a store without a line search (see :class:`landscape.Recorder`) or
+            without the metric that was searched, and for an option that the dataset does not have.
     """
     said = dataset.attrs.get("search")
     if not said:
         raise InvalidValueError(
-            "the store holds no line search; let landscape.Recorder make one, with a line-search "
+            "the store holds no line search; record one with landscape.Recorder and a line-search "
             "optimizer"
         )
     values = choose_metric(dataset, said["metric"], said.get("slope_factor"))
     place = {"checkpoint": choose_checkpoint(dataset, checkpoint), "draw": 0}
-    row = dataset.isel(place)  # the values lack what lies along ``trial``
+    row = dataset.isel(place)  # the values have no variables along ``trial``
     same = values.isel(place).sel(evaluation_set=set_name(dataset, "same_batch")).values
     steps = _from_before(row)
     look = style.set_styles(dataset)["same_batch"]
@@ -94,7 +101,7 @@ def plot_line_search(
 
 
 def _from_before(row: xr.Dataset) -> NDArray[np.float64]:
-    """The slice's step sizes as the optimizer counts them: from before the step, in its units."""
+    """The step sizes as the optimizer counts them: from before the step, in its units."""
     steps: NDArray[np.float64] = row["step_size"].values
     searched = 1.0 if row.attrs["search"]["normalised"] else row["gradient_norm"].item()
     along = norm(row).item()
@@ -113,7 +120,7 @@ def _line(row: xr.Dataset, steps: NDArray[np.float64], c: float) -> NDArray[np.f
 
 def _lines(panel: Axes, row: xr.Dataset, last: float) -> list[Artist]:
     """Armijo's line and the tangent, from 0 to the last step size."""
-    along = np.linspace(0, last, 201)  # not two points: on a logarithmic axis they are no lines
+    along = np.linspace(0, last, 201)  # many points: on a logarithmic axis the lines are curved
     c = row.attrs["search"]["c"]
     drawn: list[Artist] = []
     for gid, label, share, width, dashes in (
@@ -128,7 +135,7 @@ def _lines(panel: Axes, row: xr.Dataset, last: float) -> list[Artist]:
 def _trials(
     panel: Axes, tried: NDArray[np.float64], reached: NDArray[np.float64], accepted: bool
 ) -> list[Artist]:
-    """Crosses for the rejected, a star for the accepted."""
+    """Draw a cross for each rejected trial and a star for the accepted one."""
     drawn: list[Artist] = []
     count = len(tried) - accepted
     plain: dict[str, Any] = {"linestyle": "", "color": "black", "zorder": 4}
@@ -162,9 +169,12 @@ def _shade(panel: Axes, slice_: Curve, row: xr.Dataset) -> list[Artist]:
 def _regions(
     steps: Sequence[float], margin: Sequence[float]
 ) -> Iterator[tuple[float, float, bool]]:
-    """(from, to, whether ``margin`` ≥ 0), where it is linear between ``steps``; merged.
+    """Find where ``margin`` is at least 0 and where below, as if it were linear between ``steps``.
 
-    Next to a margin that is not finite nothing is said.
+    Next to a margin that is not finite there is no region.
+
+    Yields:
+        (from, to, whether ``margin`` ≥ 0), neighbours with the same sign merged.
     """
     region: tuple[float, float, bool] | None = None
     for (a, b), (at_a, at_b) in zip(pairwise(steps), pairwise(margin), strict=True):
@@ -185,7 +195,7 @@ def _regions(
 
 
 def _fit(panel: Axes, values: Sequence[float], lines: Sequence[Artist]) -> None:
-    """Show ``values`` and Armijo's line, whatever else there is: the tangent is steep."""
+    """Show ``values`` and Armijo's line, but not all of the tangent, which is steep."""
     if panel.get_yscale() == "linear":
         values = [*values, *_ends(lines)]
     seen = np.array(values)[np.isfinite(values)]
@@ -198,13 +208,13 @@ def _fit(panel: Axes, values: Sequence[float], lines: Sequence[Artist]) -> None:
 
 
 def _ends(lines: Sequence[Artist]) -> list[float]:
-    """The first and the last value of Armijo's line, if there is one."""
+    """The first and the last value of Armijo's line, if it is drawn."""
     armijo = [line for line in lines if line.get_gid() == "armijo"]
     return [float(line.get_ydata()[i]) for line in armijo for i in (0, -1)]  # type: ignore[attr-defined]
 
 
 def _told(outcome: str, trials: int, taken: float, slope: float) -> str:
-    """What came of the search, in a sentence."""
+    """The outcome of the search, in a sentence."""
     size = wording.number(taken)
     if outcome == "accepted":
         return f"accepted: step size {size}, trial {trials} of the search"
@@ -216,7 +226,7 @@ def _told(outcome: str, trials: int, taken: float, slope: float) -> str:
 
 
 def _difference(slice_: Curve, row: xr.Dataset) -> str:
-    """The legend's word where the search did not see the slice's h(0), as on another batch."""
+    """The legend's note where the search saw another h(0) than the slice, as on another batch."""
     value = row["search_value"].item()
     at_0 = float(np.interp(0.0, slice_.steps, slice_.values[0], np.nan, np.nan))
     if abs(value - at_0) > DIFFERENT * abs(value):

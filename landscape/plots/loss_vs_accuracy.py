@@ -1,4 +1,4 @@
-"""Loss and accuracy of one evaluation set along the gradient (Fig. 9)."""
+"""Loss and accuracy of one evaluation set along the gradient (Fig. 9 of [Hackel2023])."""
 
 from collections.abc import Sequence
 
@@ -25,10 +25,16 @@ def plot_loss_vs_accuracy(
     scale: str = "linear",
     value_scale: str = "auto",
 ) -> NDArray[np.object_]:
-    """Plot loss above accuracy, both on the same evaluation set; returns the two axes.
+    """Plot loss above accuracy, both on the same evaluation set.
 
-    ``checkpoint`` names iterations; by default the first, a middle and the last.
-    ``value_scale`` is the loss's.
+    By default the first, a middle and the last checkpoint are shown. ``value_scale`` is the loss's.
+
+    Returns:
+        The upper and the lower axes.
+
+    Raises:
+        InvalidValueError: without loss or accuracy, and for an option that the dataset does not
+            have.
     """
     name = set_name(dataset, evaluation_set)
     metrics = [choose_metric(dataset, metric) for metric in ("loss", "accuracy")]

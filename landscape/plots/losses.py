@@ -1,4 +1,4 @@
-"""The losses and accuracies of one sample in a binary problem (Figs. 6 and 7)."""
+"""The losses and accuracies of one sample in a binary problem (Figs. 6 and 7 of [Hackel2023])."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,18 +13,22 @@ from landscape.plots.drawing.curves import STEP_NOTE, Curve, draw, draw_step
 from landscape.plots.drawing.figure import figure
 
 GAMMA = 2.0
-SLOPE_FACTOR = 10.0  # the thesis names none for Fig. 7
+SLOPE_FACTOR = 10.0  # Fig. 7 of [Hackel2023] states none
 
 
 @figure
 def plot_losses(*, ax: Sequence[Axes] | None = None) -> NDArray[np.object_]:
     """Plot losses (left) and accuracies (right) of one sample against p of the right class.
 
-    They are those of :mod:`landscape.metrics` for two classes, where the margin is 2p − 1: left
-    cross-entropy (by itself Fig. 6), focal loss (γ = 2), sigmoidal loss (slope factor 10) and
-    0-1 loss; right smooth accuracy and accuracy, which are 1 minus the last two and look like
-    them. p = 1/2 is a tie, which is not correct: see :func:`draw_step`. Where a loss is +∞, at
-    p = 0, a mark at the edge says so. Returns the two axes.
+    They are those of :mod:`landscape.metrics` for two classes, where the margin is 2p − 1. Left are
+    cross-entropy (alone in Fig. 6 of [Hackel2023]), focal loss (γ = 2), sigmoidal loss (slope
+    factor 10) and 0-1 loss; right are smooth accuracy and accuracy, which are 1 minus the last two
+    and drawn in the same styles. p = 1/2 is a tie, which is not correct: a full circle is the value
+    there, a hollow one a limit that is not reached. Where a loss is +∞, at p = 0, there is a mark
+    at the edge.
+
+    Returns:
+        The left and the right axes.
     """
     p = np.linspace(0, 1, 101)
     margin = 2 * p - 1

@@ -1,4 +1,4 @@
-"""All evaluation sets at all checkpoints: the training in one page of small panels."""
+"""All evaluation sets at all checkpoints: the training on one page of small panels."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -28,10 +28,16 @@ def plot_overview(
     scale: str = "linear",
     value_scale: str = "auto",
 ) -> NDArray[np.object_]:
-    """Plot ``metric`` on every evaluation set, a panel a checkpoint; panels share both axes.
+    """Plot ``metric`` on every evaluation set, one panel per checkpoint; panels share both axes.
 
-    ``checkpoint`` names iterations; by default all are shown or, of more than 30, 30 evenly
-    spread, and the title says so. Returns the axes.
+    By default all checkpoints are shown or, of more than 30, 30 evenly spread ones; the title then
+    says so.
+
+    Returns:
+        The axes, one per checkpoint.
+
+    Raises:
+        InvalidValueError: for an option that the dataset does not have.
     """
     values = choose_metric(dataset, metric, slope_factor)
     positions = choose_checkpoints(dataset, checkpoint, most=MOST)

@@ -1,4 +1,4 @@
-"""Slices and the parabolas that are to foretell their minimum (Fig. 8)."""
+"""Slices and the parabolas that predict their minimum (Fig. 8 of [Hackel2023])."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -66,20 +66,25 @@ def plot_parabola(
     reach: float | None = None,
     scale: str = "linear",
 ) -> NDArray[np.object_]:
-    """Plot slices with two parabolas and their minima (maxima where higher is mode).
+    """Plot slices with two parabolas and their minima, or maxima where higher is better.
 
-    A panel a ``checkpoint`` (iterations; by default up to four, evenly spread), of one ``draw``
-    (by default the first). Mutschler's parabola shares value and slope at 0 with the slice, and
-    the point at the largest step size up to ``reach``; the other is that of least squares through
-    all samples within ``reach`` of 0. By default that is 0.1, or what it takes to have three
-    samples. The slope is the gradient's, for the loss where the slice starts, or else the
-    difference quotient of the nearest samples on both sides.
+    There is one panel per checkpoint, by default up to four, evenly spread, all of one draw.
+    Mutschler's parabola [Mutschler2020] shares value and slope at 0 with the slice, and the point
+    at the largest step size up to ``reach``; the other is the least-squares fit to all samples
+    within ``reach`` of 0. For the loss on the same batch of a slice that starts where the gradient
+    was taken, the gradient gives the slope; otherwise it is the difference quotient of the nearest
+    samples on both sides.
 
-    Each panel says how far the optimum of Mutschler's parabola is from the best sampled step
-    size, which is circled. Panels do not share their axes: a linear one reaches twice as far as
-    the farther of both. Returns them.
+    Each panel states how far the optimum of Mutschler's parabola is from the best sampled step
+    size, which is circled. The panels do not share their axes: on a linear scale each reaches twice
+    as far as the farther of the two.
 
-    Raises :class:`InvalidValueError` where there are no samples for a slope or a parabola.
+    Returns:
+        The axes, one per checkpoint.
+
+    Raises:
+        InvalidValueError: where there are no samples for a slope or a parabola, and for an option
+            that the dataset does not have.
     """
     name = statistics.set_name(dataset, evaluation_set)
     positions, at = choose_checkpoints(dataset, checkpoint, most=4), choose_draw(dataset, draw)
@@ -122,7 +127,7 @@ def plot_parabola(
 
 
 def _reach(steps: NDArray[np.float64]) -> float:
-    """0.1, or as far as the nearest three samples and the nearest above 0 are."""
+    """0.1, or as far as the nearest three samples and the nearest one above 0."""
     nearest = np.sort(np.abs(steps))[:3]
     return float(max([REACH, *nearest, *steps[steps > 0][:1]]))
 
@@ -136,14 +141,14 @@ def _fitted(slice_: xr.Dataset, metric: str, reach: float, slope: xr.DataArray |
 
 
 def _draw(panel: Axes, one: _Slice, look: style.Style, scale: str, reach: float) -> list[Artist]:
-    """Draw slice, parabolas and what is marked on them; returns what a legend should explain."""
+    """Draw slice, parabolas and their marks; returns what a legend should explain."""
     whole = curves.curve(one.values.expand_dims("draw"), "slice", look)
     steps, values, along = whole.steps, whole.values[0], finely(whole.steps)
     far = 2 * np.nanmax(np.abs([reach, one.optimum, one.best_step]))
     ends = [-np.inf, np.inf] if scale == "symlog" else [-far, far]
     low, high = np.clip(ends, steps[0], steps[-1])
     inside = (low <= steps) & (steps <= high)
-    # The lines to the next samples outside are in view, their marks were it not.
+    # Lines to the next samples outside are in view; marks of values that are not finite are not.
     drawn = inside | (np.isfinite(values) & (np.convolve(inside, [1, 1, 1], "same") > 0))
     shown = replace(whole, steps=steps[drawn], values=whole.values[:, drawn])
     handles = curves.draw(panel, [shown], scale=scale, value_scale="linear")

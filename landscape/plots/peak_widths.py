@@ -29,15 +29,19 @@ def plot_peak_widths(
     slope_factor: float | None = None,
     value_scale: str = "auto",
 ) -> NDArray[np.object_]:
-    """Plot the width of the peak over the iterations, a line an evaluation set.
+    """Plot the width of the peak over the iterations, one line per evaluation set.
 
-    The peak is the range of step sizes around the best value whose value is within ``tolerance``
-    of it: times its size if ``relative``, else in the units of the metric. With
-    ``against="distance"`` the step sizes are multiplied by the norm of the direction. Panels,
-    lines and bands are those of :func:`plot_best_steps`. A hollow triangle is a lower bound: the
-    peak runs out of the sampled range or into a NaN. Returns the axes.
+    The peak is the range of step sizes around the best value whose values are within ``tolerance``
+    of it: times its size if ``relative``, else in units of the metric. Panels, lines and bands are
+    those of :func:`plot_best_steps`. A hollow triangle is a lower bound: the peak extends beyond
+    the sampled range or to a NaN.
 
-    Raises :class:`InvalidValueError` for a tolerance that is no finite number of at least 0.
+    Returns:
+        The axes, one per metric.
+
+    Raises:
+        InvalidValueError: for a tolerance that is not finite and at least 0, and for an option that
+            the dataset does not have.
     """
     shown = choose_metrics(dataset, metric, slope_factor, checkpoint, evaluation_set)
     found = {

@@ -1,4 +1,4 @@
-"""The figures there are, by name. Reading the list loads none of them."""
+"""The figures by name. Reading the list loads none of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from landscape.errors import unknown
+from landscape.errors import UnknownNameError
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure's name, and what it can be asked.
+    """A figure's name, and the options it takes.
 
     The figure "peak-widths" is drawn by ``plot_peak_widths`` in ``landscape/plots/peak_widths.py``.
 
     Attributes:
         name: its name on the command line.
-        summary: one sentence.
+        summary: one sentence, for lists of figures and the command's help.
         options: keyword arguments of its function that a command offers.
         source: what it draws: the "slices" of one store, those of several "stores" side by side
             (a list of Datasets), slices recorded with their line "searches", the histories of
@@ -42,7 +42,7 @@ class Figure:
         return f"plot_{self.module}"
 
     def load(self) -> Callable[..., Any]:
-        """Load the function, ``plot_x(dataset, *, ax=None, **options)``; of formulas, no dataset."""
+        """Load ``plot_x(dataset, *, ax=None, **options)``; of formulas there is no dataset."""
         module = import_module(f"{self.package}.{self.module}")
         loaded: Callable[..., Any] = getattr(module, self.function)
         return loaded
@@ -82,12 +82,12 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             ),
             Figure(
                 "stepwise",
-                "Accuracy close to the origin, in steps of one sample.",
+                "Accuracy close to step size 0, in steps of one sample.",
                 ("checkpoint", "evaluation_set", "draw", "scale"),
             ),
             Figure(
                 "parabola",
-                "Slices and the parabolas that are to foretell their minimum.",
+                "Slices and the parabolas that predict their minimum.",
                 (
                     "checkpoint",
                     "metric",
@@ -110,7 +110,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             ),
             Figure(
                 "overview",
-                "All evaluation sets at all checkpoints, a panel a checkpoint.",
+                "All evaluation sets at all checkpoints, one panel per checkpoint.",
                 ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
             ),
             Figure(
@@ -120,7 +120,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             ),
             Figure(
                 "improvement",
-                "How much better the best step size is than 0, over training.",
+                "How much better the best step size is than step size 0, over training.",
                 ("checkpoint", "metric", "evaluation_set", "slope_factor", "value_scale"),
             ),
             Figure(
@@ -145,13 +145,13 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             ),
             Figure(
                 "compare",
-                "A checkpoint probed in several ways, a panel each.",
+                "A checkpoint probed in several ways, one panel each.",
                 ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
                 source="stores",
             ),
             Figure(
                 "batch-noise",
-                "Noise between batches against their size, of stores probed with several.",
+                "Noise between batches against their size, one store per size.",
                 ("checkpoint", "metric", "slope_factor", "step_size"),
                 source="stores",
             ),
@@ -185,7 +185,20 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
 
 
 def get(name: str) -> Figure:
-    """The figure called ``name``; an unknown name raises and lists those there are."""
+    """Look up the figure called ``name``.
+
+    >>> landscape.plots.registry.get("peak-widths").summary
+    'Width of the peak over training.'
+
+    Args:
+        name: its name on the command line, a key of :data:`FIGURES`.
+
+    Returns:
+        The figure.
+
+    Raises:
+        UnknownNameError: for an unknown name.
+    """
     if name not in FIGURES:
-        raise unknown("figure", name, FIGURES)
+        raise UnknownNameError("figure", name, FIGURES)
     return FIGURES[name]

@@ -1,4 +1,4 @@
-"""Writing a figure to a file, whole or not at all."""
+"""Write a figure to a file, either whole or not at all."""
 
 import os
 from pathlib import Path
@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from landscape.errors import InvalidValueError, unknown
+from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.plots.drawing.theme import theme
 from landscape.plots.registry import FIGURES
 from landscape.runtime.atomic import atomic_write, require_place
 
-# Without its date a file is the same whenever it is written.
+# Without a date, writing the same figure again gives the same file.
 METADATA: dict[str, dict[str, Any]] = {
     ".png": {},
     ".pdf": {"CreationDate": None},
@@ -26,19 +26,33 @@ DPI = 200
 
 
 def save(drawn: Figure | Axes | NDArray[np.object_], path: str | os.PathLike[str]) -> Path:
-    """Write the figure of ``drawn``, what a ``plot_`` function returned, to ``path``.
+    """Write a figure to a file.
 
-    The suffix, .png, .pdf or .svg, says the format. Text stays text. The file is written
-    under another name beside ``path`` and renamed, so ``path`` never holds half a figure.
+    Text stays text. The file is written under another name beside ``path`` and renamed, so ``path``
+    never holds half a figure.
 
-    Raises :class:`InvalidValueError` for another suffix and for a folder,
-    :class:`MissingFileError` where there is no folder to write to.
+    >>> drawn = landscape.plots.plot_losses()
+    >>> landscape.plots.save(drawn, "losses.pdf").name
+    'losses.pdf'
+
+    Args:
+        drawn: what a ``plot_`` function returned, one or several axes, or their figure.
+        path: the file; its suffix, .png, .pdf or .svg, says the format. An existing file is
+            replaced.
+
+    Returns:
+        The path that was written.
+
+    Raises:
+        InvalidValueError: where ``path`` is a folder.
+        MissingFileError: where the folder to write to does not exist.
+        UnknownNameError: for another suffix.
     """
     path = Path(path)
     require_place(path)
     suffix = path.suffix.lower()
     if suffix not in METADATA:
-        raise unknown("suffix of a figure", path.suffix, METADATA)
+        raise UnknownNameError("suffix of a figure", path.suffix, METADATA)
     figure = (
         drawn if isinstance(drawn, Figure) else np.ravel(np.asarray(drawn))[0].get_figure(root=True)
     )
@@ -52,9 +66,14 @@ def save(drawn: Figure | Axes | NDArray[np.object_], path: str | os.PathLike[str
 
 
 def save_all(slices: xr.Dataset, folder: Path) -> tuple[list[Path], dict[str, str]]:
-    """Draw every figure of one store's slices into ``folder``, which is made if need be.
+    """Draw every figure of one store's slices into a folder, as PNG files.
 
-    Returns the files and, by name, why a figure cannot be drawn of these slices.
+    Args:
+        slices: what is drawn, as ``landscape.open`` and ``landscape.probe`` give it.
+        folder: where the files go, named like the figures; it is created if it does not exist.
+
+    Returns:
+        The files that were written, and figure name -> why it cannot be drawn of these slices.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files, left_out = [], {}

@@ -1,4 +1,4 @@
-"""The learning rate over the epochs of runs with schedules (Fig. 4)."""
+"""The learning rate over the epochs of runs with schedules (Fig. 4 of [Hackel2023])."""
 
 import json
 from collections.abc import Sequence
@@ -23,12 +23,18 @@ from landscape.plots.drawing.figure import figure
 def plot_schedules(
     dataset: xr.Dataset, *, ax: Axes | None = None, value_scale: str = "auto"
 ) -> Axes:
-    """Plot the learning rate over the epochs of several runs, a colour a setting.
+    """Plot the learning rate over the epochs of several runs, one colour per setting.
 
-    ``dataset`` is a collection of runs (:func:`landscape.histories.collect`), whose ``step_size``
-    is the learning rate throughout an epoch; of a line search it is that of the epoch's last
-    update. Runs of one setting are one line where they agree, else a line each. The legend names
-    the schedules, but for line searches without one; an unfinished run ends in a circle.
+    It is the ``step_size`` of the histories: the learning rate during an epoch, or for a line
+    search the step size of the epoch's last update. Runs of one setting share a line where they
+    agree, and have one each where they do not. The legend names the schedules, except for line
+    searches without one; an unfinished run ends in a circle.
+
+    Returns:
+        The axes.
+
+    Raises:
+        InvalidValueError: for an unknown scale of the values.
     """
     found = groups(dataset)
     looks = [replace(look, marker="") for look in style.setting_styles(len(found), ordered=False)]
@@ -47,7 +53,7 @@ def plot_schedules(
     handles = draw(panel, curves, value_scale=value_scale)
     for line in panel.lines:
         if line.get_gid() == "curve":
-            line.set_drawstyle("steps-pre")  # an epoch's value holds from the end of the last
+            line.set_drawstyle("steps-pre")  # an epoch's value holds from the end of the one before
     circle: dict[str, Any] = {"marker": "o", "mfc": "none", "mew": 0.8, "linestyle": ""}
     for group, look in zip(found, looks, strict=True):
         for rates, open_ in zip(group.series("step_size"), unfinished(group.runs), strict=True):
@@ -65,7 +71,7 @@ def plot_schedules(
 
 
 def _labels(found: Sequence[Group]) -> tuple[list[str], str]:
-    """What tells the groups apart, with their schedule, and what they share."""
+    """How the groups differ, with their schedules, and what they share."""
     tasks = list(dict.fromkeys(group.task for group in found))
     names, common = short([group.label for group in found])
     labels = []
@@ -79,12 +85,12 @@ def _labels(found: Sequence[Group]) -> tuple[list[str], str]:
 
 
 def _searches(dataset: xr.Dataset) -> bool:
-    """Whether a run searched for step sizes."""
+    """Whether any run searched for step sizes."""
     return "searches" in dataset and bool((dataset["searches"] > 0).any())
 
 
 def _distinct(group: Group) -> list[NDArray[np.float64]]:
-    """The learning rates of a group's runs, (epochs done,) each, without those seen in another."""
+    """The learning rates of a group's runs, (epochs done,) each; equal ones are kept once."""
     kept: list[NDArray[np.float64]] = []
     for rates in sorted(group.series("step_size"), key=len, reverse=True):
         if not any(np.array_equal(rates, other[: rates.size], equal_nan=True) for other in kept):

@@ -1,4 +1,4 @@
-"""Best validation accuracy against the slope factor of smooth accuracy (Fig. 16)."""
+"""Best validation accuracy against the slope factor of sa-SLS (Fig. 16 of [Hackel2023])."""
 
 import json
 from collections.abc import Sequence
@@ -26,12 +26,15 @@ def plot_slope_search(
 ) -> NDArray[np.object_]:
     """Plot the best validation accuracy of sa-SLS against its slope factor (log).
 
-    ``dataset`` is a collection of runs (:func:`landscape.histories.collect`); those of other
-    optimizers are left out. A panel a task. Each run is a point, and the line is the mean over
-    seeds. Runs that differ in more than slope factor and seed get lines of their own. An
-    unfinished run, whose best may be to come, is hollow. Returns the axes.
+    There is one panel per task; runs of other optimizers are left out. Each run is a point, and the
+    line is the mean over seeds. Runs that differ in more than slope factor and seed get lines of
+    their own. An unfinished run is hollow, as its best epoch may be still to come.
 
-    Raises :class:`InvalidValueError` where no run is of sa-SLS.
+    Returns:
+        The axes, one per task.
+
+    Raises:
+        InvalidValueError: where no run is of sa-SLS.
     """
     points = _points(dataset)
     tasks = list(dict.fromkeys(map(str, points["task"].values)))
@@ -73,10 +76,7 @@ def plot_slope_search(
 
 
 def _points(dataset: xr.Dataset) -> xr.DataArray:
-    """The best accuracy of each sa-SLS run with its slope factor, setting and whether it is open.
-
-    In the order in which a legend should have them.
-    """
+    """Best accuracy of each sa-SLS run with slope factor and setting, in the legend's order."""
     ordered = xr.concat([group.runs for group in groups(dataset)], "run")
     ordered = ordered.isel(run=ordered["epochs_done"].values > 0)
     records = [json.loads(str(record)) for record in ordered["record"].values]
@@ -117,7 +117,7 @@ def _point(color: Any, *, hollow: bool) -> dict[str, Any]:
 
 
 def _apart(factors: NDArray[np.float64], least: float = 0.25) -> list[float]:
-    """The factors that can be written below the axis without running into each other."""
+    """The factors that can be written below the axis without overlapping."""
     kept: list[float] = []
     for factor in sorted(factors, key=lambda each: abs(np.log10(each))):
         if all(abs(np.log10(factor / other)) >= least for other in kept):

@@ -1,4 +1,4 @@
-"""Accuracy close to the origin, in steps of one sample (Table 3)."""
+"""Accuracy close to step size 0, in steps of one sample (Table 3 of [Hackel2023])."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,13 +33,19 @@ def plot_stepwise(
     draw: int | None = None,
     scale: str = "symlog",
 ) -> NDArray[np.object_]:
-    """Plot accuracy above the same accuracy enlarged to a few samples; returns the two axes.
+    """Plot accuracy, and below it the same accuracy enlarged to a few samples.
 
-    Accuracy is a number of samples over all samples, so it moves in steps of 1 / samples: the
-    grid of the lower panel. Shaded is the plateau, the sampled step sizes around 0 with the
-    same accuracy; ≤ and ≥ before an end say that it was not seen. A mean over draws has
-    smaller steps, so one ``draw`` is shown, by default the first. ``checkpoint`` is an
-    iteration, by default the second checkpoint's.
+    Accuracy is the share of samples that are classified correctly, so it moves in steps of
+    1 / samples: the grid of the lower panel. The plateau is shaded, the sampled step sizes around 0
+    with the same accuracy; ≤ or ≥ before an end says that the end itself was not sampled. One
+    checkpoint is shown, by default the second. A mean over draws would have smaller steps, so one
+    draw is shown.
+
+    Returns:
+        The upper and the lower axes.
+
+    Raises:
+        InvalidValueError: without accuracy, and for an option that the dataset does not have.
     """
     name = statistics.set_name(dataset, evaluation_set)
     chosen = choose_draw(dataset, draw)
@@ -73,7 +79,7 @@ def plot_stepwise(
 
 
 def _enlarge(panel: Axes, middle: float, samples: int) -> None:
-    """Show a few samples around the value ``middle``, a grid line a sample."""
+    """Show a few samples around the value ``middle``, with one grid line per sample."""
     if not np.isfinite(middle):
         return
     count = round(middle * samples)  # classified correctly

@@ -1,4 +1,7 @@
-"""Step size and validation accuracy over the epochs of several runs (Figs. 14, 15, 17, 18, 22)."""
+"""Step size and validation accuracy over the epochs of several runs.
+
+Figs. 14, 15, 17, 18 and 22 of [Hackel2023].
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,9 +23,9 @@ from landscape.plots.drawing.curves import ROW
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 
-# Smaller steps hardly move parameters in float32, and their decades would squeeze the others.
+# Smaller step sizes hardly move float32 parameters, and their decades would squeeze the others.
 FLOOR = 1e-12
-# What an axis has no place for: a test, the marker, the edge at which it is put, and its name.
+# Values without a place on the axis: a test, the marker, the edge where it is drawn, its label.
 EDGES: tuple[tuple[Callable[[Any], Any], str, float, str], ...] = (
     (lambda x: x < FLOOR, "v", 0.0, f"at the edge: below {FLOOR:g}, or 0"),
     (lambda x: x == np.inf, "^", 1.0, "step size +∞"),
@@ -47,16 +50,21 @@ def plot_training(
 ) -> NDArray[np.object_]:
     """Plot step size (left, log) and validation accuracy (right) over the epochs.
 
-    ``dataset`` is a collection of runs (:func:`landscape.histories.collect`). Runs of one
-    setting share colour and dashes: each is a thin line, and a thick one is their median. What
-    differs between the runs is in the legend. Several tasks are rows of panels, or, all trained
-    in one way, curves of one row. A step size of 0, or next to it, is marked ▼ at the lower edge
-    of the log axis; an unfinished run ends in a circle. An optimizer without a search shows its
-    learning rate.
+    Runs of one setting share colour and dashes: each is a thin line, and a thick one is their
+    median. The legend names how the runs differ. Several tasks become rows of panels or, if all
+    were trained in one way, curves of one row. A step size of 0 or close to it is marked ▼ at the
+    lower edge of the log axis; an unfinished run ends in a circle. For an optimizer without a
+    search the learning rate is shown.
 
-    ``accuracy_from`` is the lower end of the accuracy's axis: a number, or "auto", which fits
-    the second half of the training but for runs that are outliers; runs that end below it are
-    counted in the legend. Returns the axes, left and right of each row in turn.
+    With ``accuracy_from="auto"`` runs that are outliers do not widen the axis; runs that end below
+    it are counted in the legend.
+
+    Returns:
+        The left and the right axes of each row in turn.
+
+    Raises:
+        InvalidValueError: for an ``accuracy_from`` that is neither "auto" nor a number from 0 to
+            below 1.
     """
     rows, title = _rows(groups(dataset))
     entries = list(dict.fromkeys(entry for row in rows for entry in row.groups))
@@ -148,7 +156,7 @@ def _mark_edges(
     for found, marker, edge, label in EDGES:
         at = epochs[found(values)]
         if at.size:
-            # Settings are stacked, for they may all be there.
+            # Marks of settings are stacked, as all may fall on one epoch.
             there = [line.get_color() for line in panel.lines if line.get_gid() == label]
             colors = list(dict.fromkeys([*there, look.color]))
             row = colors.index(look.color)
@@ -182,7 +190,7 @@ def _accuracy_axis(
     runs = [each for group in found for each in group.series("validation_accuracy") if each.size]
     if accuracy_from is None:
         if np.ptp(np.concatenate(runs)) > 0.3:
-            panel.set_ylim(-0.03, 1.03)  # as the accuracy's axis is in every figure
+            panel.set_ylim(-0.03, 1.03)  # the range of the accuracy axis in every figure
         return
     low = _late(runs) if accuracy_from == "auto" else _number(accuracy_from)
     high = max(each.max() for each in runs)
@@ -195,7 +203,7 @@ def _accuracy_axis(
 
 
 def _late(runs: Sequence[NDArray[np.float64]]) -> float:
-    """The lowest accuracy in the second half of a run that is no outlier, as a box plot has it."""
+    """The lowest accuracy in the second half of a run that is no outlier (as in a box plot)."""
     lowest = np.array([each[len(each) // 2 :].min() for each in runs])
     quarter, three_quarters = np.quantile(lowest, [0.25, 0.75])
     return float(lowest[lowest >= quarter - 1.5 * (three_quarters - quarter)].min())

@@ -1,4 +1,7 @@
-"""One evaluation set at all checkpoints: the peak widens as training proceeds (Fig. 10)."""
+"""One evaluation set at all checkpoints: the peak widens as training proceeds.
+
+Fig. 10 of [Hackel2023].
+"""
 
 from dataclasses import replace
 
@@ -6,7 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from landscape.errors import unknown
+from landscape.errors import UnknownNameError
 from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import Curve, band_note, curve, draw
 from landscape.plots.drawing.figure import figure
@@ -29,16 +32,22 @@ def plot_widening(
     scale: str = "linear",
     value_scale: str = "auto",
 ) -> Axes:
-    """Plot ``metric`` on one evaluation set, a curve a checkpoint, dark to light.
+    """Plot ``metric`` on one evaluation set, one curve per checkpoint, from dark to light.
 
-    ``checkpoint`` names iterations (default all). ``against="distance"`` multiplies the step
-    size by the norm of the direction, so that checkpoints with different gradients compare;
-    each draw then has distances of its own and a line of its own.
+    All checkpoints are shown by default. ``against="distance"`` makes checkpoints with gradients of
+    different norms comparable; each draw then has its own distances and so its own line.
+
+    Returns:
+        The axes.
+
+    Raises:
+        InvalidValueError: for an option that the dataset does not have.
+        UnknownNameError: for an unknown ``against``.
     """
     values = choose_metric(dataset, metric, slope_factor)
     name = set_name(dataset, evaluation_set)
     if against not in AGAINST:
-        raise unknown("value of against", against, AGAINST)
+        raise UnknownNameError("value of against", against, AGAINST)
     steps = dataset["step_size"] if against == "step-size" else distance(dataset)
     own_lines = against == "distance" and bool((norm(dataset) != 1).any())
     positions = choose_checkpoints(dataset, checkpoint)
@@ -64,7 +73,7 @@ def plot_widening(
 
 
 def _lines(values: xr.DataArray, distances: xr.DataArray, look: style.Style) -> list[Curve]:
-    """A curve a draw, the first labelled; a norm that is no number, so no place, is told."""
+    """One curve per draw, the first one labelled; a norm that is not finite is in the label."""
     label = wording.checkpoint_label(values, short=True)
     lengths = norm(distances.to_dataset(name="distance")).values
     label += "".join(f", norm {each:g}" for each in lengths if not np.isfinite(each))

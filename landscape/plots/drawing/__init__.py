@@ -1,1 +1,1 @@
-"""What figures share: the theme, styles, axes, curves."""
+"""What figures share: the theme, styles, axes and curves."""

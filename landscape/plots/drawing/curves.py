@@ -1,7 +1,7 @@
-"""Slices drawn into axes, the same way in every figure.
+"""Curves: slices drawn into axes, the same way in every figure.
 
-Nothing is smoothed, clipped or replaced. A value that cannot be drawn leaves a gap in its
-curve and a mark of the curve's colour at the edge: × for NaN, ▲ for +∞, ▼ for −∞.
+Nothing is smoothed, clipped or replaced. A value that cannot be drawn leaves a gap in its curve
+and a mark of the curve's colour at the edge: × for NaN, ▲ for +∞, ▼ for −∞.
 """
 
 from collections import Counter
@@ -17,25 +17,30 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
-from landscape.errors import unknown
+from landscape.errors import UnknownNameError
 from landscape.plots.drawing.style import Style, available_width, set_styles
 from landscape.slices.wording import name_label
 
 SCALES = ("linear", "symlog")
 VALUE_SCALES = ("auto", "linear", "log")
 STEP_NOTE = "at the jump: ● value, ○ limit"
-ROW = 0.035  # of the height of the axes: how far apart marks at the same place are stacked
+ROW = 0.035  # share of the axes' height between marks that are stacked at the same place
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line over ``steps`` (step_size,), with the band of ``values`` (draw, step_size) around it.
+    """A line with a band around it, over step sizes or another abscissa.
 
-    ``line`` (step_size,) is the values' mean unless it is given; then ``values`` may be anything
-    whose lowest and highest the band reaches to. ``units`` are the values'; those of units "1"
-    within [0, 1] are shares of samples.
+    Attributes:
+        steps: (step_size,), float64, ascending; what the curve is drawn over.
+        values: (draw, step_size), float64, in ``units``; the band reaches from their lowest to
+            their highest. With a ``line`` the first axis may be anything.
+        label: legend entry; one that starts with an underscore is not in the legend.
+        style: colour, dashes and marker.
+        units: those of the values; values of units "1" within [0, 1] are shares of samples.
+        line: (step_size,), what the line shows; by default the mean of the values.
     """
 
     steps: NDArray[np.float64]
@@ -47,7 +52,7 @@ class Curve:
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """The line; as the mean over draws it is not finite where a draw is not."""
+        """The line; a mean over draws is not finite where one of the draws is not."""
         if self.line is not None:
             return self.line
         with np.errstate(invalid="ignore"):  # ∞ − ∞
@@ -55,14 +60,30 @@ class Curve:
 
 
 def curve(values: xr.DataArray, label: str, style: Style) -> Curve:
-    """The curve of ``values`` over draw and step_size."""
+    """Make a curve of one slice, or of its draws.
+
+    Args:
+        values: over draw and step_size.
+        label: legend entry.
+        style: colour, dashes and marker.
+
+    Returns:
+        The curve, with the units of ``values``.
+    """
     array = values.transpose("draw", "step_size")
     units = str(array.attrs.get("units", ""))
     return Curve(array["step_size"].values, array.values, label, style, units)
 
 
 def curves_of_sets(values: xr.DataArray) -> list[Curve]:
-    """A curve for each evaluation set of ``values`` over draw, evaluation_set and step_size."""
+    """Make a curve for each evaluation set.
+
+    Args:
+        values: over draw, evaluation_set and step_size.
+
+    Returns:
+        The curves, in the order of the sets, labelled with their names and in their styles.
+    """
     return [
         curve(values.sel(evaluation_set=name), name_label(name), look)
         for name, look in set_styles(values).items()
@@ -78,11 +99,20 @@ def draw(
     among: Sequence[Curve] = (),
     origin: bool = True,
 ) -> list[Artist]:
-    """Draw ``curves`` and set both scales; returns what a legend should explain.
+    """Draw curves and set both scales.
 
     Of several draws the line is the mean and the band reaches from the lowest to the highest.
-    Panels that share their scales pass all their curves as ``among``. ``origin`` marks step
-    size 0; over something else than step sizes there is none.
+
+    Args:
+        ax: where to draw.
+        curves: what is drawn.
+        scale: of the steps, "linear" or "symlog".
+        value_scale: of the values, "auto", "linear" or "log"; see :func:`set_scales`.
+        among: the curves of all panels that share their scales; ``curves`` unless given.
+        origin: whether step size 0 is marked; False where the abscissa is not a step size.
+
+    Returns:
+        What a legend should explain: the labelled lines, and marks of values that are not finite.
     """
     if origin:
         ax.axvline(0, color="0.75", linewidth=0.6, zorder=0.5, gid="origin")
@@ -90,7 +120,7 @@ def draw(
     handles: list[Artist] = []
     for each in curves:
         mean, style = each.mean, asdict(each.style)
-        # Among many samples only the lonely ones, which no line reaches, need their marker.
+        # Of many samples only isolated ones, which no line reaches, need a marker.
         every = None if mean.size <= 41 else _lonely(mean)
         (line,) = ax.plot(each.steps, mean, label=each.label, markevery=every, gid="curve", **style)
         line.set(markeredgewidth=0, zorder=2.5)
@@ -107,13 +137,27 @@ def draw(
 
 
 def band_note(dataset: xr.Dataset) -> str:
-    """The legend's word on line and band; nothing for a single draw."""
+    """Explain line and band for the legend.
+
+    Args:
+        dataset: anything with the dimension draw.
+
+    Returns:
+        The note; empty for a single draw.
+    """
     draws = dataset.sizes["draw"]
     return f"line: mean of {draws} draws, band: min to max" if draws > 1 else ""
 
 
 def mark_notes(curves: Sequence[Curve]) -> list[Artist]:
-    """Legend entries for the marks there are."""
+    """Make legend entries for the marks of values that are not finite.
+
+    Args:
+        curves: all that is drawn.
+
+    Returns:
+        One entry for each of NaN, +∞ and −∞ that occurs.
+    """
     means = np.concatenate([each.mean for each in curves])
     found: list[Artist] = []
     for present, marker, label in (
@@ -127,18 +171,27 @@ def mark_notes(curves: Sequence[Curve]) -> list[Artist]:
 
 
 def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) -> None:
-    """Scale the axis of the steps by ``scale``, that of the values by ``value_scale``.
+    """Scale both axes to the curves.
 
-    "symlog" is linear up to the smallest step size sampled. The values are "log" where all
-    are above 0; below the smallest magnitude sampled the axis is linear, so that 0 and
-    negative values keep a place. "auto" is "linear" for shares and otherwise "log" where the
-    largest magnitude is more than 100 times the smallest above 0. Shares that are not all
-    close together get the axis from 0 to 1.
+    Shares of samples that are not all close together get an axis from 0 to 1.
+
+    Args:
+        ax: whose scales are set.
+        curves: what is drawn into it, or into all panels that share its scales.
+        scale: of the steps: "linear", or "symlog", which is linear up to the smallest step size
+            sampled.
+        value_scale: of the values: "linear"; "log", which where a value is not above 0 is linear up
+            to the smallest magnitude sampled, so that 0 and negative values keep a place; or
+            "auto", which is "linear" for shares of samples, and otherwise "log" where the largest
+            magnitude is more than 100 times the smallest above 0.
+
+    Raises:
+        UnknownNameError: for an unknown scale.
     """
     if scale not in SCALES:
-        raise unknown("scale", scale, SCALES)
+        raise UnknownNameError("scale", scale, SCALES)
     if value_scale not in VALUE_SCALES:
-        raise unknown("value scale", value_scale, VALUE_SCALES)
+        raise UnknownNameError("value scale", value_scale, VALUE_SCALES)
     if scale == "symlog":
         symlog(ax, "x", np.concatenate([each.steps for each in curves]))
     values = np.concatenate([each.values.ravel() for each in curves])
@@ -158,13 +211,22 @@ def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) 
 def symlog(
     ax: Axes, axis: Literal["x", "y"], values: NDArray[np.float64], linscale: float = 1
 ) -> None:
-    """Logarithmic in both directions, down to the smallest size of ``values`` that is not 0."""
+    """Make an axis logarithmic in both directions, and linear close to 0.
+
+    It is linear up to the smallest magnitude of ``values`` that is not 0.
+
+    Args:
+        ax: where the axis is.
+        axis: which one, "x" or "y".
+        values: (n,), what is drawn along it; values that are not finite are ignored.
+        linscale: length of the linear range on either side of 0, in decades.
+    """
     sizes = np.abs(values[(values != 0) & np.isfinite(values)])
     if not sizes.size:
         return
     set_scale = ax.set_xscale if axis == "x" else ax.set_yscale
     set_scale("symlog", linthresh=float(sizes.min()), linscale=linscale)
-    # So many labelled decades a side, or they run into each other.
+    # The most labelled decades on each side that do not overlap.
     most = 3 if axis == "y" else min(max(int(available_width(ax) / 1.1), 1), 3)
     first = np.ceil(np.log10(sizes.min()) - 1e-9)
     last = np.floor(np.log10(sizes.max()) + 1e-9)
@@ -181,7 +243,7 @@ def _mark(
     style: Style,
     marked: "Counter[tuple[float, float]]",
 ) -> None:
-    """Mark what a line cannot show, at the edge of the axes, stacked where marks coincide."""
+    """Mark values that a line cannot show at the edge of the axes, stacked where they coincide."""
     for step, value in zip(steps.tolist(), values.tolist(), strict=True):
         if np.isfinite(value) or not np.isfinite(step):
             continue
@@ -218,10 +280,19 @@ def draw_step(
     label: str,
     look: Style,
 ) -> list[Artist]:
-    """Draw a ``function`` of the margin that jumps at 0 and is constant on either side.
+    """Draw a function of the margin that jumps at 0 and is constant on either side.
 
-    ``ends`` are where the margins −1 and 1 lie. The value at 0 is a full circle, a limit that
-    is not reached there a hollow one. Returns what a legend should explain.
+    The value at 0 is a full circle, a limit that is not reached there a hollow one.
+
+    Args:
+        panel: where to draw.
+        function: margins -> values, both (3,); it is asked at −1, 0 and 1.
+        ends: where on the x axis the margins −1 and 1 lie.
+        label: legend entry.
+        look: colour and dashes.
+
+    Returns:
+        What a legend should explain.
     """
     below, tie, above = function(np.array([-1.0, 0.0, 1.0])).tolist()
     low, middle, high = ends[0], sum(ends) / 2, ends[1]
@@ -236,13 +307,25 @@ def draw_step(
 
 
 def finely(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """As many places between any two samples, however they are spaced: for formulas."""
+    """Place points for drawing a formula, equally many between any two neighbouring samples.
+
+    Args:
+        steps: (n,), the sampled step sizes, ascending.
+
+    Returns:
+        (40 · n,), from the first to the last of ``steps``.
+    """
     places = np.arange(len(steps))
     return np.interp(np.linspace(0, places[-1], 40 * len(steps)), places, steps)
 
 
 def fit(panel: Axes, seen: Sequence[float]) -> None:
-    """Let the axis of the values reach as far as those that are ``seen`` and finite."""
+    """Fit the axis of the values to values that should be visible.
+
+    Args:
+        panel: whose y limits are set.
+        seen: (n,), the values; those that are not finite are ignored.
+    """
     finite = np.array(seen)[np.isfinite(seen)]
     if finite.size:
         margin = 0.07 * (np.ptp(finite) or abs(finite[0]) or 1)

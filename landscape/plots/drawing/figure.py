@@ -1,4 +1,4 @@
-"""What makes a function a figure: the theme around it, and its options in its docstring."""
+"""The decorator of figures: the theme around them, and their options in their docstring."""
 
 import inspect
 from collections.abc import Callable
@@ -10,19 +10,20 @@ from landscape.slices.options import OPTIONS
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Of the parameters that are no options.
+# Texts of the parameters that are not options.
 GIVEN = {
-    "dataset": "what is drawn, as ``landscape.open`` or ``landscape.probe`` give it; for figures "
-    "of runs, as ``landscape.histories.collect`` does",
-    "datasets": "what is drawn side by side, each as ``landscape.open`` gives it",
-    "ax": "where to draw: one ``Axes`` for each panel; by default those of a new figure",
+    "dataset": "slices from ``landscape.open`` or ``landscape.probe``; for figures of runs, their "
+    "histories from ``landscape.histories.collect``",
+    "datasets": "slices from ``landscape.open`` or ``landscape.probe``, one Dataset per store",
+    "ax": "where to draw, one ``Axes`` for each panel; by default a new figure",
 }
 
 
 def figure(function: Callable[P, R]) -> Callable[P, R]:
     """Make ``function`` a figure: draw it in the theme, and explain each option it takes.
 
-    The section "Args" is inserted into its docstring, from :data:`landscape.slices.options.OPTIONS`.
+    A section "Args" with the texts of :data:`landscape.slices.options.OPTIONS` is inserted into its
+    docstring.
 
     Args:
         function: ``plot_x(dataset, *, ax=None, **options)``.

@@ -27,26 +27,32 @@ METRICS = ("loss", "accuracy", "smooth_accuracy")
 
 @dataclass(frozen=True, kw_only=True)
 class Course(curves.Curve):
-    """A statistic of one evaluation set over ``steps``, the iterations.
+    """A statistic of one evaluation set over the iterations.
 
-    ``line`` (checkpoint,) is the median over draws and ``values`` (bound, checkpoint) are the
-    quartiles, or of a single draw the line; ``open`` is (checkpoint,).
+    ``steps`` (checkpoint,) are the iterations, ``line`` (checkpoint,) is the median over draws, and
+    ``values`` (bound, checkpoint) are the quartiles, or of a single draw the line itself.
+
+    Attributes:
+        open: (checkpoint,), whether the statistic of any draw is open.
     """
 
     open: NDArray[np.bool_]
 
     @property
     def hollow(self) -> NDArray[np.bool_]:
-        """Where an open value has a place, (checkpoint,)."""
+        """(checkpoint,), where the value is open and can be drawn."""
         return self.open & np.isfinite(self.mean)
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel: the statistic ``values`` of a metric, and where it is ``open``.
+    """One panel: a statistic of one metric.
 
-    Both are over checkpoint, draw and evaluation_set. ``title`` names the metric, ``label`` the
-    statistic.
+    Attributes:
+        values: the statistic, over checkpoint, draw and evaluation_set.
+        open: where it is open, of the same dimensions.
+        title: names the metric.
+        label: names the statistic and its units.
     """
 
     values: xr.DataArray
@@ -62,11 +68,22 @@ def choose_metrics(
     checkpoint: Checkpoints,
     evaluation_set: str | None,
 ) -> dict[str, xr.Dataset]:
-    """The values of ``metric``, by default of loss, accuracy and smooth accuracy if there are.
+    """Choose what a figure over training shows.
 
-    A Dataset each, by name, of the iterations ``checkpoint``, ascending, and of one
-    ``evaluation_set``, by default of all. ``slope_factor`` is of the smooth ones. Raises
-    :class:`InvalidValueError` where there is no checkpoint, no such metric or set.
+    Args:
+        dataset: slices.
+        metric: name of one metric; by default loss, accuracy and smooth accuracy, as far as they
+            exist.
+        slope_factor: that of the smooth metrics; by default the one nearest to 1.
+        checkpoint: iterations; by default all.
+        evaluation_set: name of one set; by default all.
+
+    Returns:
+        Metric -> a Dataset with its values alone, by ascending iteration.
+
+    Raises:
+        InvalidValueError: where there is no checkpoint, and for an option that the dataset does not
+            have.
     """
     dataset = dataset.isel(checkpoint=sorted(choose_checkpoints(dataset, checkpoint)))
     if evaluation_set is not None:
@@ -76,7 +93,7 @@ def choose_metrics(
     smooth = [name for name in names if name in dataset and "slope_factor" in dataset[name].dims]
     shown = {}
     for name in names:
-        # Where none is smooth, a factor is refused.
+        # Where no metric is smooth, a factor is refused.
         factor = slope_factor if name in smooth or not smooth else None
         values = choose_metric(dataset, name, factor)
         shown[name] = values.to_dataset(name=name).assign_attrs(dataset.attrs)
@@ -84,7 +101,14 @@ def choose_metrics(
 
 
 def metric_title(values: xr.DataArray) -> str:
-    """The name of a metric for the title of its panel, without units."""
+    """Name a metric for the title of its panel.
+
+    Args:
+        values: its values, with the attributes of a store.
+
+    Returns:
+        The name without units.
+    """
     return wording.value_label(values.assign_attrs(units="1"))
 
 
@@ -99,10 +123,22 @@ def draw(
     sharey: bool,
     title: str,
 ) -> list[Axes]:
-    """A panel for each of ``found``, with a line an evaluation set.
+    """Draw one panel for each of ``found``, with one line per evaluation set.
 
-    The panels are side by side on a page, and in a column one below the other. Open values have
-    the hollow ``open_marker``, or else that of their set, and the legend's ``open_note``.
+    The panels are side by side on a page, and in a column one below the other.
+
+    Args:
+        dataset: slices whose draws and iterations are named.
+        found: the panels.
+        ax: where to draw, one ``Axes`` for each panel; by default a new figure.
+        open_note: what a hollow marker means, for the legend.
+        open_marker: marker of open values; by default that of their evaluation set.
+        value_scale: of the statistic, "auto", "linear" or "log".
+        sharey: whether the panels of a new figure share the axis of the statistic.
+        title: title of a new figure.
+
+    Returns:
+        The axes, one per panel.
     """
     drawn = [_courses(each) for each in found]
     everything = [*chain.from_iterable(drawn)]

@@ -1,4 +1,4 @@
-"""What sets several stores apart, and what they share, in the words of titles."""
+"""How several stores differ, and what they share, in the words of titles."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,16 +8,23 @@ import xarray as xr
 from landscape.histories import labels
 from landscape.slices.wording import checkpoint_label
 
-# Settings of a probe that no name needs: axes and legend show them, or they change no value.
+# Settings of a probe that names leave out: axes and legend show them, or they change no value.
 SHOWN = ("step_sizes", "sets", "metrics", "slope_factors", "samples", "eval_batch_size")
 UNKNOWN = {None, ""}
 
 
 def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -> list[str]:
-    """What sets each apart: its training, the checkpoint, and how that was probed.
+    """Name each store by what sets it apart: its training, the checkpoint, and how that was probed.
 
-    Where no setting tells two trainings apart, or two probes, their seeds do; a training without
-    such a difference has the first digits of the checkpoint's digest.
+    Trainings, or probes, with the same settings are named by their seeds; trainings whose seeds do
+    not differ either, by the first digits of the checkpoint's digest.
+
+    Args:
+        datasets: slices, as a store gives them.
+        shown: of each, the values of the one checkpoint that is shown.
+
+    Returns:
+        One name for each; all empty where nothing differs.
     """
     attributes = [each.attrs for each in datasets]
     names = _join(_told(attributes, "task"), _trainings(datasets))
@@ -50,7 +57,7 @@ def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -
 def _trainings(datasets: Sequence[xr.Dataset]) -> list[str]:
     """The optimizer, if there are several, and the settings of the training that differ."""
     runs = [each.attrs.get("run", {}) for each in datasets]
-    if not all(runs):  # what is unknown is no difference
+    if not all(runs):  # unknown settings do not count as a difference
         runs = [{}] * len(datasets)
     pairs = [*zip(runs, map(_probe, datasets), strict=True)]
     both = {name for run, probe in pairs for name in run if name in probe}
@@ -74,14 +81,14 @@ def _trainings(datasets: Sequence[xr.Dataset]) -> list[str]:
 
 
 def _policies(datasets: Sequence[xr.Dataset]) -> list[Any]:
-    """The batch-norm policy of each, or where one has several, kind -> policy of each."""
+    """The batch-norm policy of each store; where one has several, kind -> policy for each."""
     found = []
     for each in datasets:
         kinds, policies = (each[name].values.tolist() for name in ("kind", "batch_norm"))
         found.append(dict(zip(kinds, policies, strict=True)))
     if all(len(set(each.values())) == 1 for each in found):
         return [next(iter(each.values())) for each in found]
-    # Of a set that is not there, as it would have been.
+    # For a set that was not probed, the policy that it would have had.
     return [_probe(d).get("batch_norm", {}) | own for d, own in zip(datasets, found, strict=True)]
 
 
@@ -94,7 +101,7 @@ def _join(first: Sequence[str], second: Sequence[str]) -> list[str]:
 
 
 def _told(attributes: Sequence[Mapping[str, Any]], name: str) -> list[str]:
-    """The attribute of each, where they differ, else nothing."""
+    """The attribute of each where they differ, otherwise empty strings."""
     values = [str(each.get(name, "")) for each in attributes]
     return values if len(set(values)) > 1 else [""] * len(values)
 
@@ -112,7 +119,15 @@ def _told_apart(names: Sequence[str], what: str, values: Sequence[Any]) -> list[
 
 
 def name_shared(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -> str:
-    """Task, optimizer and checkpoint, as far as all have the same."""
+    """Name task, optimizer and checkpoint, as far as all stores have the same.
+
+    Args:
+        datasets: slices, as a store gives them.
+        shown: of each, the values of the one checkpoint that is shown.
+
+    Returns:
+        The name; empty where they share nothing.
+    """
     heads = [
         (each.attrs.get("task"), each.attrs.get("optimizer"), checkpoint_label(values))
         for each, values in zip(datasets, shown, strict=True)

@@ -1,4 +1,4 @@
-"""What every figure is put together from: colours, labels, axes and legend, in the theme."""
+"""What every figure is built from: colours, labels, axes and legend, in the theme."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,21 +17,27 @@ from matplotlib.font_manager import FontProperties
 from landscape.errors import InvalidValueError
 from landscape.plots.drawing.theme import COLUMN_WIDTH, PAGE_WIDTH, width_or
 
-SETTINGS: Any = mpl.rcParams  # of the theme, within it
+SETTINGS: Any = mpl.rcParams  # inside ``theme()`` those of the theme
 
 # Colours, line styles and markers
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a curve is drawn; the fields are those of ``Axes.plot``."""
+    """How a curve is drawn; the fields are those of ``Axes.plot``.
+
+    Attributes:
+        color: a colour of matplotlib.
+        linestyle: a line style of matplotlib.
+        marker: a marker of matplotlib.
+    """
 
     color: Any
     linestyle: Any = "-"
     marker: str = "o"
 
 
-# One colour a kind of evaluation set. In grey their lightness (CIE L*) is 37, 76, 58 and 0.
+# One colour per kind of evaluation set. In grey their lightness (CIE L*) is 37, 76, 58 and 0.
 COLORS = {
     "same_batch": "#005A9C",
     "other_batch": "#F0B030",
@@ -49,9 +55,15 @@ OTHER_MARKERS = "s^P*"
 
 
 def set_styles(dataset: xr.Dataset | xr.DataArray) -> dict[str, Style]:
-    """The style of each evaluation set, the same in every figure.
+    """Choose the style of each evaluation set, the same in every figure.
 
     Sets of one kind share a colour; several other batches differ in line style and marker.
+
+    Args:
+        dataset: with the coordinates evaluation_set and kind.
+
+    Returns:
+        Name of the set -> its style, in the order of the sets.
     """
     styles: dict[str, Style] = {}
     others = 0
@@ -67,7 +79,14 @@ def set_styles(dataset: xr.Dataset | xr.DataArray) -> dict[str, Style]:
 
 
 def sequential_styles(count: int) -> list[Style]:
-    """``count`` styles from dark to light, for checkpoints in order; none too light for paper."""
+    """Choose styles from dark to light, for checkpoints in order.
+
+    Args:
+        count: number of styles.
+
+    Returns:
+        The styles, none too light for paper.
+    """
     colors = sns.color_palette("viridis", as_cmap=True)(np.linspace(0, 0.82, count))
     return [Style(tuple(color), "-", "os^Dv"[i % 5]) for i, color in enumerate(colors)]
 
@@ -83,14 +102,20 @@ SETTING_LINES: tuple[Any, ...] = (
 
 
 def setting_styles(count: int, ordered: bool) -> list[Style]:
-    """``count`` styles to tell runs' settings apart by colour and, in grey, by dashes.
+    """Choose styles that distinguish the settings of runs by colour and, in grey, by dashes.
 
-    ``ordered`` settings, as the values of one number, go from dark to light.
+    Args:
+        count: number of styles.
+        ordered: whether the settings have an order, as the values of a number have; then the
+            colours go from dark to light.
+
+    Returns:
+        The styles.
     """
     colors = [look.color for look in sequential_styles(count)] if ordered else SETTING_COLORS
     lines, markers = SETTING_LINES, "os^Dv*PX"
     return [
-        # The second round of colors has its dashes shifted.
+        # In the second round of colours the dashes are shifted.
         Style(colors[i % len(colors)], lines[(i + i // 8) % 8], markers[i % 8])
         for i in range(count)
     ]
@@ -109,11 +134,24 @@ def axes(
     sharex: bool = True,
     sharey: bool = True,
 ) -> list[Axes]:
-    """``count`` axes: the caller's where given, else a new figure's, which share both scales.
+    """Prepare axes: the caller's where given, otherwise those of a new figure.
 
-    ``height`` and ``width`` in inches are those of a new figure, unless another width was chosen
-    (:func:`landscape.plots.styled`). Panels of different metrics, as are those in one column, do
-    not share y.
+    Args:
+        ax: the caller's axes, of which the first ``count`` are taken; None makes a new figure.
+        count: number of axes needed.
+        columns: columns of panels in a new figure.
+        height: of a new figure, in inches.
+        width: of a new figure, in inches, unless another one was chosen
+            (:func:`landscape.plots.styled`).
+        sharex: whether the panels of a new figure share the x axis.
+        sharey: whether they share the y axis; panels in a single column show different metrics and
+            never do.
+
+    Returns:
+        The axes, row by row.
+
+    Raises:
+        InvalidValueError: where ``ax`` holds too few.
     """
     if ax is not None:
         given: list[Axes] = list(np.ravel(np.asarray(ax, dtype=object)))
@@ -149,7 +187,7 @@ def on_a_page() -> bool:
 
 
 def _set_ticks(panel: Axes) -> None:
-    """Tell the ticks what the theme says; they are made when first drawn, outside of it."""
+    """Apply the theme to the ticks now: they are only made when drawn, outside of the theme."""
     for axis in ("x", "y"):
         said = {n: SETTINGS[f"{axis}tick.{n}"] for n in ("color", "labelcolor", "labelsize")}
         if said["labelcolor"] == "inherit":
@@ -162,7 +200,14 @@ def _set_ticks(panel: Axes) -> None:
 def outer_labels(
     panels: Sequence[Axes], columns: int, xlabels: Sequence[str], ylabels: Sequence[str]
 ) -> None:
-    """Label the lowest panel of each column and the first of each row, each with its own."""
+    """Label the lowest panel of each column and the first panel of each row.
+
+    Args:
+        panels: the axes, row by row.
+        columns: number of columns.
+        xlabels: label of the x axis for each panel.
+        ylabels: label of the y axis for each panel.
+    """
     for panel, label in list(zip(panels, xlabels, strict=True))[-columns:]:
         panel.set_xlabel(label)
         panel.tick_params(labelbottom=True)
@@ -173,7 +218,15 @@ def outer_labels(
 def title_and_legend(
     panels: Sequence[Axes], handles: Sequence[Artist], *, new: bool, title: str, note: str
 ) -> None:
-    """The title above a ``new`` figure and one legend below it; of given axes, under the last."""
+    """Set title and legend of a new figure, or only a legend below the last of given axes.
+
+    Args:
+        panels: all axes of the figure.
+        handles: what the legend explains.
+        new: whether the figure is new, that is, the caller gave no axes.
+        title: title of a new figure.
+        note: title of the legend.
+    """
     figure = panels[0].get_figure(root=True)
     if new and figure is not None:
         figure.suptitle(title)
@@ -185,13 +238,18 @@ def title_and_legend(
 def legend_below(
     where: Axes | Figure, handles: Sequence[Artist], *, columns: int, title: str = ""
 ) -> None:
-    """A legend under the axis label of the axes, or under all of the figure, where no data is.
+    """Put a legend below the axis label of the axes, or below the whole figure, where no data is.
 
-    It has up to so many ``columns`` as fit into the figure, or the axes' part of its width.
+    Args:
+        where: the axes or the figure.
+        handles: what the legend explains.
+        columns: the most columns; fewer where they would not fit into the figure, or into the axes'
+            share of its width.
+        title: title of the legend.
     """
     place: dict[str, Any] = {"loc": "outside lower center"}
     if isinstance(where, Axes):
-        # In font sizes; tick labels and axis label fit between.
+        # In units of the font size, with room for tick labels and axis label.
         ticks, label, text = map(_points, ("xtick.labelsize", "axes.labelsize", "legend.fontsize"))
         pad = (11.1 + 1.25 * (ticks + label)) / text
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "borderaxespad": pad}
@@ -216,7 +274,14 @@ def legend_below(
 
 
 def available_width(where: Axes | Figure) -> float:
-    """The width in inches of a figure, or of the axes' column of it."""
+    """Measure the width that a legend may take.
+
+    Args:
+        where: axes or a figure.
+
+    Returns:
+        The width of the figure, or of the axes' column in it, in inches.
+    """
     spec = where.get_subplotspec() if isinstance(where, Axes) else None
     width = where.figure.bbox.width / where.figure.dpi
     return float(width / (spec.get_gridspec().ncols if spec else 1))

@@ -1,4 +1,4 @@
-"""The theme of every figure, and a matplotlib style and a width that a user puts over it."""
+"""The theme of every figure, and the matplotlib style and width that a user may put over it."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgba
 
-from landscape.errors import InvalidValueError, MissingFileError, unknown, users_code
+from landscape.errors import InvalidValueError, MissingFileError, UnknownNameError, users_code
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,7 +27,7 @@ COLUMN_WIDTH = 3.5  # inches: one column of a two-column page
 PAGE_WIDTH = 2 * COLUMN_WIDTH
 WIDTHS = {"column": COLUMN_WIDTH, "page": PAGE_WIDTH}
 
-# A typeface that comes with matplotlib and has −, ∇, ‖: the same figure on every machine.
+# Comes with matplotlib and has −, ∇ and ‖, so figures are the same on every machine.
 TYPEFACE = "DejaVu Sans"
 OVERRIDES: dict[str, Any] = {
     "font.family": ["sans-serif"],
@@ -55,7 +55,7 @@ for _tick in ("xtick", "ytick"):
     OVERRIDES |= {f"{_tick}.color": "0.3", f"{_tick}.labelcolor": "0.15"}
     for _which, _size in (("major", 3), ("minor", 1.5)):
         OVERRIDES |= {f"{_tick}.{_which}.size": _size, f"{_tick}.{_which}.width": 0.6}
-# Whatever the style: text stays text, a full marker full, a file the same whenever it is written.
+# Whatever the style: text stays text, full markers stay full, and files are reproducible.
 FIXED: dict[str, Any] = {
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
@@ -81,23 +81,34 @@ _chosen: ContextVar[_Chosen] = ContextVar("chosen", default=_NOTHING)
 
 @contextmanager
 def theme() -> Iterator[None]:
-    """The look of every figure, for the time of the block."""
+    """Set the look of every figure within the block.
+
+    Yields:
+        Nothing.
+    """
     style = _chosen.get().settings
     settings: dict[Any, Any] = {**sns.axes_style("ticks"), **sns.plotting_context("paper")}
     settings |= {**OVERRIDES, **style, **FIXED}
-    if style:  # whose typeface need not have every sign
+    if style:  # its typeface may lack some signs
         settings["font.family"] = [*settings["font.family"], TYPEFACE]
     with mpl.rc_context(settings):
         try:
             yield
         finally:
             interactive = mpl.is_interactive()
-    # A notebook's backend is loaded with the first figure and turns this on, for good.
+    # A notebook's backend, loaded with the first figure, turns interactive mode on for good.
     mpl.interactive(interactive)
 
 
 def themed(function: Callable[P, R]) -> Callable[P, R]:
-    """Run ``function`` within :func:`theme`; a figure it began when it fails is closed."""
+    """Run a function within :func:`theme`, and close a figure that it began if it fails.
+
+    Args:
+        function: any function that draws.
+
+    Returns:
+        The function, with the theme around it.
+    """
 
     @wraps(function)
     def within(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -117,25 +128,32 @@ def themed(function: Callable[P, R]) -> Callable[P, R]:
 def styled(
     style: str | os.PathLike[str] | None = None, *, width: str | None = None
 ) -> Iterator[None]:
-    """Figures that are drawn and saved within the block have this style and width.
+    """Draw and save figures within the block with a style and a width.
 
-    ``style`` is one of matplotlib's (``matplotlib.style.available``) or the path of a .mplstyle
-    file, which is read as data. It lies over the theme; colours and dashes that mean something
-    stay, and so does text as text. The sizes of a style by name, made for larger figures,
-    are left out; those of a file are taken. ``width`` is "column" (3.5 in) or "page" (7 in),
-    for figures that make their own axes. What is None stays as it is outside.
+    A style lies over the theme; colours and dashes that mean something stay, and text stays text.
+    What is None stays as it is outside the block.
 
-    Raises :class:`InvalidValueError` for an unknown style or width, a file that is no style, a
-    style with a dark ground, and one of sizes alone or of nothing;
-    :class:`MissingFileError` for a .mplstyle
-    file that is not there.
+    Args:
+        style: name of one of matplotlib's styles (``matplotlib.style.available``), whose sizes are
+            left out, as they are made for larger figures; or the path of a .mplstyle file, whose
+            sizes are taken. The file is read as data.
+        width: "column" (3.5 in) or "page" (7 in), for figures that make their own axes.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        InvalidValueError: for a file that is not a style, a style with a dark background, and a
+            style that sets nothing or only sizes.
+        MissingFileError: for a .mplstyle file that does not exist.
+        UnknownNameError: for an unknown style or width.
     """
     chosen = _chosen.get()
     if style is not None:
         chosen = replace(chosen, settings=_read(style))
     if width is not None:
         if width not in WIDTHS:
-            raise unknown("width", width, WIDTHS)
+            raise UnknownNameError("width", width, WIDTHS)
         chosen = replace(chosen, width=WIDTHS[width])
     token = _chosen.set(chosen)
     try:
@@ -145,7 +163,14 @@ def styled(
 
 
 def width_or(default: float) -> float:
-    """The width in inches that was chosen for new figures, or else ``default``."""
+    """Return the width that was chosen for new figures.
+
+    Args:
+        default: the figure's own width, in inches.
+
+    Returns:
+        The chosen width, or else ``default``, in inches.
+    """
     return _chosen.get().width or default
 
 
@@ -162,10 +187,10 @@ def _read(style: str | os.PathLike[str]) -> dict[str, Any]:
     elif path.suffix == ".mplstyle":
         raise MissingFileError(f"there is no style at {path}")
     else:
-        unnamed = ("dark_background", "seaborn")  # refused below; so many
+        unnamed = ("dark_background", "seaborn")  # refused below, and too many to list
         named = [name for name in matplotlib.style.available if not name.startswith(unnamed)]
-        raise unknown("style", str(style), [*named, "a .mplstyle file"])
-    # A backend is no look, and leaving the theme would not undo it.
+        raise UnknownNameError("style", str(style), [*named, "a .mplstyle file"])
+    # A backend is not a matter of style, and leaving the theme would not undo it.
     settings: dict[str, Any] = {n: v for n, v in read.items() if n != "backend"}
     if not settings:
         only = " but sizes" if str(style) in matplotlib.style.library else ""
@@ -174,15 +199,15 @@ def _read(style: str | os.PathLike[str]) -> dict[str, Any]:
         red, green, blue, alpha = to_rgba(settings.get(ground, "white"))
         if alpha and np.dot([0.299, 0.587, 0.114], [red, green, blue]) < 0.5:
             raise InvalidValueError(
-                f"the style {str(style)!r} has a dark ground, on which black curves are not seen; "
-                "give one with a light ground"
+                f"the style {str(style)!r} has a dark background, on which black curves cannot be "
+                "seen; give one with a light background"
             )
     return settings
 
 
 @contextmanager
 def _strictly() -> Iterator[None]:
-    """Lines of a style that matplotlib would warn about and pass over are errors."""
+    """Turn lines of a style that matplotlib would warn about and skip into errors."""
     logger = logging.getLogger("matplotlib")
 
     def refuse(record: logging.LogRecord) -> bool:
