@@ -122,7 +122,8 @@ def _lines(
         with np.errstate(invalid="ignore"):  # ∞ · 0
             panel.plot(along, start + c * slope * along, gid=f"line {c:g}", **line)
         of = largest == i
-        panel.plot(steps[of], values[of], gid=f"c = {c:g}", zorder=3, **marks, **line, lw=0)
+        apart = {**marks, **line, "linestyle": ""}
+        panel.plot(steps[of], values[of], gid=f"c = {c:g}", zorder=3, **apart)
         handles += panel.plot([], [], label=f"c = {c:g}", **marks, **line)
     none: dict[str, Any] = {"marker": "x", "ms": 3.5, "color": "0.3", "linestyle": "", "zorder": 3}
     failing = (largest < 0) & np.isfinite(values)
