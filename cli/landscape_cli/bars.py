@@ -18,6 +18,9 @@ from rich.progress import (
 @contextmanager
 def bars(what: str, total: int) -> Iterator[Callable[[], object]]:
     """Show a bar on standard error; a :data:`landscape.runtime.progress.Progress`."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -27,6 +30,6 @@ def bars(what: str, total: int) -> Iterator[Callable[[], object]]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task(what, total=total)
         yield lambda: progress.advance(task)
