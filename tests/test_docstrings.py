@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import cases
+from matplotlib import pyplot as plt
 
 import landscape
 
@@ -99,5 +100,6 @@ def test_examples_run(path, tmp_path, monkeypatch):
         },
         optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE,
     )
+    plt.close("all")
     assert found.attempted > 0
     assert found.failed == 0

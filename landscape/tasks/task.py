@@ -12,8 +12,8 @@ from torch import nn
 from landscape import arguments
 from landscape.data import Data, TensorData, as_data
 from landscape.errors import InvalidValueError, UnknownNameError, users_code
-from landscape.metrics import cross_entropy
-from landscape.network.losses import SampleLoss, sample_loss
+from landscape.metrics import SampleLoss, cross_entropy
+from landscape.network.losses import sample_loss
 
 
 @dataclass(frozen=True)

@@ -143,8 +143,8 @@ def sum_of_products(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
         The sum, in float64.
     """
     # A part at a time: a whole tensor in float64 would need twice the tensor's memory.
-    products = [torch.zeros((), dtype=torch.float64)]
+    products: list[Tensor] = []
     for a, b in zip(first, second, strict=True):
         parts = (torch.split(each.reshape(-1), 2**20) for each in (a, b))
         products += [x.double().dot(y.double()).cpu() for x, y in zip(*parts, strict=True)]
-    return float(torch.stack(products).sum())
+    return float(torch.stack(products).sum()) if products else 0.0
