@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, Any
 from array_api_compat import array_namespace
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
-SampleLoss = Callable[["Tensor", "Tensor"], "Tensor"]
+SampleLoss = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 """A loss: (logits (N, C), targets (N,)) -> one value per sample, (N,)."""
 
 

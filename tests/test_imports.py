@@ -46,3 +46,35 @@ def test_the_probe_is_a_function_whatever_was_imported_before():
         "assert callable(landscape.probe)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "optimizers.SmoothAccuracySLS",
+        "optimizers.line_search.Search",
+        "study.train",
+        "study.benchmark.variant",
+        "probing.Direction",
+        "probing.directions.DIRECTIONS",
+        "training.Checkpoint",
+        "tasks.load_task",
+        "histories.collect",
+        "metrics.METRICS",
+        "plots.plot_widening",
+        "statistics.peak_widths",
+        "tables.benchmark",
+        "store.pack",
+        "errors.UnknownNameError",
+        "data.as_data",
+        "report.page",
+    ],
+)
+def test_rooms_need_no_import_of_their_own(name):
+    room, _, rest = name.partition(".")
+    code = (
+        f"import landscape; found = landscape.{name}; "
+        f"assert {room!r} in dir(landscape), dir(landscape); "
+        f"assert {rest.split('.')[0]!r} in dir(landscape.{room}), dir(landscape.{room})"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -20,6 +20,7 @@ from landscape.plots.drawing.curves import Curve, draw
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric
+from landscape.slices.schema import upgraded
 from landscape.slices.selection import norm, set_name
 
 # Light and dark enough to differ in grey; hatched as well.
@@ -54,6 +55,7 @@ def plot_line_search(
         InvalidValueError: for a store without a line search (see :class:`landscape.Recorder`) or
             without the metric that was searched, and for an option that the dataset does not have.
     """
+    dataset = upgraded(dataset)
     said = dataset.attrs.get("search")
     if not said:
         raise InvalidValueError(

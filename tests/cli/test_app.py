@@ -100,7 +100,7 @@ def test_info(store, trained):
     text = run("info", store).stdout
     for part in ["digits-mlp", "sgd", "step sizes: 5", "big batch", "schema 2", "per-sample"]:
         assert part in text
-    assert run("info", trained).stdout.startswith(f"{trained / 'history.zarr'}: history, schema 1")
+    assert run("info", trained).stdout.startswith(f"{trained / 'history.zarr'}: history, schema 2")
 
 
 def test_tasks_lists_all_and_new_writes_one_that_runs():

@@ -98,4 +98,4 @@ def test_the_table_in_the_readme_is_that_of_the_kept_runs():
             f" {100 * np.mean(accuracies):.2f} % | {100 * min(accuracies):.2f} %"
             f" | {np.mean(passes):.2f} |"
         )
-        assert line in (ROOT / "README.md").read_text(encoding="utf-8"), setting
+        assert line in (FIGURES / "README.md").read_text(encoding="utf-8"), setting

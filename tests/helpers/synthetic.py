@@ -63,7 +63,14 @@ def synthetic(checkpoints: int = 10, draws: int = 1, direction: str = "gradient"
             **searches(checkpoints),
         },
         attrs={
-            "search": {"metric": "loss", "mode": "min", "c": 0.1, "direction": "gradient"},
+            "search": {
+                "metric": "loss",
+                "mode": "min",
+                "c": 0.1,
+                "direction": "gradient",
+                "symbol": "−∇L",
+                "normalised": False,
+            },
             "task": "synthetic",
             "optimizer": "none",
             "direction": direction,

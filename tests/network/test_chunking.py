@@ -175,7 +175,7 @@ def test_down_to_one_sample_at_a_time():
 
 
 def test_open_is_recorded_as_open():
-    assert ProbeSettings().chunk is None
+    assert ProbeSettings().eval_batch_size is None
     assert ProbeSettings(dropout=True).eval_batch_size == 1000  # the masks depend on it
 
 

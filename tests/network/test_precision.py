@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from landscape.errors import InvalidValueError
-from landscape.network.precision import PRECISIONS, check_forward, check_precision
+from landscape.network.forward import check_precision
+from landscape.network.precision import PRECISIONS, check_forward
 
 CPU = torch.device("cpu")
 

@@ -148,7 +148,7 @@ def test_a_slice_from_after_the_step_is_put_back(one):
     np.testing.assert_allclose(line(ax, "curve").get_xdata(), STEPS / 4)
     assert ax.get_xlabel() == "step size along −∇L"
     one.attrs |= {"direction": "gradient", "origin": "after-step"}
-    one.attrs["search"]["direction"] = "normalised-gradient"
+    one.attrs["search"] |= {"symbol": "−∇L/‖∇L‖", "normalised": True}
     ax = plot_line_search(one)
     np.testing.assert_allclose(line(ax, "curve").get_xdata(), STEPS * 4 + 0.45)
     assert ax.get_xlabel() == "step size along −∇L/‖∇L‖"
@@ -166,7 +166,7 @@ def test_stores_without_what_is_needed(one):
     one.attrs["search"] = {}
     with pytest.raises(InvalidValueError, match="the store holds no line search"):
         plot_line_search(one)
-    one.attrs["search"] = {"metric": "own", "mode": "min", "c": C, "direction": "gradient"}
+    one.attrs["search"] = {"metric": "own", "mode": "min", "c": C}
     with pytest.raises(InvalidValueError, match="unknown metric 'own'"):
         plot_line_search(one)
     one.attrs["search"]["metric"] = "loss"

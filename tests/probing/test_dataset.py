@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from landscape.probing.dataset import Draw, build
+from landscape.probing.directions import Direction
 from landscape.probing.evaluation import Values
 from landscape.probing.evaluation_sets import EvaluationSet
 from landscape.probing.settings import ProbeSettings
@@ -24,7 +25,8 @@ def made(name, loss, margin, first=0, kind=None, policy="batch"):
 
 
 def draw(norm, *parts):
-    return Draw(norm, [chosen for chosen, _ in parts], [values for _, values in parts])
+    along = Direction("mine", "d", {}, 3 * norm, -norm / 2, {}, norm)
+    return Draw(along, [chosen for chosen, _ in parts], [values for _, values in parts])
 
 
 def two_draws(settings=SETTINGS):
@@ -45,6 +47,8 @@ def test_where_and_when_it_was_measured():
         "epoch": [1.5],
         "learning_rate": [0.25],
         "gradient_norm": [[2.0, 3.0]],
+        "direction_norm": [[6.0, 9.0]],
+        "direction_slope": [[-1.0, -1.5]],
         "draw": [0, 1],
         "evaluation_set": ["same_batch", "other_batch_1"],
         "kind": ["same_batch", "other_batch"],
@@ -53,7 +57,12 @@ def test_where_and_when_it_was_measured():
         "step_size": [-0.5, 0, 1],
         "slope_factor": [2, 0.5],
     }
-    assert root.attrs == {"direction": "gradient", "origin": "before-step", "seed": 3}
+    assert root.attrs == {
+        "direction": "mine",
+        "direction_symbol": "d",
+        "origin": "before-step",
+        "seed": 3,
+    }
 
 
 def test_metrics_are_means_over_samples():

@@ -35,7 +35,9 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
     lines = [f"    {_explained(each)}" for each in inspect.signature(function).parameters.values()]
     text = inspect.cleandoc(function.__doc__ or "")
     head, section, tail = text.partition("\n\nReturns:")
-    within.__doc__ = "\n".join([head, "", "Args:", *lines]) + section + tail + "\n"
+    # Of the function too, where tools that read the source look.
+    explained = "\n".join([head, "", "Args:", *lines]) + section + tail + "\n"
+    within.__doc__ = function.__doc__ = explained
     return within
 
 

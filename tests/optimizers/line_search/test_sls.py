@@ -285,7 +285,7 @@ def test_one_steep_fall_is_doubted_and_a_second_in_a_row_believed():
     for i, factor[0] in enumerate([1, 1000, 1, 1000, 1000, 1]):
         step(optimizer, model, i)
         sizes.append(optimizer.step_size)
-        doubted.append(optimizer.last_search.doubted)
+        doubted.append(optimizer.last_search.provisional)
     assert doubted == [False, True, False, True, False, False]
     assert sizes[:4] == pytest.approx([0.05] * 4)
     assert sizes[4] < 0.05 / 3
