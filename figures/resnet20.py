@@ -5,8 +5,9 @@
 With the arrays of CIFAR-10 (see README, "The networks of the thesis") the study is made first:
 ResNet20 on the first 10,000 training images, 15 epochs of SGD at 0.1, ten checkpoints, 2,000
 validation images; then one checkpoint by each batch-norm policy from both origins, in eight draws.
-SCRATCH (default ``runs/resnet20``) gets the run; what is made there already is not made again. Draws
-the pictures and prints the numbers of the paragraph beside them.
+SCRATCH (default ``runs/resnet20``) gets the run; what is made there already is not made again.
+Draws the
+pictures and prints the numbers of the paragraph beside them.
 """
 
 import sys

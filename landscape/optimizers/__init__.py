@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from landscape.lazy import lazily
 
 if TYPE_CHECKING:
+    from landscape.optimizers import line_search
     from landscape.optimizers.line_search import (
         AccuracySLS,
         LineSearch,
@@ -23,6 +24,7 @@ __all__ = [
     "SGDArmijo",
     "SmoothAccuracySLS",
     "build",
+    "line_search",
 ]
 
 __getattr__, __dir__ = lazily(
@@ -35,5 +37,6 @@ __getattr__, __dir__ = lazily(
         "SGDArmijo": "line_search:",
         "SmoothAccuracySLS": "line_search:",
         "build": "named:",
+        "line_search": "line_search",
     },
 )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from landscape.lazy import lazily
 
 if TYPE_CHECKING:
+    from landscape.probing import directions
     from landscape.probing.directions import Direction
     from landscape.probing.evaluation_sets import EvaluationSet
     from landscape.probing.prober import Prober, probe
@@ -15,6 +16,7 @@ __all__ = [
     "EvaluationSet",
     "ProbeSettings",
     "Prober",
+    "directions",
     "probe",
     "spaced",
 ]
@@ -26,6 +28,7 @@ __getattr__, __dir__ = lazily(
         "EvaluationSet": "evaluation_sets:",
         "ProbeSettings": "settings:",
         "Prober": "prober:",
+        "directions": "directions",
         "probe": "prober:",
         "spaced": "settings:",
     },

@@ -85,7 +85,7 @@ def test_sums_are_in_float64_and_divided_last():
     values = Values(loss, None)
     chosen, _ = made("validation", loss.tolist(), None)
     settings = ProbeSettings(step_sizes=[0], metrics="loss", samples=False)
-    found = build(settings, [Draw(1.0, [chosen], [values])], **AT)
+    found = build(settings, [draw(1.0, (chosen, values))], **AT)
     expected = math.fsum(loss[0].double().tolist()) / 4097
     assert found.loss.item() == pytest.approx(expected, rel=1e-14)
     assert "slope_factor" not in found.coords
@@ -106,7 +106,7 @@ def test_of_float64_the_means_are_exact_and_the_samples_are_rounded():
     loss = torch.tensor([[1e300, 1 / 3]], dtype=torch.float64)
     chosen, _ = made("validation", loss.tolist(), None)
     values = Values(loss, loss / 1e300)
-    tree = build(ProbeSettings(step_sizes=[0]), [Draw(1.0, [chosen], [values])], **AT)
+    tree = build(ProbeSettings(step_sizes=[0]), [draw(1.0, (chosen, values))], **AT)
     assert tree.loss.item() == 5e299
     kept = tree["per_sample/validation"].loss.values.ravel()
     assert kept.tolist() == [np.inf, np.float32(1 / 3)]
