@@ -5,6 +5,7 @@ Each method calls a plain function and holds no logic of its own.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from html import escape
@@ -197,6 +198,7 @@ def _bound(figure: Figure, dataset: xr.Dataset) -> Callable[..., Any]:
         statistics.require_slices(dataset)
         return function(dataset, **options)
 
+    plot.__doc__ = re.sub(r"\n *dataset: .*", "", function.__doc__ or "")  # which is given
     signature = inspect.signature(function)
     rest = list(signature.parameters.values())[1:]
     plot.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]

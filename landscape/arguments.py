@@ -13,9 +13,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from landscape.errors import InvalidValueError, UnknownNameError
-
-LONGEST = 200  # characters of a value in a message
+from landscape.errors import InvalidValueError, UnknownNameError, shown
 
 
 def plain(value: Any) -> Any:
@@ -34,22 +32,6 @@ def plain(value: Any) -> Any:
         return value.tolist() if hasattr(value, "tolist") else value.__array__().tolist()
     except Exception:  # one without values, as torch has on the device "meta"
         return value
-
-
-def shown(value: Any) -> str:
-    """Show a value in a message: on one line, and not at any length.
-
-    Args:
-        value: what was given.
-
-    Returns:
-        Its representation, of at most 200 characters.
-    """
-    try:
-        text = " ".join(repr(plain(value)).split())
-    except Exception:  # an integer of thousands of digits, or a class of a user's own
-        return f"a {type(value).__name__} that cannot be shown"
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def one_of(what: str, value: Any, allowed: Iterable[str]) -> str:
@@ -87,8 +69,8 @@ def several_of(what: str, values: Any, allowed: Iterable[str]) -> tuple[str, ...
     Raises:
         InvalidValueError: for any other name, and for an empty list.
     """
-    values, allowed = plain(values), tuple(allowed)
-    names = list(values) if _is_listed(values) else [values]
+    allowed, listed = tuple(allowed), _listed(values)
+    names = [values] if listed is None else listed
     for name in names:
         one_of(what, name, allowed)
     if not names:
@@ -188,10 +170,10 @@ def integers(what: str, values: Any, least: int | None = None) -> tuple[int, ...
     Raises:
         InvalidValueError: for anything else, a single integer included.
     """
-    given = plain(values)
-    if not _is_listed(given):
+    given = _listed(values)
+    if given is None:
         raise InvalidValueError(
-            f"{what} is {shown(given)}; give a list of integers, as in [0, 100]"
+            f"{what} is {shown(plain(values))}; give a list of integers, as in [0, 100]"
         )
     return tuple(integer(what, each, least) for each in given)
 
@@ -209,12 +191,11 @@ def numbers(what: str, values: Any) -> tuple[float, ...]:
     Raises:
         InvalidValueError: for anything else, a single number included.
     """
-    given = plain(values)
-    if _is_listed(given):
-        given = [plain(each) for each in given]
-    if not isinstance(given, list) or not all(map(_is_real, given)):
+    given = _listed(values)
+    if given is None or not all(map(_is_real, given)):
         raise InvalidValueError(
-            f"the {what} are {shown(given)}; give a list of numbers, as in [0.5, 1]"
+            f"the {what} are {shown(plain(values) if given is None else given)}; give a list of "
+            "numbers, as in [0.5, 1]"
         )
     if not given:
         raise InvalidValueError(f"the {what} are []; give at least one")
@@ -259,7 +240,9 @@ def mapping(what: str, value: Any) -> Mapping[str, Any]:
         InvalidValueError: for anything else.
     """
     if not isinstance(value, Mapping):
-        raise InvalidValueError(f"{what} is {shown(value)}; give a mapping of names to values")
+        raise InvalidValueError(
+            f"{what} is {shown(plain(value))}; give a mapping of names to values"
+        )
     return value
 
 
@@ -299,8 +282,15 @@ def local_path(value: "str | os.PathLike[str]") -> Path:
     return Path(value).expanduser()
 
 
-def _is_listed(values: Any) -> bool:
-    return isinstance(values, Iterable) and not isinstance(values, str | Mapping)
+def _listed(values: Any) -> list[Any] | None:
+    """The elements of ``values``, each as Python's own; None for what is no list."""
+    values = plain(values)
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        return None
+    try:
+        return [plain(each) for each in values]
+    except Exception:  # a tensor without values is iterable by its class alone
+        return None
 
 
 def _is_flag(value: Any) -> bool:

@@ -7,6 +7,24 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
+LONGEST = 200  # characters of a value in a message
+
+
+def shown(value: object) -> str:
+    """Show a value in a message: on one line, and not at any length.
+
+    Args:
+        value: what was given.
+
+    Returns:
+        Its representation, of at most 200 characters.
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # an integer of thousands of digits, or a class of a user's own
+        return f"a {type(value).__name__} that cannot be shown"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
 
 class LandscapeError(Exception):
     """Any error that a user can fix; its message is one line written for them."""
@@ -31,10 +49,15 @@ class UnknownNameError(InvalidValueError):
     """
 
     def __init__(self, what: str, received: object, allowed: Iterable[str]) -> None:
-        names = list(allowed)
-        near = get_close_matches(str(received), names, n=1)
+        # Those that it is made again from, in another process too.
+        super().__init__(what, received, tuple(allowed))
+
+    def __str__(self) -> str:
+        what, received, names = self.args
+        text = received if isinstance(received, str) else shown(received)
+        near = get_close_matches(text, names, n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        super().__init__(f"unknown {what} {received!r}{hint}; choose from {', '.join(names)}")
+        return f"unknown {what} {shown(received)}{hint}; choose from {', '.join(names)}"
 
 
 class MissingFileError(LandscapeError, FileNotFoundError):

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -10,6 +11,8 @@ def lazily(
     package: str, homes: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Make the ``__getattr__`` and ``__dir__`` of a package that loads its names on first use.
+
+    Its modules are loaded alike, ``package.module`` without an import of its own.
 
     Args:
         package: the package's ``__name__``.
@@ -21,9 +24,10 @@ def lazily(
     """
 
     def load(name: str) -> Any:
-        if name not in homes:
+        # What is no public name may still be a module of the package.
+        module, colon, attribute = homes.get(name, name).partition(":")
+        if name not in homes and (name.startswith("_") or not find_spec(f"{package}.{name}")):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module, colon, attribute = homes[name].partition(":")
         found: Any = import_module(f"{package}.{module}")
         if colon:
             found = getattr(found, attribute or name)

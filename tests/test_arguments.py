@@ -9,7 +9,7 @@ import pytest
 import torch
 import xarray as xr
 
-from landscape import arguments
+from landscape import arguments, errors
 from landscape.errors import InvalidValueError
 
 KINDS = [np.array, torch.tensor, xr.DataArray]
@@ -90,7 +90,11 @@ def test_a_number_of_any_kind_comes_back_as_pythons(value, expected):
     ],
 )
 def test_what_is_no_finite_number(value):
-    refused(f"x is {arguments.shown(value)}; give a finite number", arguments.number, value)
+    refused(
+        f"x is {errors.shown(arguments.plain(value))}; give a finite number",
+        arguments.number,
+        value,
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import pytest
 
 from landscape import errors
@@ -51,3 +54,11 @@ def test_what_is_ours_or_no_error_passes(raised):
     with pytest.raises(type(raised)) as error, users_code("the loss"):
         raise raised
     assert error.value is raised
+
+
+def test_errors_go_from_process_to_process():
+    error = UnknownNameError("metric", "acuracy", iter(["loss", "accuracy"]))
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(other) is UnknownNameError
+        assert str(other) == str(error)
+    assert "a int that cannot be shown" in str(UnknownNameError("metric", 10**5000, ["loss"]))

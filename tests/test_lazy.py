@@ -1,4 +1,6 @@
+import importlib
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +74,15 @@ def test_a_package_without_names():
     assert names() == []
     with pytest.raises(AttributeError, match="module 'landscape' has no attribute 'probe'"):
         load("probe")
+
+
+def test_a_module_needs_no_import_of_its_own_and_what_is_none_is_an_attribute_error(package):
+    (Path(package.__file__).parent / "aside.py").write_text("value = 3\n")
+    importlib.invalidate_caches()
+    assert "aside" not in dir(package)
+    assert package.aside.value == 3
+    with pytest.raises(AttributeError, match="module 'lazybones' has no attribute 'nothing'"):
+        package.nothing  # noqa: B018
+    with pytest.raises(AttributeError, match="_aside"):
+        package._aside  # noqa: B018
+    assert not hasattr(package, "__path_of_none__")

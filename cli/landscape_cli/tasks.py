@@ -8,6 +8,7 @@ import typer
 
 from landscape.errors import InvalidValueError
 from landscape.tasks.registry import BUILTIN, DATASETS, MODELS, BuiltinTask, DataSet, Network
+from landscape_cli import options
 
 LISTED: Mapping[str, Mapping[str, BuiltinTask | DataSet | Network]] = {
     "Tasks:": BUILTIN,
@@ -31,9 +32,10 @@ def tasks(context: typer.Context) -> None:
 
 @app.command()
 def new(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")] = Path(
-        "my_task.py"
-    ),
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="File to write.", callback=options.local),
+    ] = Path("my_task.py"),
 ) -> None:
     """Write a commented example task, ready to run, to start your own from."""
     from importlib.resources import files

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from landscape import arguments
-from landscape.errors import InvalidValueError
+from landscape.errors import InvalidValueError, shown
 from landscape.metrics import METRICS
-from landscape.network.precision import check_forward
+from landscape.network.precision import forward_settings
 from landscape.probing.directions.registry import DIRECTIONS
 
 # The thirteen of the pre-study in [Hackel2023]. Positive descends.
@@ -168,15 +168,17 @@ class ProbeSettings:
         set_(self, "metrics", arguments.several_of("metric", self.metrics, METRICS))
         set_(self, "sets", arguments.several_of("evaluation set", self.sets, KINDS))
         set_(self, "batch_norm", {**BATCH_NORM, **_policies(self.batch_norm)})
-        arguments.one_of("direction", self.direction, DIRECTIONS)
-        arguments.one_of("origin", self.origin, ORIGINS)
+        for name, allowed in (("direction", DIRECTIONS), ("origin", ORIGINS)):
+            set_(self, name, arguments.one_of(name, getattr(self, name), allowed))
         for name, least in LEAST.items():
             if name not in OPEN or getattr(self, name) is not None:
                 what = name.replace("_", " ")
                 set_(self, name, arguments.integer(what, getattr(self, name), least))
         for name in ("dropout", "samples"):
             set_(self, name, arguments.flag(name, getattr(self, name)))
-        check_forward(self.precision, self.compile, self.channels_last)
+        how = forward_settings(self.precision, self.compile, self.channels_last)
+        for name, value in how.items():
+            set_(self, name, value)
         if self.dropout and self.compile:
             raise InvalidValueError(
                 "compile is True and dropout is True; a compiled network draws other dropout masks "
@@ -249,9 +251,12 @@ def comparable(attributes: Mapping[str, Any]) -> dict[str, Any]:
 def _policies(policies: Any) -> Mapping[str, str]:
     if not isinstance(policies, Mapping):
         raise InvalidValueError(
-            f"batch norm is {arguments.plain(policies)!r}; give policies by kind of evaluation "
-            'set, as in {"validation": "recalibrated"}'
+            f"batch norm is {shown(arguments.plain(policies))}; give policies by kind of "
+            'evaluation set, as in {"validation": "recalibrated"}'
         )
-    arguments.known("evaluation set", policies, KINDS)
-    arguments.known("batch-norm policy", policies.values(), POLICIES)
-    return policies
+    return {
+        arguments.one_of("evaluation set", kind, KINDS): arguments.one_of(
+            "batch-norm policy", policy, POLICIES
+        )
+        for kind, policy in policies.items()
+    }

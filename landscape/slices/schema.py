@@ -25,6 +25,8 @@ NAMES = {
     **{name: (metric.long_name, metric.units) for name, metric in METRICS.items()},
 }
 
+# What schema 2 added.
+DERIVED = ("direction_norm", "direction_slope")
 # What the name of a direction implies in stores of schema 1: its symbol, and whether its norm is 1
 # (normalised) or ‖∇L‖.
 _OF_SCHEMA_1 = {"gradient": ("−∇L", False), "normalised-gradient": ("−∇L/‖∇L‖", True)}
@@ -39,9 +41,6 @@ def upgraded(dataset: xr.Dataset) -> xr.Dataset:
     Returns:
         The slices of schema 2; what has a norm already, or is not slices, is returned unchanged.
     """
-    name = dataset.attrs.get("direction")
-    if "direction_norm" in dataset.coords or "gradient_norm" not in dataset.coords:
-        return dataset
     attributes = dict(dataset.attrs)
     if isinstance(search := attributes.get("search"), dict) and "better" in search:
         symbol, normalised = _OF_SCHEMA_1[search.get("direction", "gradient")]
@@ -51,14 +50,18 @@ def upgraded(dataset: xr.Dataset) -> xr.Dataset:
             "symbol": symbol,
             "normalised": normalised,
         }
-    if name not in _OF_SCHEMA_1:
-        return dataset.assign_attrs(attributes)
+        dataset = dataset.assign_attrs(attributes)
+    if attributes.get("schema") == 1:  # of which an interrupted upgrade may have left some
+        dataset = dataset.drop_vars(DERIVED, errors="ignore")
+    name = attributes.get("direction")
+    known = "direction_norm" in dataset.coords or "gradient_norm" not in dataset.coords
+    if known or name not in _OF_SCHEMA_1:
+        return dataset
     symbol, normalised = _OF_SCHEMA_1[name]
-    attributes["direction_symbol"] = symbol
     length = dataset["gradient_norm"]
     norm = xr.ones_like(length) if normalised else length
     found = {"direction_norm": norm, "direction_slope": -length * norm}
-    return dataset.assign_attrs(attributes).assign_coords(
+    return dataset.assign_attrs(direction_symbol=symbol).assign_coords(
         {
             key: values.assign_attrs(long_name=NAMES[key][0], units=NAMES[key][1])
             for key, values in found.items()

@@ -159,10 +159,12 @@ def learning_step(dataset: xr.Dataset) -> xr.DataArray:
     # learning rate · ‖∇L‖ / ‖d‖
     length, along = dataset["gradient_norm"], norm(dataset)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = (length / along).where(length != along, 1.0)
+        alike = (length == along) | (length.isnull() & along.isnull())
+        ratio = (length / along).where(~alike, 1.0)
         cosine = slope(dataset) / (length * along)
     rate: xr.DataArray = xr.ones_like(length) * dataset["learning_rate"] * ratio
-    return rate.where((length * along == 0) | (cosine < STEEPEST - 1))
+    # Of a gradient that is 0 or not a number there is no cosine to tell.
+    return rate.where(~(cosine > STEEPEST - 1))
 
 
 def mode_of(metric: str, mode: str | None) -> str:

@@ -9,7 +9,7 @@ knows nothing of models.
 from landscape.store.layout import SCHEMA
 from landscape.store.packing import pack
 from landscape.store.reading import open_, open_samples, progress
-from landscape.store.writing import Writer, create, require_same, require_schema, resume
+from landscape.store.writing import Writer, create, require_same, resume, upgrade
 
 __all__ = [
     "SCHEMA",
@@ -20,6 +20,6 @@ __all__ = [
     "pack",
     "progress",
     "require_same",
-    "require_schema",
     "resume",
+    "upgrade",
 ]

@@ -1,7 +1,7 @@
 """Stores that grow by rows."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from zarr.storage import LocalStore
 
 from landscape.errors import StoreError
 from landscape.runtime.atomic import temporary_path
+from landscape.slices.schema import DERIVED, upgraded
 from landscape.store.layout import FINISHED, PARTIAL, SCHEMA, array, check, group, writing
 
 
@@ -105,6 +106,36 @@ class Writer:
             finished[first:] = False
             with writing(self.path):
                 array(self._root, FINISHED)[:] = finished
+
+    def add(self, coordinates: Iterable[xr.DataArray]) -> None:
+        """Add coordinates along the rows, with the values of the rows that there are.
+
+        Args:
+            coordinates: each over the rows first.
+        """
+        names = str(self._root.attrs.get("coordinates", "")).split()
+        for each in coordinates:
+            made = self._root.create_array(
+                str(each.name),
+                shape=each.shape,
+                chunks=(1, *each.shape[1:]),
+                dtype=each.dtype,
+                fill_value=np.nan,
+                dimension_names=[str(name) for name in each.dims],
+                attributes=dict(each.attrs),
+                overwrite=True,  # what an interruption left
+            )
+            made[:] = each.values
+            names += [str(each.name)] if each.name not in names else []
+        self.set_attributes({"coordinates": " ".join(names)})
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Set attributes of the store; others stay.
+
+        Args:
+            attributes: name -> a value that JSON has.
+        """
+        self._root.attrs.update(dict(attributes))
 
     def _arrays(self) -> Iterator[zarr.Array[Any]]:
         for _, node in sorted(self._root.members(max_depth=None)):
@@ -225,21 +256,25 @@ def require_same(
         )
 
 
-def require_schema(writer: Writer) -> None:
-    """Refuse to add rows to a store of an older schema, whose rows hold less.
+def upgrade(writer: Writer) -> None:
+    """Bring a store of slices of an older schema to today's, so that rows can be added to it.
+
+    What its rows lack is derived from what they hold; see :func:`landscape.slices.schema.upgraded`.
+    The schema is written last: an upgrade that was interrupted is done again.
 
     Args:
-        writer: on the store.
+        writer: on the store; one of today's schema is left as it is.
 
     Raises:
-        StoreError: where the schema is older than :data:`SCHEMA`.
+        StoreError: where the disk refuses.
     """
-    schema = writer.attributes["schema"]
-    if schema < SCHEMA:
-        raise StoreError(
-            f"{writer.path} was made by an older landscape (schema {schema}; rows of schema "
-            f"{SCHEMA} hold more): it can be read, not continued; use another store"
-        )
+    if writer.attributes["schema"] >= SCHEMA:
+        return
+    place = LocalStore(writer.path, read_only=True)
+    newer = upgraded(xr.open_zarr(place, consolidated=False, chunks=None).load())
+    with writing(writer.path):
+        writer.add([newer[name] for name in DERIVED if name in newer.coords])
+        writer.set_attributes({**newer.attrs, "schema": SCHEMA})
 
 
 def _resize(array: zarr.Array[Any], rows: int) -> None:

@@ -112,7 +112,7 @@ def probe(
             digests = _digests(writer, found)
         todo = [iteration for iteration in found if str(iteration) not in digests]
         if writer is not None and todo:
-            store.require_schema(writer)
+            store.upgrade(writer)
         if writer is not None:
             writer.reserve(len(digests) + len(todo))
         with progress(f"probing {task.name}", prober.points * len(todo)) as advance:

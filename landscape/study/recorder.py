@@ -211,7 +211,7 @@ class Recorder:
         }
         if self.path.exists():
             self._writer = store.resume(self.path)
-            store.require_schema(self._writer)
+            store.upgrade(self._writer)
             store.require_same(self._writer, self._about, comparable)
             self._done = {int(i) for i in self._writer.column("iteration")}
         return prober

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
+from landscape.arguments import local_path
 from landscape.data import TensorData
 from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.tasks import models
@@ -59,7 +60,7 @@ class Combination:
     @property
     def file(self) -> Path | None:
         """The file of arrays, if the data set is one."""
-        return Path(self.dataset) if _is_file(self.dataset) else None
+        return local_path(self.dataset) if _is_file(self.dataset) else None
 
     @property
     def needs_data(self) -> bool:

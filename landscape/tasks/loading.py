@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from landscape.arguments import local_path
 from landscape.data import first
 from landscape.errors import InvalidValueError, LandscapeError, MissingFileError, UnknownNameError
 from landscape.tasks import combining
@@ -91,7 +92,7 @@ def source(
     found: dict[str, Any] = {}
     if spec is not None and _is_own(spec):
         where, _, name = spec.rpartition(":")
-        path = str(Path(where).resolve()) if where.endswith(".py") else where
+        path = str(local_path(where).resolve()) if where.endswith(".py") else where
         found |= {"task": f"{path}:{name}", "folder": str(Path.cwd())}
     else:
         chosen, root = _choice(spec, model, dataset, data)
@@ -150,7 +151,7 @@ def _import_module(name: str) -> ModuleType:
 
 
 def _import_file(where: str) -> ModuleType:
-    path = Path(where).resolve()
+    path = local_path(where).resolve()
     if not path.is_file():
         raise MissingFileError(f"no file {where!r} for the task; looked at {path}")
     _importable(path.parent)

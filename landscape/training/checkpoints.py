@@ -21,7 +21,7 @@ from landscape.histories.layout import Run
 from landscape.runtime.atomic import atomic_write
 
 FORMAT, VERSION = "landscape checkpoint", 1
-KEPT = 2 * 2**30  # bytes of checkpoint files that are kept in memory
+KEPT = 2 * 2**30  # bytes of checkpoints that are kept in memory
 SUFFIXES = (".pt", ".pth", ".ckpt", ".tar", ".bin")
 
 # Where other training code keeps these, the likeliest first.
@@ -242,7 +242,7 @@ class CheckpointFiles:
         if path in self._kept:
             return self._kept[path]
         checkpoint = read(path)
-        size = path.stat().st_size
+        size = sum(tensor.nbytes for tensor in checkpoint.model.values())
         if size <= self._left:
             self._left -= size
             self._kept[path] = checkpoint

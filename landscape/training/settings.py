@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from landscape import arguments
 from landscape.errors import InvalidValueError, UnknownNameError
-from landscape.network.precision import check_forward
+from landscape.network.precision import forward_settings
 from landscape.optimizers.recipes import RECIPES
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ class TrainingSettings:
         for name, least in LEAST.items():
             if name not in OPEN or getattr(self, name) is not None:
                 set_(self, name, arguments.integer(name, getattr(self, name), least))
-        check_forward(self.precision, self.compile, self.channels_last)
+        how = forward_settings(self.precision, self.compile, self.channels_last)
+        for name, value in how.items():
+            set_(self, name, value)
         if self.search_batch is not None and not named.is_line_search(self.optimizer):
             raise InvalidValueError(
                 f"search_batch is {self.search_batch}, but {self.optimizer} is no line search; "

@@ -60,6 +60,9 @@ ADDRESSES = [
     ["probe", "--checkpoint", "https://host/run"],
     ["train", "digits-mlp", "--out", "s3://bucket/run"],
     ["train", "digits-mlp", "--out", "run", "--data", "s3://bucket/data"],
+    ["train", "--model", "mlp", "--dataset", "s3://bucket/x.npz", "--out", "run"],
+    ["train", "s3://bucket/my.py:task", "--out", "run"],
+    ["tasks", "new", "s3://bucket/my.py"],
     ["info", "s3://bucket/x.zarr"],
     ["report", "s3://bucket/x.zarr"],
     ["plot", "compare", "s3://bucket/x.zarr"],
@@ -71,7 +74,7 @@ ADDRESSES = [
 @pytest.mark.parametrize("command", ADDRESSES, ids=lambda c: " ".join(c))
 def test_addresses_are_refused_before_anything_is_written(command, trained, tmp_path):
     line = refused(*[trained if each == "RUN" else each for each in command])
-    address = next(each for each in command if "://" in each)
+    address = next(each for each in command if "://" in each).removesuffix(":task")
     assert f"'{address}'" in line
     assert "addresses are not supported yet" in line
     assert not list(tmp_path.iterdir())

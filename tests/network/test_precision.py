@@ -8,7 +8,7 @@ import torch
 
 from landscape.errors import InvalidValueError
 from landscape.network.forward import check_precision
-from landscape.network.precision import PRECISIONS, check_forward
+from landscape.network.precision import PRECISIONS, forward_settings
 
 CPU = torch.device("cpu")
 
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("channels_last", [None, True, np.bool_(False)])
 def test_what_may_be_asked_for(precision, channels_last):
-    check_forward(precision, torch.tensor(True), channels_last)
+    forward_settings(precision, torch.tensor(True), channels_last)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_what_may_be_asked_for(precision, channels_last):
 )
 def test_what_says_nothing(asked, message):
     with pytest.raises(InvalidValueError, match=re.escape(message)):
-        check_forward(*asked)
+        forward_settings(*asked)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

@@ -190,3 +190,28 @@ def test_what_has_to_agree_for_a_store_to_go_on():
     masks = (ProbeSettings(dropout=True, eval_batch_size=size).as_dict() for size in (7, 8))
     assert counts(next(masks)) != counts(next(masks))
     assert counts(asked)["task"] == "digits"
+
+
+def test_what_is_recorded_is_pythons_own_whatever_was_given():
+    plain = ProbeSettings(
+        direction="normalised-gradient",
+        origin="after-step",
+        precision="float32",
+        compile=False,
+        channels_last=True,
+        dropout=True,
+        batch_norm={"validation": "batch"},
+        batch_size=64,
+    )
+    arrays = ProbeSettings(
+        direction=np.array("normalised-gradient"),
+        origin=np.str_("after-step"),
+        precision=np.array("float32"),
+        compile=np.False_,
+        channels_last=np.bool_(True),
+        dropout=np.array(True),
+        batch_norm={np.str_("validation"): np.array("batch")},
+        batch_size=np.int64(64),
+    )
+    assert arrays == plain
+    assert json.loads(json.dumps(arrays.as_dict())) == json.loads(json.dumps(plain.as_dict()))

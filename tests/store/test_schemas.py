@@ -2,17 +2,20 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 import zarr
-from helpers.commands import refused, run
+from helpers import cases
+from helpers.commands import run
 from helpers.slices import slices
 
 import landscape
 from landscape import plots, statistics, store
-from landscape.errors import StoreError
+from landscape.optimizers import SmoothAccuracySLS
 from landscape.slices.schema import upgraded
 
 KEPT = Path(__file__).parents[2] / "figures" / "mnist-mlp.zarr.zip"
@@ -66,22 +69,67 @@ def aged(path):
     (path / "zarr.json").write_text(json.dumps(metadata))
 
 
-def test_it_is_read_and_not_continued(tmp_path, monkeypatch):
+def test_it_is_read_and_continued(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run("train", "digits-mlp", "--epochs", 3, "--checkpoints", 3, "--out", "run")
     files = sorted((tmp_path / "run" / "checkpoints").iterdir())
-    small = ("--points", 3, "--big-batch", 50, "--out", "s.zarr")
-    run("probe", *files[:2], *small)
-    fresh = landscape.open("s.zarr")
+    small = ("--points", 3, "--big-batch", 50)
+    run("probe", *files, *small, "--out", "whole.zarr")
+    run("probe", *files[:2], *small, "--out", "s.zarr")
     aged(tmp_path / "s.zarr")
-    opened = landscape.open("s.zarr")
-    for name in ("direction_norm", "direction_slope", "loss"):
-        np.testing.assert_array_equal(opened[name], fresh[name])
-    assert "0 checkpoints probed, 2 in the store" in run("probe", *files[:2], *small).stdout
-    line = refused("probe", *files, *small)
-    assert "schema 1" in line
-    assert "use another store" in line
-    assert landscape.open("s.zarr").sizes["checkpoint"] == 2
-    with pytest.raises(StoreError, match="it can be read, not continued"):
-        store.require_schema(store.resume(tmp_path / "s.zarr"))
-    assert zarr.open_group(tmp_path / "s.zarr", mode="r").attrs["schema"] == 1
+    older = landscape.open("s.zarr")
+    assert "0 checkpoints probed, 2" in run("probe", *files[:2], *small, "--out", "s.zarr").stdout
+    assert zarr.open_group("s.zarr", mode="r").attrs["schema"] == 1  # nothing was written
+    assert "1 checkpoints probed, 3" in run("probe", *files, *small, "--out", "s.zarr").stdout
+    assert zarr.open_group("s.zarr", mode="r").attrs["schema"] == store.SCHEMA
+    whole, found = landscape.open("whole.zarr"), landscape.open("s.zarr")
+    assert sorted(found.coords) == sorted(whole.coords)
+    assert found.attrs["direction_symbol"] == "−∇L"
+    for name in (*whole.data_vars, *whole.coords):
+        np.testing.assert_array_equal(found[name], whole[name], err_msg=str(name))
+        assert found[name].attrs == whole[name].attrs
+        if "checkpoint" in found[name].dims:
+            np.testing.assert_array_equal(found[name][:2], older[name])
+
+
+def test_an_interrupted_recording_goes_on_as_well(tmp_path):
+    def recorded(path, steps, first=0):
+        model = cases.fresh("mlp")
+        optimizer = SmoothAccuracySLS(model.parameters(), n=10)
+        recorder = landscape.Recorder(
+            path, model, optimizer, cases.digits()[0], every=1, big_batch=50, step_sizes=[0, 0.1]
+        )
+        for i in range(steps):
+            batch = [part[32 * i : 32 * (i + 1)] for part in cases.digits()[0]]
+            with recorder(*batch) if i >= first else nullcontext():
+                optimizer.step(lambda batch=batch: (model(batch[0]), batch[1]))
+            recorder.iteration = i + 1
+        return landscape.open(path)
+
+    whole = recorded(tmp_path / "whole.zarr", 3)
+    recorded(tmp_path / "s.zarr", 2)
+    aged(tmp_path / "s.zarr")
+    metadata = json.loads((tmp_path / "s.zarr" / "zarr.json").read_text())
+    search = metadata["attributes"]["search"]
+    search["better"] = {"min": "lower", "max": "higher"}[search.pop("mode")]
+    del search["symbol"], search["normalised"]
+    (tmp_path / "s.zarr" / "zarr.json").write_text(json.dumps(metadata))
+    found = recorded(tmp_path / "s.zarr", 3, first=2)
+    assert found.attrs["search"] == whole.attrs["search"]
+    for name in ("loss", "direction_norm", "search_step_size", "trial_value"):
+        np.testing.assert_array_equal(found[name], whole[name], err_msg=name)
+
+
+def test_an_upgrade_that_was_cut_off_is_done_again(tmp_path):
+    path = tmp_path / "s.zarr"
+    row = slices().isel(checkpoint=[0])
+    row = row.assign_attrs(settings={"samples": False})
+    store.create(path, xr.DataTree(row), rows=1, attributes={}).write(xr.DataTree(row))
+    metadata = json.loads((path / "zarr.json").read_text())
+    metadata["attributes"]["schema"] = 1
+    (path / "zarr.json").write_text(json.dumps(metadata))
+    writer = store.resume(path)
+    writer.add([upgraded(row)["direction_norm"] * 0])  # and then the power was gone
+    store.upgrade(writer)
+    np.testing.assert_array_equal(landscape.open(path)["direction_norm"], row["gradient_norm"])
+    assert writer.attributes["schema"] == store.SCHEMA

@@ -1,3 +1,7 @@
+import json
+from dataclasses import asdict
+
+import numpy as np
 import pytest
 
 from landscape.errors import InvalidValueError
@@ -77,3 +81,16 @@ def test_settings_of_a_task_are_its_defaults_but_for_changes():
 def test_bad_settings(changes, message):
     with pytest.raises(InvalidValueError, match=message):
         TrainingSettings(**changes)
+
+
+def test_what_is_recorded_is_pythons_own_whatever_was_given():
+    arrays = TrainingSettings(
+        precision=np.array("float32"),
+        compile=np.False_,
+        channels_last=np.True_,
+        seed=np.int64(3),
+        learning_rate=np.float64(0.5),
+    )
+    assert json.loads(json.dumps(asdict(arrays))) == asdict(
+        TrainingSettings(compile=False, channels_last=True, seed=3, learning_rate=0.5)
+    )

@@ -44,12 +44,12 @@ def checked(
         InvalidValueError: for a setting that is not allowed, and for an ``n`` of None.
     """
     slope, preset = settings["slope"], settings["preset"]
-    arguments.one_of("preset", preset, get_args(Preset))
-    arguments.one_of("direction", settings["direction"], get_args(DirectionName))
+    preset = arguments.one_of("preset", preset, get_args(Preset))
+    direction = arguments.one_of("direction", settings["direction"], get_args(DirectionName))
     if slope is None:
         published = preset == "thesis" and "finite-difference" in slopes
         slope = "finite-difference" if published else slopes[0]
-    arguments.one_of(f"slope of {kind}", slope, slopes)
+    slope = arguments.one_of(f"slope of {kind}", slope, slopes)
     slope_factor = settings["slope_factor"]
     if slope_factor is not None and not sloped:
         raise InvalidValueError(
@@ -62,12 +62,13 @@ def checked(
         | {"slope_factor": 1.0 if slope_factor is None else slope_factor}
     )
     gamma, n, k = (numbers[name] for name in ("gamma", "n", "search_every"))
-    if math.log(gamma) * k / n > 100:
+    if math.log(gamma) * min(k, 10**9) / n > 100:  # k may be larger than any float
         raise InvalidValueError(
             f"gamma is {gamma!r} in n = {n!r} steps; give less, since the step size grows by "
             f"gamma^({k}/n) before each search"
         )
-    return {"kind": kind, **settings, **numbers, "slope": slope}
+    chosen = {"slope": slope, "preset": preset, "direction": direction}
+    return {"kind": kind, **settings, **numbers, **chosen}
 
 
 def checked_numbers(settings: Mapping[str, object]) -> dict[str, Any]:
