@@ -48,6 +48,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text, at once: the boxes of rich take longer to load than we do
     context_settings={
         "help_option_names": ["-h", "--help"],
         "token_normalize_func": options.current,

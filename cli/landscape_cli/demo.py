@@ -13,7 +13,10 @@ def demo(
     seed: options.Seed = options.TRAINING.seed,
     device: options.Device = "cpu",
 ) -> None:
-    """Train, probe and plot on handwritten digits, in less than a minute and without a download."""
+    """Train, probe and plot on handwritten digits.
+
+    Takes less than a minute and needs no download.
+    """
     import matplotlib.pyplot
 
     matplotlib.use("Agg")

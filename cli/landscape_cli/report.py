@@ -15,9 +15,10 @@ def report(
         str | None, typer.Option(help="Heading of the page.", show_default="task and optimizer")
     ] = None,
 ) -> None:
-    """Write one HTML page about a store's slices: charts, statistics, provenance.
+    """Write one HTML page about the slices of a store.
 
-    The page contains everything it needs and loads nothing, so it can be mailed or put anywhere.
+    It has charts, statistics and provenance, contains everything it needs and loads nothing, so it
+    can be mailed or put anywhere.
     """
     import matplotlib
 

@@ -10,13 +10,13 @@ from landscape_cli import options
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Train and probe many runs with one command, which resumes where it stopped.",
+    help="Train and probe many runs with one command.",
 )
 
 
 @app.callback()
 def study() -> None:
-    """Train and probe many runs with one command, which resumes where it stopped."""
+    """Train and probe many runs with one command."""
 
 
 @app.command("pre-study")

@@ -16,12 +16,15 @@ LISTED: Mapping[str, Mapping[str, BuiltinTask | DataSet | Network]] = {
     "Models, for --model; each works with each data set, also as DATASET-MODEL:": MODELS,
 }
 
-app = typer.Typer(help="List the built-in tasks, data sets and models, or start your own task.")
+app = typer.Typer(help="List tasks, data sets and models, or start a task.")
 
 
 @app.callback(invoke_without_command=True)
 def tasks(context: typer.Context) -> None:
-    """List the built-in tasks, data sets and models; `landscape tasks new` starts your own task."""
+    """List tasks, data sets and models.
+
+    `landscape tasks new` starts a task of your own.
+    """
     if context.invoked_subcommand is None:
         width = max(map(len, BUILTIN))
         for heading, table in LISTED.items():

@@ -41,7 +41,7 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_where_results_go_is_spelled_alike(command):
     text = run(*command, "--help").stdout
-    assert re.search(r"--out +-o ", text)
+    assert re.search(r"-o, --out ", text)
     assert not re.search(r"--store|--output|--chunk", text)
 
 
