@@ -24,7 +24,6 @@ def probe(
         typer.Argument(
             metavar="[PATH]...",
             help="More checkpoints, as for --checkpoint.",
-            callback=options.local,
         ),
     ] = None,
     checkpoint: Annotated[
@@ -33,7 +32,6 @@ def probe(
             "--checkpoint",
             metavar="PATH",
             help="A run's folder, a folder of checkpoint files, or one file; may be repeated.",
-            callback=options.local,
         ),
     ] = None,
     task: Annotated[
@@ -161,7 +159,7 @@ def probe(
     device: options.Device = "auto",
 ) -> None:
     """Measure loss and accuracy along a direction at checkpoints. Run it again to resume."""
-    given = [*(checkpoint or []), *(paths or [])]
+    given = options.local([*(checkpoint or []), *(paths or [])])
     if not given:
         raise InvalidValueError(
             "no checkpoint was given; give --checkpoint with a run's folder, a folder or files"
