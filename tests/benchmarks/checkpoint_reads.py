@@ -4,6 +4,8 @@ Trains ResNet20 on digits for ten checkpoints, probes them at a single step size
 ``torch.load``. To compare with another commit, put its checkout first on PYTHONPATH.
 
     python tests/benchmarks/checkpoint_reads.py
+
+The store is named by the older option, which both trees understand.
 """
 
 import statistics
@@ -50,7 +52,7 @@ def main():
             started = time.process_time()
             run(
                 "probe", trained, "--step-sizes", "0", "--sets", "same-batch", "--batch-size", 32,
-                "--device", "cpu", "--out", Path(folder) / f"{repeat}.zarr",
+                "--device", "cpu", "--store", Path(folder) / f"{repeat}.zarr",
             )  # fmt: skip
             shares.append(sum(spent) / (time.process_time() - started))
         print(f"{files} checkpoint files, {len(spent)} reads")
