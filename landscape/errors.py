@@ -80,6 +80,10 @@ class TooLargeError(LandscapeError, MemoryError):
     """Samples that must go through the network at once but do not fit into the memory."""
 
 
+class SlopeWarning(UserWarning):
+    """A slice that does not fall as its gradient says."""
+
+
 @contextmanager
 def users_code(what: str) -> Iterator[None]:
     """Run a user's own code, and turn what it raises into one line.

@@ -6,11 +6,13 @@
   [Izmailov2018].
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
+
+from landscape.network.point import has_own_modes, preserved
 
 
 class BatchNorm:
@@ -20,12 +22,23 @@ class BatchNorm:
         model: its batch norm and instance norm layers are switched.
         forward: how the model is run, inputs (N, …) -> logits (N, C); the model itself unless
             given.
+        frozen: the layers that stay as they are, see :func:`frozen_layers`.
     """
 
-    def __init__(self, model: nn.Module, forward: Callable[[Tensor], Tensor] | None = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        forward: Callable[[Tensor], Tensor] | None = None,
+        frozen: Collection[nn.Module] = (),
+    ) -> None:
         self._forward = forward or model
-        self._layers = [m for m in model.modules() if isinstance(m, _NormBase)]
+        self._layers = [m for m in _norm_layers(model) if m not in frozen]
         self._batch_layers = [m for m in self._layers if isinstance(m, _BatchNorm)]
+
+    @property
+    def switches(self) -> bool:
+        """Whether there is any layer to switch."""
+        return bool(self._layers)
 
     @contextmanager
     def preserved(self) -> Iterator[None]:
@@ -39,15 +52,14 @@ class BatchNorm:
                 layer.momentum = momentum
 
     def mixes_samples(self, policy: str) -> bool:
-        """Whether a sample's output depends on the rest of its batch under ``policy``.
-
-        If so, an evaluation set has to be evaluated whole; if not, in chunks of any size.
+        """Whether these layers make a sample's output depend on the rest of its batch.
 
         Args:
             policy: "batch", "running" or "recalibrated", as above.
 
         Returns:
-            True where it depends on the other samples.
+            True where it depends on the other samples. Where it is false, other parts of the model
+            may still mix them.
         """
         return any(policy == "batch" or m.running_mean is None for m in self._batch_layers)
 
@@ -77,3 +89,27 @@ class BatchNorm:
             # Without tracking, batch norm passes its running statistics to no kernel. Instance
             # norm updates them all the same; they are buffers, which the point resets.
             layer.track_running_stats = track and layer.running_mean is not None
+
+
+def frozen_layers(model: nn.Module) -> frozenset[nn.Module]:
+    """The normalisation layers that are in eval mode while the model is in train mode.
+
+    Of a model that is in eval mode, those that its own ``train()`` leaves there.
+
+    Args:
+        model: the model; it is left as it is.
+
+    Returns:
+        Its frozen batch norm and instance norm layers.
+    """
+    layers = _norm_layers(model)
+    if not model.training and layers:
+        if not has_own_modes(model):
+            return frozenset()
+        with preserved(model, training=True):
+            return frozenset(m for m in layers if not m.training)
+    return frozenset(m for m in layers if not m.training)
+
+
+def _norm_layers(model: nn.Module) -> list[_NormBase]:
+    return [m for m in model.modules() if isinstance(m, _NormBase)]

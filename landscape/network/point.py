@@ -7,36 +7,48 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from landscape.errors import users_code
+from landscape.network.attributes import Attributes, writable
+from landscape.network.sharing import Memory, check_apart
 from landscape.runtime import randomness
 from landscape.runtime.interrupts import interrupts_held
 
 
 class Point:
-    """Parameters and buffers of a model as they are now, copied; the model is moved in place.
+    """Parameters, buffers and plain attributes of a model as they are now; it is moved in place.
 
     Every position is computed as θ + s·d from the stored θ and never from the last position, so
     nothing accumulates and s = 0 gives θ bit for bit. The live tensors stay the same objects,
-    so that compiled and captured graphs stay valid.
+    so that compiled and captured graphs stay valid. What shares a parameter's memory, as a buffer
+    registered from its ``.data``, moves along with it.
 
     Args:
         model: the model that is moved.
 
     Attributes:
         parameters: parameter name -> the stored θ, a copy of its shape and dtype.
+
+    Raises:
+        InvalidValueError: where two parameters share memory, so that neither moves on its own.
     """
 
     def __init__(self, model: nn.Module) -> None:
+        check_apart(dict(model.named_parameters()))
+        self._model = model
         self._live = {name: p.detach() for name, p in model.named_parameters()}
         self.parameters = {name: p.clone() for name, p in self._live.items()}
+        memory = Memory(self._live)
+        self._parameters = [(module, dict(module._parameters)) for module in model.modules()]
         self._owners = [(module, dict(module._buffers)) for module in model.modules()]
         self._live_buffers = [
             buffer
             for _, buffers in self._owners
             for buffer in buffers.values()
             # An expanded buffer cannot be written to, not even by a forward pass.
-            if buffer is not None and not _overlaps(buffer)
+            if buffer is not None and writable(buffer) and not memory.shares(buffer)
         ]
         self._buffers = [buffer.detach().clone() for buffer in self._live_buffers]
+        self._attributes = Attributes(model, memory.shares)
 
     def shifted(self, parameters: Mapping[str, Tensor]) -> "Point":
         """A point of the same model and buffers with other ``parameters``.
@@ -66,16 +78,46 @@ class Point:
             torch._foreach_add_(moved, list(tangent.values()), alpha=step_size)
 
     @torch.no_grad()
+    def strayed(self, tangent: Mapping[str, Tensor], step_size: float) -> str | None:
+        """Look whether the model's parameters still are where :meth:`move` has put them.
+
+        Args:
+            tangent: that of the last move.
+            step_size: that of the last move.
+
+        Returns:
+            The name of the first parameter that another hand has moved or replaced, as a forward
+            pass that clips its weights does; None where there is none.
+        """
+        now = dict(self._model.named_parameters())
+        for name, start in self.parameters.items():
+            if step_size != 0 and name in tangent:
+                (start,) = torch._foreach_add([start], [tangent[name]], alpha=step_size)
+            if name not in now or not same_values(now[name].detach(), start):
+                return name
+        return next((name for name in now if name not in self.parameters), None)
+
+    @torch.no_grad()
     def reset_buffers(self) -> None:
-        """Put every buffer back: the same tensor with the same values."""
+        """Put every buffer and plain attribute back: the same objects with the same values."""
         for module, buffers in self._owners:
             if not _same(module._buffers, buffers):
                 module._buffers.clear()
                 module._buffers.update(buffers)
         _copy(self._live_buffers, self._buffers)
+        self._attributes.reset()
 
+    @torch.no_grad()
     def restore(self) -> None:
         """Put the model back to this point, bit for bit."""
+        for module, parameters in self._parameters:
+            if not _same(module._parameters, parameters):
+                module._parameters.clear()
+                module._parameters.update(parameters)
+        for name, parameter in self._model.named_parameters():
+            live = self._live.get(name)
+            if live is not None and parameter.data_ptr() != live.data_ptr():
+                parameter.data = live
         self.move({}, 0)
         self.reset_buffers()
 
@@ -85,9 +127,21 @@ def _same(first: Mapping[str, Tensor | None], second: Mapping[str, Tensor | None
     return first.keys() == second.keys() and all(first[n] is second[n] for n in first)
 
 
-def _overlaps(tensor: Tensor) -> bool:
-    pairs = zip(tensor.stride(), tensor.shape, strict=True)
-    return any(stride == 0 and size > 1 for stride, size in pairs)
+def same_values(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors have the same shape, dtype and values; NaN counts as equal to NaN.
+
+    Args:
+        first: any tensor with values.
+        second: another, on the same device.
+
+    Returns:
+        True where they have.
+    """
+    if first.shape != second.shape or first.dtype != second.dtype:
+        return False
+    return torch.equal(first, second) or bool(
+        ((first == second) | (first != first) & (second != second)).all()
+    )
 
 
 def _copy(targets: list[Tensor], sources: list[Tensor]) -> None:
@@ -96,34 +150,67 @@ def _copy(targets: list[Tensor], sources: list[Tensor]) -> None:
 
 
 @contextmanager
-def preserved(model: nn.Module) -> Iterator[Point]:
-    """Put parameters, buffers, modes and global random generators back as they were on leaving.
+def preserved(model: nn.Module, training: bool | None = None) -> Iterator[Point]:
+    """Put a model and the global random generators back as they were on leaving.
 
-    So does leaving by an exception. Ctrl-C is held back while the model is being put back.
+    Parameters, buffers, plain attributes and modes are put back bit for bit, also after an
+    exception. Ctrl-C is held back while the model is being put back.
 
     Args:
         model: the model to preserve.
+        training: whether the model is put into train or eval mode, by its own methods, before the
+            point is taken: a mode may have effects of its own, as weights that ``eval()`` merges.
+            None leaves the modes alone.
 
     Yields:
-        The :class:`Point` that it will be put back to.
+        The :class:`Point` at which the model is inside.
 
     Raises:
+        InvalidValueError: where the model's own ``train`` or ``eval`` fails, and where two of its
+            parameters share memory.
         KeyboardInterrupt: for a Ctrl-C that was held back.
     """
     modes = [(module, module.training) for module in model.modules()]
     with randomness.preserved(), _casts_not_cached():
-        point = Point(model)
+        start = point = Point(model)
         try:
+            if training is not None:
+                _switch(model, training)
+                point = Point(model) if has_own_modes(model) else start
             yield point
         finally:
             with interrupts_held() as interrupts:
                 try:
                     point.restore()
+                    if point is not start:
+                        _switch(model, modes[0][1])
+                        start.restore()
                 finally:
                     for module, training in modes:
                         module.training = training
     if interrupts:
         raise KeyboardInterrupt
+
+
+def has_own_modes(model: nn.Module) -> bool:
+    """Whether a module has a ``train`` or ``eval`` of its own, which may do more than torch's.
+
+    Args:
+        model: the model, of which every module is looked at.
+
+    Returns:
+        True where one has.
+    """
+    return any(
+        getattr(type(module), name) is not getattr(nn.Module, name) or name in vars(module)
+        for module in model.modules()
+        for name in ("train", "eval")
+    )
+
+
+def _switch(model: nn.Module, training: bool) -> None:
+    with users_code(f"the model's {'train' if training else 'eval'}()"):
+        model.train(training)
 
 
 @contextmanager

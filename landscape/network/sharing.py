@@ -6,8 +6,9 @@ itself, byte by byte: neither names nor storages, since one storage may hold man
 side, and two storages may lie over one memory.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import combinations
+from itertools import accumulate, combinations
 from typing import Any, NamedTuple
 
 import torch
@@ -88,6 +89,42 @@ def overlap(
             if (one.moved or other.moved) and _meet(one, other):
                 return one.name, other.name
     return None
+
+
+class Memory:
+    """The memory of some tensors, to ask of many others whether they share it.
+
+    Args:
+        tensors: name -> tensor.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._tensors = tensors
+        spans = sorted(
+            (str(t.device), *_span(t)) for own in tensors.values() for t in _strided(own)
+        )
+        self._starts = [(device, start) for device, start, _ in spans]
+        # The largest end so far, of which most are those of the span itself.
+        self._ends = list(accumulate(((device, end) for device, _, end in spans), max))
+
+    def shares(self, tensor: Tensor) -> bool:
+        """Whether a tensor shares a byte with one of them.
+
+        Args:
+            tensor: any tensor.
+
+        Returns:
+            True where it does; the tensors themselves do.
+        """
+        return any(self._near(part) for part in _strided(tensor)) and (
+            overlap(self._tensors.items(), [("", tensor.detach())]) is not None
+        )
+
+    def _near(self, tensor: Tensor) -> bool:
+        device = str(tensor.device)
+        start, end = _span(tensor)
+        before = bisect_left(self._starts, (device, end))
+        return before > 0 and self._ends[before - 1] > (device, start)
 
 
 def _strided(tensor: Any) -> Iterator[Tensor]:

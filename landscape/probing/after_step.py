@@ -3,11 +3,12 @@
 import copy
 from collections.abc import Callable
 from math import isfinite
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from landscape.errors import InvalidValueError
+from landscape.errors import InvalidValueError, users_code
 from landscape.optimizers.line_search.sls import LineSearch
 from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation_sets import EvaluationSet
@@ -23,8 +24,7 @@ def after_step(
 ) -> dict[str, Tensor]:
     """Compute the parameters one optimizer step after the point where the gradient was taken.
 
-    A copy of the parameters and of the optimizer takes the step. A line search, however, runs on
-    the model itself, which is left at the last point that it tried.
+    A copy of the optimizer takes the step, on the model itself, which is left there.
 
     Args:
         model: at the point where the gradient was taken.
@@ -38,12 +38,11 @@ def after_step(
         Parameter name -> its value after the step.
 
     Raises:
-        InvalidValueError: where neither an optimizer nor a learning rate is given, or where the
-            optimizer needs a closure.
+        InvalidValueError: where neither an optimizer nor a learning rate is given, where the
+            optimizer holds parameters that are not the model's, and where it cannot be copied or
+            its step fails, as one that needs a closure.
     """
     named = dict(model.named_parameters())
-    if isinstance(optimizer, LineSearch):
-        return _after_search(model, forward or model, named, optimizer, batch)
     gradients = direction.gradient
     if optimizer is None:
         if not isfinite(learning_rate):
@@ -55,36 +54,54 @@ def after_step(
             name: p - learning_rate * gradients[name] if name in gradients else p.clone()
             for name, p in named.items()
         }
-    twins, stepper = copy.deepcopy((named, optimizer))
-    for name, gradient in gradients.items():
-        twins[name].grad = gradient.clone()  # an optimizer may write to it
+    check_owner(optimizer, model)
+    kept = [p.grad for p in named.values()]
+    searches, run = isinstance(optimizer, LineSearch), forward or model
+    what = f"the step of {type(optimizer).__name__} (choose 'before-step' if it needs a closure)"
     try:
-        # The step of the class: the wrapper that a scheduler puts around it steps the original.
-        type(stepper).step(stepper)
-    except TypeError as error:
-        raise InvalidValueError(
-            f"origin 'after-step' cannot take a step of {type(stepper).__name__}, which needs a "
-            "closure; choose 'before-step'"
-        ) from error
-    return {name: p.detach() for name, p in twins.items()}
-
-
-def _after_search(
-    model: nn.Module,
-    forward: Callable[[Tensor], Tensor],
-    named: dict[str, nn.Parameter],
-    optimizer: LineSearch,
-    batch: EvaluationSet,
-) -> dict[str, Tensor]:
-    gradients = [p.grad for p in named.values()]
-    # A copy of the optimizer alone: its parameters and layers stay those of the model.
-    own = {id(each): each for each in (*named.values(), *model.modules())}
-    stepper = copy.deepcopy(optimizer, own)
-    for p in named.values():
-        p.grad = None
-    try:
-        type(stepper).step(stepper, lambda: (forward(batch.inputs), batch.targets))
-        return {name: p.detach().clone() for name, p in named.items()}
+        for name, p in named.items():
+            # An optimizer may write to the gradient; a line search takes its own.
+            p.grad = None if searches or name not in gradients else gradients[name].clone()
+        with users_code(what):
+            stepper = _copied(optimizer, model)
+            # The step of the class: the wrapper that a scheduler puts around it steps the original.
+            if isinstance(stepper, LineSearch):
+                type(stepper).step(
+                    stepper, lambda: (run(batch.inputs.clone()), batch.targets.clone())
+                )
+            else:
+                type(stepper).step(stepper)
     finally:
-        for p, gradient in zip(named.values(), gradients, strict=True):
+        for p, gradient in zip(named.values(), kept, strict=True):
             p.grad = gradient
+    return {name: p.detach().clone() for name, p in named.items()}
+
+
+def check_owner(optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
+    """Refuse an optimizer of another model, or of a copy of the model.
+
+    Args:
+        optimizer: any of torch's.
+        model: the model whose parameters it is to step.
+
+    Raises:
+        InvalidValueError: where one of its parameters is not the model's.
+    """
+    own = {id(p) for p in model.parameters()}
+    held = [p for group in optimizer.param_groups for p in group["params"]]
+    if foreign := [p for p in held if id(p) not in own]:
+        raise InvalidValueError(
+            f"{len(foreign)} of the {len(held)} parameters of the {type(optimizer).__name__} are "
+            "not the model's, as those of a copy of it; give the optimizer that was made from this "
+            "model's parameters()"
+        )
+
+
+def _copied(optimizer: torch.optim.Optimizer, model: nn.Module) -> torch.optim.Optimizer:
+    """A copy of the optimizer with all its attributes; parameters and layers stay the model's."""
+    twin = object.__new__(type(optimizer))
+    same: dict[int, Any] = {id(each): each for each in (*model.parameters(), *model.modules())}
+    same[id(optimizer)] = twin
+    # torch's own way of copying keeps three attributes.
+    twin.__dict__.update(copy.deepcopy(vars(optimizer), same))
+    return twin

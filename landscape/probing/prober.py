@@ -1,7 +1,8 @@
 """Probe a model: from a point, a direction, sets and step sizes to a slice as a Dataset."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from landscape.data import Data, as_data
 from landscape.errors import InvalidValueError
 from landscape.metrics import SampleLoss, cross_entropy
+from landscape.network.batch_norm import frozen_layers
 from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward, check_precision
 from landscape.network.losses import sample_loss
@@ -23,8 +25,9 @@ from landscape.probing.directions import registry
 from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation import Evaluator
 from landscape.probing.evaluation_sets import EvaluationSet, TrainingSets
+from landscape.probing.finite_difference import check_slope
 from landscape.probing.settings import ProbeSettings
-from landscape.runtime.randomness import derive, seed_torch
+from landscape.runtime.randomness import derive, seed_all
 
 # The random streams of dropout masks and of directions.
 _MASKS, _DIRECTION = 2, 3
@@ -185,10 +188,9 @@ class Prober:
         def step(along: Direction, same_batch: EvaluationSet) -> dict[str, Tensor]:
             return after_step(model, along, optimizer, learning_rate, same_batch, forward.eager)
 
-        with torch.no_grad(), forward.precision_context(), preserved(model) as point:
-            model.train(self.settings.dropout)
+        with self._at_point(forward) as at:
             draws = [
-                self._draw(forward, point, (iteration, draw), chosen, direction, step, advance)
+                self._draw(at, (iteration, draw), chosen, direction, step, advance)
                 for draw in range(self.settings.draws)
             ]
         return slices.build(
@@ -213,17 +215,28 @@ class Prober:
         """
         forward = self._run(model)
         same_batch = self._given(batch, model)
-        with torch.no_grad(), forward.precision_context(), preserved(model) as point:
-            model.train(self.settings.dropout)
+        with self._at_point(forward) as at:
             key = iteration, 0
-            with self._evaluator(forward, point, key) as evaluator:
-                evaluator.check(same_batch, [])
-                return evaluator.direction(self._kind, same_batch, self._seed(key))
+            with self._evaluator(at, key) as evaluator:
+                values = evaluator.check(same_batch, [])
+                direction = evaluator.direction(self._kind, same_batch, self._seed(key))
+                evaluator.confirm(same_batch, values)
+                return direction
+
+    @contextmanager
+    def _at_point(self, forward: Forward) -> Iterator["_At"]:
+        """The model in the mode in which it is probed; it is put back on leaving."""
+        frozen = frozen_layers(forward.model)
+        with (
+            torch.no_grad(),
+            forward.precision_context(),
+            preserved(forward.model, training=self.settings.dropout) as point,
+        ):
+            yield _At(forward, point, frozen)
 
     def _draw(
         self,
-        forward: Forward,
-        point: Point,
+        at: "_At",
         key: tuple[int, int],
         batch: EvaluationSet | None,
         direction: Direction | None,
@@ -231,7 +244,7 @@ class Prober:
         advance: Callable[[], object],
     ) -> slices.Draw:
         settings = self.settings
-        self._place(self._device or forward.device)
+        self._place(self._device or at.forward.device)
         drawn = evaluation_sets.draw(
             self._train,
             **self._sizes(),
@@ -241,22 +254,30 @@ class Prober:
             batch=batch,
         )
         sets = self._chosen(drawn)
-        with self._evaluator(forward, point, key, drawn.recalibration) as evaluator:
-            evaluator.check(drawn.same_batch, sets)
-            origin = point
-            if direction is None:
+        with self._evaluator(at, key, drawn.recalibration) as evaluator:
+            before = evaluator.check(drawn.same_batch, sets)
+            origin = at.point
+            if direction is not None:
+                evaluator.confirm(drawn.same_batch, before)
+            else:
                 seed = self._seed(key)
                 direction = evaluator.direction(self._kind, drawn.same_batch, seed)
+                evaluator.confirm(drawn.same_batch, before)
+                if key[1] == 0:
+                    check_slope(evaluator, at.point, drawn.same_batch, direction, before)
                 if settings.origin == "after-step":
+                    at.point.restore()
                     if settings.dropout:  # with the mask of the gradient
-                        seed_torch(self._mask_seed(key))
-                    origin = point.shifted(step(direction, drawn.same_batch))
+                        seed_all(self._mask_seed(key))
+                    origin = at.point.shifted(step(direction, drawn.same_batch))
             values = [evaluator.allocate(s, len(settings.step_sizes)) for s in sets]
             for i, step_size in enumerate(settings.step_sizes):
                 origin.move(direction.tangent, step_size)
                 evaluator.measure(sets, [v.at(i) for v in values])
+                if i in (0, len(settings.step_sizes) - 1):
+                    evaluator.require_at(origin, direction.tangent, step_size)
                 advance()
-            point.restore()
+            at.point.restore()
         return slices.Draw(direction, sets, values)
 
     def _run(self, model: nn.Module) -> Forward:
@@ -276,17 +297,17 @@ class Prober:
 
     def _evaluator(
         self,
-        forward: Forward,
-        point: Point,
+        at: "_At",
         key: tuple[int, int],
         recalibration: Sequence[Tensor] = (),
     ) -> Evaluator:
         settings = self.settings
         return Evaluator(
-            forward,
-            point,
+            at.forward,
+            at.point,
             self._loss,
             recalibration,
+            frozen=at.frozen,
             margins=settings.margins,
             eval_batch_size=self._eval_batch_size,
             mask_seed=self._mask_seed(key) if settings.dropout else None,
@@ -350,6 +371,15 @@ class Prober:
             "other_batches": settings.other_batches if "other_batch" in settings.sets else 0,
             "big_batch": (settings.big_batch or 0) if "big_batch" in settings.sets else 0,
         }
+
+
+@dataclass(frozen=True)
+class _At:
+    """A model that is probed: how it is run, where it started, and which layers stay frozen."""
+
+    forward: Forward
+    point: Point
+    frozen: Collection[nn.Module]
 
 
 def _check_model(model: nn.Module) -> None:

@@ -41,9 +41,17 @@ def seed_everything(*key: int) -> None:
     Args:
         *key: integers that name what is drawn, as of :func:`derive`.
     """
-    seed = derive(*key)
+    seed_all(derive(*key))
+
+
+def seed_all(seed: int) -> None:
+    """Seed Python's, numpy's and torch's global generators with one seed.
+
+    Args:
+        seed: a 63-bit integer, as of :func:`derive`.
+    """
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 -- a user's transform may draw from it
+    np.random.seed(seed % 2**32)  # noqa: NPY002 -- a user's code may draw from it
     seed_torch(seed)
 
 

@@ -1,6 +1,8 @@
 """Bootstrap [Efron1979]: resampled means, and percentile intervals of statistics of them."""
 
-from typing import TypeVar
+from decimal import Decimal
+from math import ceil
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -120,13 +122,16 @@ def interval(data: Data, level: float = 0.95, over: str = "resample") -> Data:
         raise InvalidValueError(f"level is {level!r}; give a number above 0 and below 1")
     if over not in data.dims:
         raise UnknownNameError("dimension", over, map(str, data.dims))
-    shares = [(1 - level) / 2, (1 + level) / 2]
+    # Exact, as the level is written: in floats 1000 · (1 − 0.95) / 2 lies above 25.
+    written = Decimal(repr(float(level)))
+    shares = [(1 - written) / 2, (1 + written) / 2]
 
     def bounds(array: xr.DataArray) -> xr.DataArray:
         if over not in array.dims:
             return array
+        ranks = [max(ceil(array.sizes[over] * share), 1) - 1 for share in shares]
         found: xr.DataArray = xr.apply_ufunc(
-            lambda x: np.moveaxis(np.quantile(x, shares, axis=-1, method="inverted_cdf"), 0, -1),
+            lambda x: _ranked(x, ranks),
             array.compute(),
             input_core_dims=[[over]],
             output_core_dims=[["bound"]],
@@ -135,6 +140,14 @@ def interval(data: Data, level: float = 0.95, over: str = "resample") -> Data:
         return found.assign_coords(bound=np.array(["lower", "upper"], dtype=object))
 
     return data.map(bounds, keep_attrs=True) if isinstance(data, xr.Dataset) else bounds(data)
+
+
+def _ranked(values: NDArray[Any], ranks: list[int]) -> NDArray[Any]:
+    """The values of the given ranks, (…, ranks); NaN where one of (…, n) is."""
+    found: NDArray[Any] = np.sort(values)[..., ranks]
+    if values.dtype.kind == "f":
+        found[np.isnan(values).any(-1)] = np.nan
+    return found
 
 
 def check_resamples(resamples: int) -> None:

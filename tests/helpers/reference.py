@@ -63,10 +63,10 @@ def forward(model, inputs, policy, recalibration=()):
         return model(inputs.double())
 
 
-def gradient(model, inputs, targets):
-    """∇L by autograd in float64, with batch statistics and dropout off."""
+def gradient(model, inputs, targets, policy="batch"):
+    """∇L by autograd in float64, with dropout off; of "running", with the running statistics."""
     model = copy.deepcopy(model).double().eval()
-    for layer in norm_layers(model):
+    for layer in norm_layers(model) if policy != "running" else ():
         layer.train()
     logits = model(inputs.double())
     log_p = logits - logits.exp().sum(1, keepdim=True).log()

@@ -1,5 +1,7 @@
 import copy
+import itertools
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -51,7 +53,7 @@ def test_against_the_float64_reference(name, policy):
     assert len(batches) == (6 if policy == "recalibrated" and reference.norm_layers(model) else 0)
     for draw in range(2):
         batch = per_sample(tree, "same_batch").index.values[0, draw]
-        gradients = reference.gradient(model, TRAIN[0][batch], TRAIN[1][batch])
+        gradients = reference.gradient(model, TRAIN[0][batch], TRAIN[1][batch], policy)
         norm = np.sqrt(sum(float((g**2).sum()) for g in gradients.values()))
         np.testing.assert_allclose(tree.gradient_norm[0, draw], norm, rtol=1e-5)
         recalibration = batches[3 * draw : 3 * draw + 3]
@@ -151,7 +153,12 @@ class Masked(nn.Dropout):
 
     def __init__(self):
         super().__init__(0.5)
-        self.masks = []
+        # A probe puts back what an attribute holds, but looks into no object of one's own.
+        self.told = SimpleNamespace(masks=[])
+
+    @property
+    def masks(self):
+        return self.told.masks
 
     def forward(self, inputs):
         if not self.training:
@@ -416,7 +423,8 @@ def test_sets_with_batch_statistics_are_never_chunked():
     sizes = []
     model[0].register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
     tree_of(model, eval_batch_size=10)
-    assert set(sizes) - {2, 4} == {32, 60, 10}  # the format and the chunk are chosen by a few
+    # The format and the chunk are chosen by a few, and a chunk is compared with its half.
+    assert set(sizes) - {2, 4, 5} == {32, 60, 10}
 
 
 def test_draws_are_fresh_gradient_batches_and_do_not_depend_on_each_other():
@@ -496,9 +504,9 @@ def test_one_forward_pass_gives_everything():
     model.register_forward_hook(lambda _, args, __: samples.append(len(args[0])))
     tree_of(model)
     per_point = 32 * 3 + 60 + 50
-    # Besides the points: the shape check, the guard's two passes, the gradient's own and the
-    # two small ones that the chunk is chosen by.
-    assert sum(samples) == len(STEPS) * per_point + 4 * 32 + 2 + 4
+    # Besides the points: the shape check, the guard's two passes, the gradient's own, the two
+    # small ones that the chunk is chosen by, a part whole and in parts, and two for the slope.
+    assert sum(samples) == len(STEPS) * per_point + 4 * 32 + (2 + 4) + (32 + 2 + 16) + 2 * 32
 
 
 def test_non_finite_values_are_kept():
@@ -601,15 +609,15 @@ def test_a_random_model_is_refused():
 
 @pytest.mark.parametrize("by", [1e-3, 1e-7])
 def test_a_model_that_drifts_by_more_than_rounding_is_refused(by):
+    calls = itertools.count(1)  # outside of the model: nobody can put it back
+
     class Drifting(nn.Module):
         def __init__(self):
             super().__init__()
             self.linear = nn.Linear(64, 10)
-            self.calls = 0
 
         def forward(self, inputs):
-            self.calls += 1
-            return self.linear(inputs.flatten(1)) * (1 + by * self.calls)
+            return self.linear(inputs.flatten(1)) * (1 + by * next(calls))
 
     if by < 1e-6:
         assert np.isfinite(probe(Drifting(), TRAIN, **SMALL).loss).all()

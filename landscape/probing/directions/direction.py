@@ -114,10 +114,17 @@ def mean_gradient(
         )
     with torch.enable_grad():
         mean = loss((forward or model)(inputs), targets).mean()
+        if not mean.requires_grad:
+            raise InvalidValueError(
+                "the loss depends on no parameter with requires_grad=True, as where the model's "
+                "output is detached or its weights are merged; there is no gradient to go along"
+            )
         gradients = torch.autograd.grad(
             mean, list(parameters.values()), allow_unused=True, materialize_grads=True
         )
-    return dict(zip(parameters, gradients, strict=True))
+    # Those of sparse embeddings are sparse.
+    dense = [g if g.layout == torch.strided else g.to_dense() for g in gradients]
+    return dict(zip(parameters, dense, strict=True))
 
 
 def norm(tensors: Sequence[Tensor]) -> float:
@@ -133,7 +140,9 @@ def norm(tensors: Sequence[Tensor]) -> float:
 
 
 def sum_of_products(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
-    """Compute the dot product over all elements, Σ a·b.
+    """Compute the dot product over all elements, Σ a·b; of complex ones, the real part of Σ ā·b.
+
+    That is the dot product of real and imaginary parts, to which torch's gradients belong.
 
     Args:
         first: tensors of any shape.
@@ -145,6 +154,10 @@ def sum_of_products(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
     # A part at a time: a whole tensor in float64 would need twice the tensor's memory.
     products: list[Tensor] = []
     for a, b in zip(first, second, strict=True):
-        parts = (torch.split(each.reshape(-1), 2**20) for each in (a, b))
+        parts = (torch.split(_real(each).reshape(-1), 2**20) for each in (a, b))
         products += [x.double().dot(y.double()).cpu() for x, y in zip(*parts, strict=True)]
     return float(torch.stack(products).sum()) if products else 0.0
+
+
+def _real(tensor: Tensor) -> Tensor:
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
