@@ -9,7 +9,7 @@ import xarray as xr
 
 from landscape.metrics import METRICS
 from landscape.probing.directions.direction import Direction
-from landscape.probing.evaluation import Values
+from landscape.probing.evaluation import Values, gradient_policy
 from landscape.probing.evaluation_sets import EvaluationSet
 from landscape.probing.settings import ProbeSettings
 from landscape.slices.schema import NAMES
@@ -92,6 +92,7 @@ def build(
         "direction": along.name,
         "direction_symbol": along.symbol,
         "origin": settings.origin,
+        "gradient_batch_norm": gradient_policy(settings.batch_norm["same_batch"]),
         "seed": settings.seed,
     }
     groups = {"/": root}
