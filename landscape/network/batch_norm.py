@@ -23,6 +23,9 @@ class BatchNorm:
         forward: how the model is run, inputs (N, …) -> logits (N, C); the model itself unless
             given.
         frozen: the layers that stay as they are, see :func:`frozen_layers`.
+
+    Attributes:
+        layers: the layers that are switched.
     """
 
     def __init__(
@@ -33,12 +36,8 @@ class BatchNorm:
     ) -> None:
         self._forward = forward or model
         self._layers = [m for m in _norm_layers(model) if m not in frozen]
+        self.layers = frozenset[nn.Module](self._layers)
         self._batch_layers = [m for m in self._layers if isinstance(m, _BatchNorm)]
-
-    @property
-    def switches(self) -> bool:
-        """Whether there is any layer to switch."""
-        return bool(self._layers)
 
     @contextmanager
     def preserved(self) -> Iterator[None]:

@@ -1,8 +1,9 @@
 """A point of parameter space: what a model is at one moment, and how to move from there."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -40,14 +41,12 @@ class Point:
         memory = Memory(self._live)
         self._parameters = [(module, dict(module._parameters)) for module in model.modules()]
         self._owners = [(module, dict(module._buffers)) for module in model.modules()]
-        self._live_buffers = [
-            buffer
-            for _, buffers in self._owners
-            for buffer in buffers.values()
-            # An expanded buffer cannot be written to, not even by a forward pass.
-            if buffer is not None and writable(buffer) and not memory.shares(buffer)
-        ]
-        self._buffers = [buffer.detach().clone() for buffer in self._live_buffers]
+        # Of each module, its buffers and what they hold.
+        self._buffers = {
+            module: (live, [buffer.detach().clone() for buffer in live])
+            for module, buffers in self._owners
+            if (live := [b for b in buffers.values() if _moves_alone(b, memory)])
+        }
         self._attributes = Attributes(model, memory.shares)
 
     def shifted(self, parameters: Mapping[str, Tensor]) -> "Point":
@@ -98,13 +97,18 @@ class Point:
         return next((name for name in now if name not in self.parameters), None)
 
     @torch.no_grad()
-    def reset_buffers(self) -> None:
-        """Put every buffer and plain attribute back: the same objects with the same values."""
+    def reset_buffers(self, but: Collection[nn.Module] = ()) -> None:
+        """Put every buffer and plain attribute back: the same objects with the same values.
+
+        Args:
+            but: modules whose buffers keep the values that they have now.
+        """
         for module, buffers in self._owners:
             if not _same(module._buffers, buffers):
                 module._buffers.clear()
                 module._buffers.update(buffers)
-        _copy(self._live_buffers, self._buffers)
+        chosen = [pair for module, pair in self._buffers.items() if module not in but]
+        _copy([b for live, _ in chosen for b in live], [b for _, kept in chosen for b in kept])
         self._attributes.reset()
 
     @torch.no_grad()
@@ -120,6 +124,11 @@ class Point:
                 parameter.data = live
         self.move({}, 0)
         self.reset_buffers()
+
+
+def _moves_alone(buffer: Tensor | None, memory: Memory) -> TypeGuard[Tensor]:
+    """Whether a buffer can be put back: not if it is expanded, which no forward pass can change."""
+    return buffer is not None and writable(buffer) and not memory.shares(buffer)
 
 
 def _same(first: Mapping[str, Tensor | None], second: Mapping[str, Tensor | None]) -> bool:

@@ -197,7 +197,7 @@ class Evaluator:
         largest = max((batch, *sets), key=len)
         few = largest.inputs[: min(MIXED, self._eval_batch_size.choose(self._run, largest.inputs))]
         for policy in sorted({chosen.batch_norm for chosen in (batch, *sets)}):
-            same = self._mixes and not self._batch_norm.switches  # every policy runs the same
+            same = self._mixes and not self._batch_norm.layers  # every policy runs the same
             found = next(iter(self._mixes.values())) if same else self._mixes_samples(policy, few)
             self._mixes[policy] = found
         return self.values(batch)
@@ -326,6 +326,8 @@ class Evaluator:
 
     def _part(self, chosen: EvaluationSet, values: Values, part: slice) -> None:
         targets = chosen.targets[part]
+        # What else the last pass has moved; statistics may have been recalibrated.
+        self._point.reset_buffers(but=self._batch_norm.layers)
         logits = self._run(chosen.inputs[part])
         if values.margin is not None:
             values.margin[part] = margin(logits, targets)

@@ -15,7 +15,6 @@ from torch import nn
 from torch.nn import functional as F
 
 import landscape
-from landscape.errors import LandscapeError
 
 FEATURES, CLASSES, SAMPLES = 12, 3, 60
 POLICIES = ("batch", "running")
@@ -60,9 +59,7 @@ class Complex(nn.Module):
         self.w = nn.Parameter(torch.randn(FEATURES, FEATURES, dtype=torch.complex64) / 3)
 
     def forward(self, inputs):
-        return (
-            inputs.to(self.w.dtype) @ self.w.to(torch.promote_types(inputs.dtype, self.w.dtype))
-        ).real
+        return (inputs.to(torch.complex128) @ self.w.to(torch.complex128)).real
 
 
 class Partly(nn.Module):
@@ -100,7 +97,7 @@ LOSSES = {
     "margin": nn.MultiMarginLoss(p=2),
     "function": lambda z, y: F.cross_entropy(z, y, reduction="none").square(),
 }
-FORMS = ("tensors", "arrays", "dataset", "loader")
+FORMS = ("tensors", "strided", "dataset", "loader")
 
 examples = st.fixed_dictionaries(
     {
@@ -139,8 +136,8 @@ def data(example, offset):
 
 
 def given_as(form, inputs, labels):
-    if form == "arrays":
-        return inputs.numpy(), labels.numpy()
+    if form == "strided":
+        return inputs.repeat_interleave(2, 1)[:, ::2], labels.repeat_interleave(3)[::3]
     if form == "tensors":
         return inputs, labels
     dataset = torch.utils.data.TensorDataset(inputs, labels)
@@ -261,14 +258,6 @@ def loss_gradient(loss, twin, batch, moved):
     return dict(zip(own, found, strict=True))
 
 
-def tried(example):
-    try:
-        check(example)
-    except LandscapeError as error:  # a refusal is right where it is one line
-        assert "\n" not in str(error)
-        raise AssertionError(f"refused: {error}") from error
-
-
 RUN = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
 
 
@@ -276,7 +265,7 @@ RUN = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomiz
 @given(examples)
 @settings(max_examples=200, **RUN)
 def test_any_model(example):
-    tried(example)
+    check(example)
 
 
 @pytest.mark.long
@@ -284,4 +273,4 @@ def test_any_model(example):
 @given(examples)
 @settings(max_examples=2000, **RUN | {"derandomize": False})
 def test_any_of_2000_models(example):
-    tried(example)
+    check(example)
