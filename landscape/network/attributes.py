@@ -6,7 +6,7 @@ pass may change any of them, and torch knows of none.
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -33,17 +33,21 @@ class Attributes:
     """
 
     def __init__(self, model: nn.Module, moves_along: Callable[[Tensor], bool]) -> None:
-        self._owners = [_Owner(vars(module)) for module in model.modules()]
+        self._owners = {module: _Owner(vars(module)) for module in model.modules()}
         seen: set[int] = set()
         self._resets: list[Reset] = []
-        for owner in self._owners:
+        for owner in self._owners.values():
             self._resets += _resets(owner.kept.values(), seen, moves_along)
 
     @torch.no_grad()
-    def reset(self) -> None:
-        """Put every attribute back: the same objects, and the same values in them."""
-        for owner in self._owners:
-            if owner.changed:
+    def reset(self, but: Collection[nn.Module] = ()) -> None:
+        """Put every attribute back: the same objects, and the same values in them.
+
+        Args:
+            but: modules whose attributes stay the objects that they are now.
+        """
+        for module, owner in self._owners.items():
+            if owner.changed and module not in but:
                 owner.reset()
         for each in self._resets:
             each()

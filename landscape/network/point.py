@@ -101,7 +101,7 @@ class Point:
         """Put every buffer and plain attribute back: the same objects with the same values.
 
         Args:
-            but: modules whose buffers keep the values that they have now.
+            but: modules that keep the buffers and attributes that they have now.
         """
         for module, buffers in self._owners:
             if not _same(module._buffers, buffers):
@@ -109,7 +109,7 @@ class Point:
                 module._buffers.update(buffers)
         chosen = [pair for module, pair in self._buffers.items() if module not in but]
         _copy([b for live, _ in chosen for b in live], [b for _, kept in chosen for b in kept])
-        self._attributes.reset()
+        self._attributes.reset(but)
 
     @torch.no_grad()
     def restore(self) -> None:

@@ -99,3 +99,19 @@ def test_preserved_puts_everything_back_also_after_an_exception(name):
     with pytest.raises(RuntimeError, match="in the middle"):
         spoil()
     cases.assert_same_state(before, cases.state(model))
+
+
+def test_reset_leaves_the_modules_that_are_excepted():
+    model = cases.fresh("cnn")
+    layer, other = model[1], model[6]
+    point, start = Point(model), layer.running_mean.clone()
+    for each in (layer, other):
+        each.running_mean += 1
+        each.momentum = 0.5
+    moved = layer.running_mean.clone()
+    point.reset_buffers(but=[layer])
+    assert (layer.momentum, other.momentum) == (0.5, 0.1)
+    assert torch.equal(layer.running_mean, moved)
+    point.reset_buffers()
+    assert (layer.momentum, other.momentum) == (0.1, 0.1)
+    assert torch.equal(layer.running_mean, start)

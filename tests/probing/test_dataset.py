@@ -61,6 +61,7 @@ def test_where_and_when_it_was_measured():
         "direction": "mine",
         "direction_symbol": "d",
         "origin": "before-step",
+        "gradient_batch_norm": "batch",
         "seed": 3,
     }
 
