@@ -46,13 +46,18 @@ def probe(
 ) -> xr.Dataset:
     """Measure loss and accuracy of a model along its gradient, on several sets of samples.
 
-    The model (parameters, buffers, modes, ``requires_grad``, ``.grad``) and every global random
-    generator are left bit-identical, also after an exception.
+    The model (parameters, buffers, plain attributes, modes, ``requires_grad``, ``.grad``), what is
+    handed in and every global random generator are left bit-identical, also after an exception.
+
+    What cannot be measured rightly is refused. The batch is evaluated before and after the
+    gradient is taken, samples together and in parts; the slope is compared with a finite
+    difference, the parameters are read back at both ends of the slice, and the mean of a loss
+    module is compared with that over the samples.
 
     >>> slice_ = landscape.probe(
     ...     model, (images, labels), validation, step_sizes=[-0.1, 0, 0.1], draws=2
     ... )
-    >>> slice_.accuracy.sel(evaluation_set="validation").mean("draw").dims
+    >>> slice_.accuracy.sel(evaluation_set="validation").mean("draw", skipna=False).dims
     ('checkpoint', 'step_size')
 
     Args:
@@ -78,6 +83,9 @@ def probe(
             that fails on the data.
         DeterminismError: where one batch gives two values at one point.
         TooLargeError: where samples that must be evaluated at once do not fit into the memory.
+
+    Warns:
+        SlopeWarning: where the loss does not fall as the gradient says.
     """
     if batch is not None:
         settings = {"batch_size": len(batch[0]), **settings}

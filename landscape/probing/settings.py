@@ -113,7 +113,9 @@ class ProbeSettings:
         batch_norm: kind of evaluation set -> which statistics normalisation layers use: "batch"
             (those of the batch itself), "running" (those of the checkpoint) or "recalibrated"
             (running ones, estimated afresh at each point, see [Izmailov2018]). Kinds left out keep
-            their default: "running" for validation, "batch" for the others.
+            their default: "running" for validation, "batch" for the others. The gradient is taken
+            under that of the same batch, "batch" if it is "recalibrated". A layer in eval mode
+            within a model in train mode is frozen, and keeps to the checkpoint's statistics.
         recalibration_batches: number of training batches from which "recalibrated" estimates its
             statistics.
         dropout: False turns dropout off. True probes in training mode, with one fixed mask for

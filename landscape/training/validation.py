@@ -86,7 +86,7 @@ def validate(
         nonlocal total_loss, total_correct
         inputs, targets = data.take(torch.arange(part.start, part.stop))
         logits = forward(inputs)
-        losses = loss(logits, targets).sum().item()
+        losses = loss(logits, targets).cpu().double().sum().item()
         total_correct += correct(margin(logits, targets)).sum().item()
         total_loss += losses
 

@@ -53,6 +53,24 @@ def test_intervals_over_samples_cover_at_their_level(level):
     assert covered(interval(bias, level), 1) == pytest.approx(level, abs=error)
 
 
+@pytest.mark.parametrize("count", [7, 40, 200, 1000, 2000])
+@pytest.mark.parametrize("percent", [50, 68, 80, 90, 95, 98, 99, 99.9])
+def test_bounds_are_the_smallest_values_that_the_share_does_not_exceed(count, percent):
+    values = xr.DataArray(np.random.default_rng(0).permutation(count) + 1.0, dims="resample")
+    found = interval(values, percent / 100)
+    for bound, share in zip(("lower", "upper"), (100 - percent, 100 + percent), strict=True):
+        # of 1 … count, the rank is the value: count · share / 200, rounded up, in whole numbers
+        rank = max(-(-count * round(10 * share) // 2000), 1)
+        assert found.sel(bound=bound) == rank
+
+
+def test_the_bounds_of_infinities_and_nan():
+    values = xr.DataArray([[-np.inf, 0, 1, np.inf], [0, 1, 2, np.nan]], dims=("x", "resample"))
+    found = interval(values, 0.9).values
+    assert found[0].tolist() == [-np.inf, np.inf]
+    assert np.isnan(found[1]).all()
+
+
 @pytest.mark.parametrize("level", [0.5, 0.95])
 def test_intervals_over_draws_cover_at_their_level(level):
     values = np.random.default_rng(2).normal(3, 1, (600, 40))
