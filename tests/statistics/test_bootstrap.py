@@ -54,13 +54,13 @@ def test_intervals_over_samples_cover_at_their_level(level):
 
 
 @pytest.mark.parametrize("count", [7, 40, 200, 1000, 2000])
-@pytest.mark.parametrize("percent", [50, 68, 80, 90, 95, 98, 99, 99.9])
-def test_bounds_are_the_smallest_values_that_the_share_does_not_exceed(count, percent):
+@pytest.mark.parametrize("level", [0.5, 0.68, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999])
+def test_bounds_are_the_smallest_values_that_the_share_does_not_exceed(count, level):
     values = xr.DataArray(np.random.default_rng(0).permutation(count) + 1.0, dims="resample")
-    found = interval(values, percent / 100)
-    for bound, share in zip(("lower", "upper"), (100 - percent, 100 + percent), strict=True):
-        # of 1 … count, the rank is the value: count · share / 200, rounded up, in whole numbers
-        rank = max(-(-count * round(10 * share) // 2000), 1)
+    found, mille = interval(values, level), round(1000 * level)
+    for bound, share in zip(("lower", "upper"), (1000 - mille, 1000 + mille), strict=True):
+        # Of 1 … count, the rank is the value: count · share, rounded up, in whole numbers.
+        rank = max(-(-count * share // 2000), 1)
         assert found.sel(bound=bound) == rank
 
 
