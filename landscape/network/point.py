@@ -162,8 +162,8 @@ def _copy(targets: list[Tensor], sources: list[Tensor]) -> None:
 def preserved(model: nn.Module, training: bool | None = None) -> Iterator[Point]:
     """Put a model and the global random generators back as they were on leaving.
 
-    Parameters, buffers, plain attributes and modes are put back bit for bit, also after an
-    exception. Ctrl-C is held back while the model is being put back.
+    Parameters, buffers, plain attributes, modes and ``requires_grad`` are put back bit for bit,
+    also after an exception. Ctrl-C is held back while the model is being put back.
 
     Args:
         model: the model to preserve.
@@ -180,6 +180,7 @@ def preserved(model: nn.Module, training: bool | None = None) -> Iterator[Point]
         KeyboardInterrupt: for a Ctrl-C that was held back.
     """
     modes = [(module, module.training) for module in model.modules()]
+    kept = [(p, p.requires_grad, p.grad) for p in model.parameters()]
     with randomness.preserved(), _casts_not_cached():
         start = point = Point(model)
         try:
@@ -197,6 +198,9 @@ def preserved(model: nn.Module, training: bool | None = None) -> Iterator[Point]
                 finally:
                     for module, training in modes:
                         module.training = training
+                    for parameter, wanted, gradient in kept:
+                        parameter.requires_grad_(wanted)
+                        parameter.grad = gradient
     if interrupts:
         raise KeyboardInterrupt
 

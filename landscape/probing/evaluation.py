@@ -23,10 +23,12 @@ from landscape.probing.directions.direction import (
 )
 from landscape.probing.directions.registry import DirectionKind
 from landscape.probing.evaluation_sets import EvaluationSet
-from landscape.runtime.randomness import seed_all
+from landscape.runtime import randomness
 
 # Samples on which the model is run whole and in parts, to see whether it mixes them.
 MIXED = 32
+# Evaluations from other random states of a model that draws where nothing should be random.
+RANDOM = 32
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Evaluator:
         self._margins = margins
         self._eval_batch_size = eval_batch_size
         self._mask_seed = mask_seed
+        self._state = mask_seed  # from which the generators start in each pass
         self._batch_norm = BatchNorm(forward.model, forward.eager, frozen)
         self._dtype = torch.float32
         self._mixes: dict[str, bool] = {}
@@ -184,6 +187,7 @@ class Evaluator:
             InvalidValueError: for a model that fails on its data, for outputs that are not of
                 shape (N, C), for labels outside of 0 … C − 1, and for a loss whose own mean is not
                 that over the samples.
+            DeterminismError: where what the model draws at random changes the values.
             TooLargeError: where samples that must be evaluated at once do not fit into the memory.
         """
         logits = self._logits(batch)
@@ -192,15 +196,24 @@ class Evaluator:
             outputs.check_targets(chosen.targets, classes, chosen.name.replace("_", " "))
         with users_code("the loss"):
             check_mean(self._loss, logits, batch.targets)
-            values = self._loss(logits.clone(), batch.targets)
-        self._dtype = torch.promote_types(values.dtype, torch.float32)
+            dtype = self._loss(logits.clone(), batch.targets).dtype
+        self._dtype = torch.promote_types(dtype, torch.float32)
         largest = max((batch, *sets), key=len)
         few = largest.inputs[: min(MIXED, self._eval_batch_size.choose(self._run, largest.inputs))]
         for policy in sorted({chosen.batch_norm for chosen in (batch, *sets)}):
             same = self._mixes and not self._batch_norm.layers  # every policy runs the same
             found = next(iter(self._mixes.values())) if same else self._mixes_samples(policy, few)
             self._mixes[policy] = found
-        return self.values(batch)
+        before = randomness.capture()
+        values = self.values(batch)
+        if self._mask_seed is None and not randomness.same(before, randomness.capture()):
+            # Drawn for nothing, as for masks that are off; or so that points would differ. From
+            # here on every pass starts from one state all the same.
+            for attempt in range(RANDOM):
+                randomness.seed_all(attempt)
+                self._require_same(values, self.values(batch))
+            self._state = 0
+        return values
 
     def confirm(self, batch: EvaluationSet, before: Values) -> None:
         """Refuse a model that, after the gradient was taken, no longer is what it was.
@@ -213,7 +226,11 @@ class Evaluator:
             DeterminismError: where the values differ by more than rounding.
             InvalidValueError: where the model moves its own parameters.
         """
-        first, second = before.loss, self.values(batch).loss
+        self._require_same(before, self.values(batch))
+        self.require_at(self._point, {}, 0)
+
+    def _require_same(self, before: Values, now: Values) -> None:
+        first, second = before.loss, now.loss
         if not torch.allclose(first, second, rtol=1e-4, atol=1e-6, equal_nan=True):
             raise DeterminismError(
                 f"two evaluations of the same batch at one point differ (mean loss "
@@ -221,7 +238,6 @@ class Evaluator:
                 "be trusted; the model draws random numbers or keeps a state of its own, which "
                 "evaluations or gradients move"
             )
-        self.require_at(self._point, {}, 0)
 
     @property
     def resolves(self) -> bool:
@@ -334,8 +350,8 @@ class Evaluator:
         values.loss[part] = self._loss(logits, targets)  # last: it may write to the logits
 
     def _seed_mask(self) -> None:
-        if self._mask_seed is not None:
-            seed_all(self._mask_seed)
+        if self._state is not None:
+            randomness.seed_all(self._state)
 
 
 def gradient_policy(policy: str) -> str:

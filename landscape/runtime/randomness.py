@@ -108,6 +108,27 @@ def capture() -> dict[str, Any]:
     }
 
 
+def same(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    """Whether two captured states are alike, so that nothing was drawn between them.
+
+    Args:
+        first: what :func:`capture` returned.
+        second: what it returned later.
+
+    Returns:
+        True where every generator has the same state.
+    """
+
+    def alike(a: Any, b: Any) -> bool:
+        if isinstance(a, torch.Tensor):
+            return isinstance(b, torch.Tensor) and torch.equal(a, b)
+        if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+            return len(a) == len(b) and all(map(alike, a, b))
+        return bool(a == b)
+
+    return all(alike(first[name], second[name]) for name in first)
+
+
 def restore(state: dict[str, Any]) -> None:
     """Set the global generators to captured states.
 
