@@ -10,7 +10,7 @@ import xarray as xr
 from landscape import store
 from landscape.errors import InvalidValueError, MissingFileError, StoreError
 from landscape.histories.layout import HISTORY, PLACES, Run
-from landscape.store.layout import check
+from landscape.store.metadata import read as read_metadata
 
 # Attributes of the store itself, not of the run.
 STORE = ("schema", "along")
@@ -93,7 +93,7 @@ def _open(path: Path) -> Iterator[History]:
             yield History(path, _kept(run.read()), xr.Dataset())
             return
         path = run.history
-    along = check(path)["along"]
+    along = read_metadata(path).along
     if along not in ("run", "epoch"):
         raise _no_history(path)
     dataset = open_(path)
