@@ -6,7 +6,7 @@ new store is built under a temporary name and renamed, so that it never exists i
 knows nothing of models.
 """
 
-from landscape.store.damage import Damage, find_damage
+from landscape.store.damage import Damage, find_damage, has_checksums
 from landscape.store.layout import SCHEMA
 from landscape.store.packing import pack
 from landscape.store.reading import open_, open_samples, progress
@@ -18,6 +18,7 @@ __all__ = [
     "Writer",
     "create",
     "find_damage",
+    "has_checksums",
     "open_",
     "open_samples",
     "pack",

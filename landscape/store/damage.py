@@ -6,10 +6,10 @@ neither: there zarr reads a missing chunk as fill values, which may be what was 
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import zarr
@@ -63,6 +63,23 @@ def find_damage(path: str | Path) -> list[Damage]:
     return list(_find(metadata, metadata.arrays.values()))
 
 
+def has_checksums(path: str | Path) -> bool:
+    """Whether every chunk of a store carries a checksum.
+
+    Args:
+        path: a store: a folder, or a zip of one.
+
+    Returns:
+        Whether it does; older versions wrote none.
+
+    Raises:
+        InvalidValueError: for an address on another machine.
+        MissingFileError: where nothing is at the path.
+        StoreError: for what is not a store, and for one whose metadata are damaged.
+    """
+    return all(each.checksummed for each in read(local_path(path)).arrays.values())
+
+
 def require_whole(metadata: Metadata, finished: Marks, arrays: Iterable[Array]) -> None:
     """Refuse a store where chunks of finished rows are missing; none is read.
 
@@ -77,7 +94,7 @@ def require_whole(metadata: Metadata, finished: Marks, arrays: Iterable[Array]) 
     with files_of(metadata.path) as files, reading(metadata.path):
         found = list(_named(metadata, _missing(metadata, files, finished, arrays)))
     if found:
-        raise damaged(metadata, found)
+        refuse(metadata, found)
 
 
 def finished_rows(metadata: Metadata) -> Marks:
@@ -94,7 +111,7 @@ def finished_rows(metadata: Metadata) -> Marks:
     """
     finished, found = marks(metadata)
     if found:
-        raise damaged(metadata, found)
+        refuse(metadata, found)
     return finished
 
 
@@ -133,37 +150,44 @@ def marks(metadata: Metadata) -> tuple[Marks, list[Damage]]:
     return finished, list(_named(metadata, found))
 
 
-def damaged(metadata: Metadata, found: Sequence[Damage]) -> StoreError:
-    """The error of one line for a store that is damaged.
+def refuse(metadata: Metadata, found: Sequence[Damage]) -> NoReturn:
+    """Refuse a store that is damaged.
 
     Args:
         metadata: of the store.
         found: what is damaged; at least one.
 
-    Returns:
-        The error.
+    Raises:
+        StoreError: always; one line that names the first damage.
     """
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     path = metadata.path
-    return StoreError(
+    raise StoreError(
         f"{path} is damaged: {found[0]}{more}; `landscape check {shlex.quote(str(path))}` lists "
         "all that is, and says what to do"
     )
 
 
-def damage_of(metadata: Metadata, error: Exception) -> Exception:
-    """Say of an error that came up while a store was read which chunk it is about.
+@contextmanager
+def reading_values(metadata: Metadata) -> Iterator[None]:
+    """Say of what cannot be read inside which chunk it is.
 
     Args:
-        metadata: of the store.
-        error: the error.
+        metadata: of the store that is read.
 
-    Returns:
-        An error that names the damage, where there is any among what is not per sample; else the
-        error that was given.
+    Yields:
+        Nothing.
+
+    Raises:
+        StoreError: for any exception.
     """
-    found = list(_find(metadata, root_arrays(metadata)))
-    return damaged(metadata, found) if found else error
+    with reading(metadata.path):
+        try:
+            yield
+        except Exception:
+            if found := list(_find(metadata, root_arrays(metadata))):
+                refuse(metadata, found)
+            raise
 
 
 def root_arrays(metadata: Metadata) -> list[Array]:
@@ -249,7 +273,8 @@ def _named(metadata: Metadata, found: Iterable[Damage]) -> Iterator[Damage]:
         words = f"row{'s' * (len(ends) > 1)} {' to '.join(map(str, ends))}"
         if len(ends) == 1 and along in ("checkpoint", "epoch"):
             with suppress(Exception):  # that value may be what is damaged
-                words = f"{name} {_opened(metadata, metadata.arrays[name])[ends[0]]}"
+                opened = _opened(metadata, metadata.arrays[name])
+                words = f"{name} {np.asarray(opened[ends[0]]).item()}"
         yield Damage(each.array, each.rows, each.what, words)
 
 

@@ -44,8 +44,8 @@ ATTRIBUTES: dict[str, Any] = {
     "settings": {
         **dict.fromkeys(("samples", "dropout"), bool),
         **dict.fromkeys(("seed", "draws", "batch_size"), int),
-        **dict.fromkeys(("step_sizes", "slope_factors"), [_number]),
-        **dict.fromkeys(("sets", "metrics"), [str]),
+        **{name: [_number] for name in ("step_sizes", "slope_factors")},
+        **{name: [str] for name in ("sets", "metrics")},
         **dict.fromkeys(("direction", "origin"), str),
         "batch_norm": _texts,
     },

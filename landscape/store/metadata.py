@@ -62,6 +62,9 @@ class Array:
 
         Args:
             dimension: the one along which the store grows.
+
+        Returns:
+            Whether it is the array's first.
         """
         return self.dimensions[:1] == (dimension,)
 
@@ -299,7 +302,8 @@ def _below(path: Path, files: Files, group: str, depth: int) -> Iterator[tuple[s
 
 def _array(path: Path, name: str, said: Mapping[str, Any]) -> Array:
     """One array, if it is of the kind that this package writes."""
-    shape, dimensions = said.get("shape"), said.get("dimension_names")
+    shape: Any = said.get("shape")
+    dimensions: Any = said.get("dimension_names")
     if not _lengths(shape, 0):
         raise _strange(path, name, "shape", shape)
     if not isinstance(dimensions, list) or len(dimensions) != len(shape):
@@ -307,7 +311,7 @@ def _array(path: Path, name: str, said: Mapping[str, Any]) -> Array:
     if not all(isinstance(each, str) for each in dimensions):
         raise _strange(path, name, "dimension names", dimensions)
     grid = said.get("chunk_grid")
-    chunks = _part(_part(grid, "configuration"), "chunk_shape")
+    chunks: Any = _part(_part(grid, "configuration"), "chunk_shape")
     if _part(grid, "name") != "regular" or not _lengths(chunks, 1) or len(chunks) != len(shape):
         raise _strange(path, name, "chunk grid", grid)
     codecs = said.get("codecs")
@@ -345,6 +349,12 @@ def _digest(said: Mapping[str, Any]) -> str:
 
     Without the number of rows, which grows and is compared between arrays, without the words for
     readers, and in a form of its own: another version of zarr may word the same otherwise.
+
+    Args:
+        said: the metadata, checked.
+
+    Returns:
+        Eight hexadecimal digits.
     """
     attributes = said.get("attributes", {})
     return _checksum(

@@ -11,7 +11,7 @@ import xarray as xr
 from landscape.arguments import local_path
 from landscape.errors import InvalidValueError, StoreError, UnknownNameError
 from landscape.slices.schema import upgraded
-from landscape.store.damage import damage_of, finished_rows, require_whole
+from landscape.store.damage import finished_rows, reading_values, require_whole
 from landscape.store.layout import FINISHED, PER_SAMPLE, reading
 from landscape.store.metadata import STRUCTURE, Metadata, read
 from landscape.store.opening import zarr_store
@@ -135,14 +135,11 @@ def _rows(metadata: Metadata) -> tuple[xr.Dataset, np.ndarray[Any, Any]]:
     metadata.require_even()
     along = metadata.along
     finished = finished_rows(metadata)
-    with reading(metadata.path):
-        try:
-            dataset = _opened(metadata)
-            if not finished.all():
-                dataset = dataset.isel({along: np.flatnonzero(finished)})
-            dataset.load()
-        except Exception as error:
-            raise damage_of(metadata, error) from error
+    with reading_values(metadata):
+        dataset = _opened(metadata)
+        if not finished.all():
+            dataset = dataset.isel({along: np.flatnonzero(finished)})
+        dataset.load()
     if along != "checkpoint":
         return dataset, np.arange(int(finished.sum()))
     _require_slices(metadata, dataset)
@@ -186,13 +183,13 @@ def _require_slices(metadata: Metadata, dataset: xr.Dataset) -> None:
     if not (np.isfinite(steps).all() and (np.diff(steps) > 0).all()):
         raise StoreError(f"{path} is damaged: its step sizes are not ascending; make it anew")
     for name in ("iteration", "evaluation_set"):
-        values = dataset[name].values.tolist()
-        if len(set(values)) < len(values):
-            twice = next(each for each in values if values.count(each) > 1)
+        names = dataset[name].values.tolist()
+        if len(set(names)) < len(names):
+            twice = next(each for each in names if names.count(each) > 1)
             raise StoreError(
                 f"{path} is damaged: it has the {name.replace('_', ' ')} {twice!r} twice; make it "
                 "anew"
             )
-    for name, variable in dataset.data_vars.items():
-        if "step_size" in variable.dims and variable.dtype.kind not in "f":
-            raise StoreError(f"{path} is damaged: {name!r} is {variable.dtype}; make it anew")
+    for metric, values in dataset.data_vars.items():
+        if "step_size" in values.dims and values.dtype.kind != "f":
+            raise StoreError(f"{path} is damaged: {metric!r} is {values.dtype}; make it anew")

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from zarr.storage import LocalStore
 from landscape.errors import StoreError
 from landscape.runtime.atomic import temporary_path
 from landscape.slices.schema import DERIVED, upgraded
-from landscape.store.damage import Marks, damage_of, finished_rows, require_whole
+from landscape.store.damage import Marks, finished_rows, marks, reading_values, require_whole
 from landscape.store.layout import FINISHED, PARTIAL, SCHEMA, reading, writing
 from landscape.store.metadata import STRUCTURE, read, structure
 from landscape.store.opening import zarr_store
@@ -66,6 +66,24 @@ class Writer:
             values: np.ndarray[Any, Any] = np.asarray(self._array(name).oindex[rows])
         return values
 
+    def readable(self, name: str) -> dict[int, Any]:
+        """The values of a variable in those finished rows where it can be read.
+
+        Args:
+            name: a variable of the root group, with one value a row.
+
+        Returns:
+            Index of the row -> value, as Python's own.
+        """
+        metadata = read(self.path)
+        finished, _ = marks(metadata)
+        opened = zarr.open_array(zarr_store(metadata), path=name, mode="r", zarr_format=3)
+        values = {}
+        for row in np.flatnonzero(finished).tolist():
+            with suppress(Exception):
+                values[row] = np.asarray(opened[row]).item()
+        return values
+
     def reserve(self, rows: int) -> None:
         """Make room for ``rows`` rows in all; never take any away.
 
@@ -99,14 +117,14 @@ class Writer:
         if index >= len(finished):
             self.reserve(index + 1)
         with writing(self.path), every_chunk():
-            marks = self._array(FINISHED)
-            marks[index : index + 1] = False  # a row that was begun has a mark
+            mark = self._array(FINISHED)
+            mark[index : index + 1] = False  # a row that was begun has a mark
             for name, variable in _variables(row):
                 if self._along in variable.dims:
                     self._array(name)[index : index + 1] = variable.values
             if attributes:
                 self._root.attrs.update(attributes)
-            marks[index : index + 1] = True
+            mark[index : index + 1] = True
 
     def write_shared(self, row: xr.DataTree, names: Iterable[str]) -> None:
         """Write again what all rows share.
@@ -322,19 +340,15 @@ def upgrade(writer: Writer) -> None:
         writer: on the store; one of today's schema is left as it is.
 
     Raises:
-        StoreError: where the disk refuses.
+        StoreError: where the disk refuses, and for a store that is damaged.
     """
     if writer.attributes["schema"] >= SCHEMA:
         return
     metadata = read(writer.path)
-    with reading(writer.path):
-        opened = xr.open_zarr(
-            zarr_store(metadata), consolidated=False, chunks=None, zarr_format=3
-        )
-        try:
-            newer = upgraded(opened.load())
-        except Exception as error:
-            raise damage_of(metadata, error) from error
+    with reading_values(metadata):
+        store = zarr_store(metadata)
+        opened = xr.open_zarr(store, consolidated=False, chunks=None, zarr_format=3)
+        newer = upgraded(opened.load())
     with writing(writer.path):
         writer.add([newer[name] for name in DERIVED if name in newer.coords])
         writer.set_attributes({**newer.attrs, "schema": SCHEMA})
