@@ -26,7 +26,19 @@ class CheckedStore(WrapperStore[Any]):
         self._files = Files(metadata.path)
 
     async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
-        """The content of a file, as zarr asks for it."""
+        """The content of a file, as zarr asks for it.
+
+        Args:
+            key: the file's name in the store.
+            prototype: of zarr's buffers.
+            byte_range: which of its bytes; all unless given.
+
+        Returns:
+            Zarr's buffer, or None where there is no such file and need not be.
+
+        Raises:
+            StoreError: for a chunk that is missing, or not a file.
+        """
         array = self._metadata.arrays.get(key.rpartition("/c")[0])
         if array is not None:
             fault = self._files.fault(key)
@@ -35,7 +47,14 @@ class CheckedStore(WrapperStore[Any]):
         return await self._store.get(key, prototype, byte_range)
 
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        """The checked groups and arrays below a group."""
+        """The checked groups and arrays below a group.
+
+        Args:
+            prefix: the group's name in the store.
+
+        Returns:
+            Their names without the group's, one after another.
+        """
         return self._nodes(prefix.strip("/"))
 
     async def _nodes(self, prefix: str) -> AsyncIterator[str]:

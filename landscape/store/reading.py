@@ -100,9 +100,6 @@ def open_samples(
     require_whole(metadata, finished, arrays)
     with reading(path):
         samples = _opened(metadata, group, None if chunks is None else dict(chunks))
-    lacks = [name for name in ("loss", "margin", "target", "index") if name not in samples]
-    if lacks:
-        raise StoreError(f"{path} is damaged: {group} has no {lacks[0]!r}; make it anew")
     root = root.isel(evaluation_set=sets.index(evaluation_set))
     shared = [name for name, c in root.coords.items() if set(c.dims) <= set(samples.dims)]
     samples = samples.isel({metadata.along: np.flatnonzero(finished)[rows]})

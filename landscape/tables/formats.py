@@ -241,7 +241,7 @@ def _inert(cell: Any) -> Any:
 
 
 def _markdown(cell: str) -> str:
-    return re.sub(r"([\\`*_|<>\[\]$&])", r"\\\1", " ".join(cell.split()))
+    return re.sub(r"([\\`*_|<>\[\]$])", r"\\\1", " ".join(cell.split()))
 
 
 _LATEX = {
