@@ -421,22 +421,33 @@ def _attributes(path: Path, root: Mapping[str, Any]) -> dict[str, Any]:
         )
     if schema < 1:
         raise StoreError(f"{path} is damaged: its schema is {schema}, and the first is 1")
-    _require_types(path, attributes, ATTRIBUTES, "")
+    require_types(path, attributes, ATTRIBUTES)
     return attributes
 
 
-def _require_types(path: Path, said: Any, allowed: Any, name: str) -> None:
-    """Refuse a value of another type: a type, a mapping of them by name, or a list of one."""
+def require_types(path: Path, said: Any, allowed: Any, name: str = "") -> None:
+    """Refuse attributes of another type than this package writes.
+
+    Args:
+        path: the file or store that holds them, for the message.
+        said: the attributes, or one of them.
+        allowed: a type, a test, a mapping of these by name, or a list of one of these. What is
+            not named may be anything.
+        name: of the attribute; "" for all of them.
+
+    Raises:
+        StoreError: for the first of another type.
+    """
     if isinstance(allowed, Mapping):
         if not isinstance(said, dict):
             raise _mistyped(path, name, said)
         for each in said.keys() & allowed.keys():
-            _require_types(path, said[each], allowed[each], f"{name}.{each}".removeprefix("."))
+            require_types(path, said[each], allowed[each], f"{name}.{each}".removeprefix("."))
     elif isinstance(allowed, list):
         if not isinstance(said, list):
             raise _mistyped(path, name, said)
         for each in said:
-            _require_types(path, each, allowed[0], name)
+            require_types(path, each, allowed[0], name)
     elif callable(allowed) and not isinstance(allowed, type):
         if not allowed(said):
             raise _mistyped(path, name, said)
@@ -446,8 +457,8 @@ def _require_types(path: Path, said: Any, allowed: Any, name: str) -> None:
 
 def _mistyped(path: Path, name: str, said: object) -> StoreError:
     return StoreError(
-        f"{path} is damaged: its attribute {name!r} is {shown(said)}, which no version of "
-        "landscape writes; make it anew, or take a copy of it"
+        f"{path} is damaged: its {name!r} is {shown(said)}, which no version of landscape writes; "
+        "make it anew, or take a copy of it"
     )
 
 

@@ -70,7 +70,9 @@ def mutate(path, generator):
     said = json.loads(file.read_text())
     within, names = said, []
     while True:
-        names.append(pick(generator, list(within) if isinstance(within, dict) else range(len(within))))
+        names.append(
+            pick(generator, list(within) if isinstance(within, dict) else range(len(within)))
+        )
         inner = within[names[-1]]
         if not (isinstance(inner, dict | list) and inner) or generator.random() < 0.2:
             break
