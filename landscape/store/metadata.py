@@ -439,27 +439,20 @@ def require_types(path: Path, said: Any, allowed: Any, name: str = "") -> None:
         StoreError: for the first of another type.
     """
     if isinstance(allowed, Mapping):
-        if not isinstance(said, dict):
-            raise _mistyped(path, name, said)
-        for each in said.keys() & allowed.keys():
+        right = isinstance(said, dict)
+        for each in said.keys() & allowed.keys() if right else ():
             require_types(path, said[each], allowed[each], f"{name}.{each}".removeprefix("."))
     elif isinstance(allowed, list):
-        if not isinstance(said, list):
-            raise _mistyped(path, name, said)
-        for each in said:
+        right = isinstance(said, list)
+        for each in said if right else ():
             require_types(path, each, allowed[0], name)
-    elif callable(allowed) and not isinstance(allowed, type):
-        if not allowed(said):
-            raise _mistyped(path, name, said)
-    elif not isinstance(said, allowed):
-        raise _mistyped(path, name, said)
-
-
-def _mistyped(path: Path, name: str, said: object) -> StoreError:
-    return StoreError(
-        f"{path} is damaged: its {name!r} is {shown(said)}, which no version of landscape writes; "
-        "make it anew, or take a copy of it"
-    )
+    else:
+        right = isinstance(said, allowed) if isinstance(allowed, type) else allowed(said)
+    if not right:
+        raise StoreError(
+            f"{path} is damaged: its {name!r} is {shown(said)}, which no version of landscape "
+            "writes; make it anew, or take a copy of it"
+        )
 
 
 def _strange(path: Path, node: str, what: str, said: object, more: str = "") -> StoreError:

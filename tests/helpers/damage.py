@@ -123,14 +123,14 @@ def show_history(path):
 
 
 def outcome(read, path, truth):
-    """Whether a store reads "right", "wrong" or is "refused"."""
+    """Whether a store reads "right" or "wrong", or is "refused"."""
     try:
         found = read(path)
     except LandscapeError as error:
-        assert "\n" not in str(error)
-        return "refused"
+        return "refused" if "\n" not in str(error) else "told in several lines"
     except ValueError as error:  # of per-sample values, when they are used
-        assert "checksum" in str(error)
+        if "checksum" not in str(error):
+            raise
         return "refused"
     same = found.keys() == truth.keys() and all(
         found[part].keys() == truth[part].keys()

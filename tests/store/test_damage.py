@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -361,14 +362,12 @@ def fuzzed(whole, folder, kinds, count, seed, read, show):
         kind = damage.pick(generator, kinds)
         did = kind(path, generator)
         found = damage.outcome(read, path, truth)
-        assert found != "wrong", did
+        assert found in ("right", "refused"), (found, did)
         if kind in (damage.flip, damage.delete):
             assert found == "refused", did
             assert damage.check(path), did
-        try:
+        with suppress(LandscapeError):
             show(path)
-        except LandscapeError as error:
-            assert "\n" not in str(error), did
         counts[found] += 1
     print(whole.name, {kind.__name__ for kind in kinds}, dict(counts))
     return counts
