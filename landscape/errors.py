@@ -6,6 +6,7 @@ Every message has one form: what was wrong, the value received, what is allowed.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from unicodedata import category
 
 LONGEST = 200  # characters of a value in a message
 
@@ -24,6 +25,27 @@ def shown(value: object) -> str:
     except Exception:  # an integer of thousands of digits, or a class of a user's own
         return f"a {type(value).__name__} that cannot be shown"
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def visible(text: str) -> str:
+    r"""Show text from elsewhere as it is: what would steer a terminal is written out.
+
+    >>> landscape.errors.visible("red \x1b[31m")
+    'red \\x1b[31m'
+
+    Args:
+        text: any text.
+
+    Returns:
+        The text, with control characters, and those that turn or hide what follows, as escapes;
+        spaces and line ends stay.
+    """
+    return "".join(
+        each
+        if each == "\n" or each.isprintable() or category(each) == "Zs"
+        else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 class LandscapeError(Exception):
@@ -69,7 +91,7 @@ class CheckpointError(LandscapeError, ValueError):
 
 
 class StoreError(LandscapeError, OSError):
-    """A store that cannot be read, written or continued."""
+    """A store that cannot be read, written or continued, or a file that cannot be written."""
 
 
 class DeterminismError(LandscapeError, RuntimeError):

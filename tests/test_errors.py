@@ -4,7 +4,13 @@ import pickle
 import pytest
 
 from landscape import errors
-from landscape.errors import InvalidValueError, LandscapeError, UnknownNameError, users_code
+from landscape.errors import (
+    InvalidValueError,
+    LandscapeError,
+    UnknownNameError,
+    users_code,
+    visible,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +68,9 @@ def test_errors_go_from_process_to_process():
         assert type(other) is UnknownNameError
         assert str(other) == str(error)
     assert "a int that cannot be shown" in str(UnknownNameError("metric", 10**5000, ["loss"]))
+
+
+def test_text_from_elsewhere_steers_no_terminal():
+    assert visible("plain − ∇L\u00a0ü\n") == "plain − ∇L\u00a0ü\n"
+    assert visible("\x1b]0;t\x07\r\t") == r"\x1b]0;t\x07\r\t"
+    assert visible("a\u202eb\u200b\ud800\x9b") == r"a\u202eb\u200b\ud800\x9b"

@@ -7,8 +7,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from landscape.errors import LandscapeError
-from landscape_cli import demo, info, options, plot, probe, report, study, table, tasks, train
+from landscape.errors import LandscapeError, visible
+from landscape_cli import (
+    check,
+    demo,
+    info,
+    options,
+    plot,
+    probe,
+    report,
+    study,
+    table,
+    tasks,
+    train,
+)
 
 
 class Commands(TyperGroup):
@@ -41,7 +53,7 @@ class Commands(TyperGroup):
 
 
 def _say(message: str) -> None:
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    typer.echo(f"error: {visible(' '.join(message.split()))}", err=True)
 
 
 app = typer.Typer(
@@ -87,4 +99,5 @@ app.add_typer(table.app, name="table")
 app.add_typer(study.app, name="study")
 app.command("report")(report.report)
 app.command("info")(info.info)
+app.command("check")(check.check)
 app.add_typer(tasks.app, name="tasks")

@@ -23,7 +23,7 @@ def bars(what: str, total: int) -> Iterator[Callable[[], object]]:
         return
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -20,4 +20,4 @@ def info(
     from landscape.tables.summary import describe_store
 
     for line in describe_store(store):
-        typer.echo(line)
+        options.say(line)

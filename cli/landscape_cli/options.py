@@ -15,7 +15,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from landscape.arguments import local_path
-from landscape.errors import InvalidValueError
+from landscape.errors import InvalidValueError, visible
 from landscape.optimizers.recipes import RECIPES
 from landscape.probing.settings import ProbeSettings
 from landscape.slices.options import OPTIONS
@@ -43,6 +43,11 @@ def local(given: Any) -> Any:
     if isinstance(given, list):
         return [local(each) for each in given]
     return local_path(given) if isinstance(given, Path) else given
+
+
+def say(text: str) -> None:
+    """Print a line that may hold text from a file, which never steers the terminal."""
+    typer.echo(visible(text))
 
 
 def place(metavar: str, what: str, default: str | None = None) -> Any:

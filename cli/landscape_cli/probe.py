@@ -143,6 +143,12 @@ def probe(
             "--lr", help="Learning rate of plain SGD, for --origin after-step without a run."
         ),
     ] = None,
+    redo: Annotated[
+        bool,
+        typer.Option(
+            "--redo", help="Probe the checkpoints again whose rows are damaged (landscape check)."
+        ),
+    ] = False,
     seed: options.Seed = DEFAULT.seed,
     data: options.Data = None,
     download: options.Download = False,
@@ -209,6 +215,7 @@ def probe(
         store,
         ProbeSettings(**settings),
         learning_rate=float("nan") if lr is None else lr,
+        redo=redo,
         device=where,
         progress=bars,
     )

@@ -19,7 +19,8 @@ Format = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="Format: csv (unrounded numbers), markdown or latex (with booktabs).",
+        help="Format: csv (unrounded numbers; words that begin like a formula get an apostrophe), "
+        "markdown or latex (with booktabs).",
         show_default="by the suffix of --out",
     ),
 ]

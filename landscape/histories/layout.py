@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
+from landscape.store.layout import RECORD as RECORDED
+from landscape.store.metadata import require_types
 
 SLICES = "landscape.zarr"
 RECORDING = "mid-training.zarr"
@@ -113,6 +115,7 @@ class Run:
         Raises:
             MissingFileError: where this is no run's folder.
             CheckpointError: where its record is damaged.
+            StoreError: where a value of it is of another type than any that is written.
         """
         if not self.exists:
             raise MissingFileError(f"{self.folder} is not a run's folder: it has no {RECORD}")
@@ -124,6 +127,7 @@ class Run:
             raise CheckpointError(f"{self.record} is damaged: it holds no JSON object")
         if "optimizer" not in record:
             raise CheckpointError(f"{self.record} is damaged: it names no optimizer")
+        require_types(self.record, record, RECORDED)
         return record
 
     def require(self, record: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:

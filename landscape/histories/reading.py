@@ -10,10 +10,11 @@ import xarray as xr
 from landscape import store
 from landscape.errors import InvalidValueError, MissingFileError, StoreError
 from landscape.histories.layout import HISTORY, PLACES, Run
-from landscape.store.layout import check
+from landscape.store.metadata import read as read_metadata
 
 # Attributes of the store itself, not of the run.
 STORE = ("schema", "along")
+RUN = {"name", "epochs_done", "record"}  # what a packed collection says of each
 ALWAYS = ("iteration", "loss", "validation_loss", "validation_accuracy")
 
 
@@ -49,6 +50,13 @@ def open_(path: str | Path) -> xr.Dataset:
     lacks = [name for name in ALWAYS if name not in dataset]
     if lacks:
         raise StoreError(f"{path} is damaged: it has no {', '.join(lacks)}; train the run anew")
+    for name in map(str, dataset.variables):
+        found = dataset[name]
+        if found.dims[-1:] != ("epoch",) or found.dtype.kind not in "iuf":
+            raise StoreError(
+                f"{path} is damaged: {name!r} is {found.dtype} along "
+                f"{', '.join(map(str, found.dims)) or 'nothing'}; train the run anew"
+            )
     return dataset
 
 
@@ -69,6 +77,8 @@ def read(path: Path) -> list[History]:
     """
     if not path.exists():
         raise MissingFileError(f"there is no run at {path}")
+    if not (path.is_dir() or path.is_file()):
+        raise InvalidValueError(f"{path} is neither a folder nor a file; give a run's folder")
     found = [one for place in _find(path) for one in _open(place)]
     if not found:
         raise MissingFileError(f"there is no run in {path}")
@@ -93,13 +103,20 @@ def _open(path: Path) -> Iterator[History]:
             yield History(path, _kept(run.read()), xr.Dataset())
             return
         path = run.history
-    along = check(path)["along"]
+    along = read_metadata(path).along
     if along not in ("run", "epoch"):
         raise _no_history(path)
     dataset = open_(path)
     if along == "run":
-        for i, run in enumerate(dataset.attrs["runs"]):
+        runs = dataset.attrs.get("runs", [])
+        if len(runs) != dataset.sizes["run"] or not all(run.keys() >= RUN for run in runs):
+            raise StoreError(
+                f"{path} is damaged: it does not say which runs it holds; pack it anew"
+            )
+        for i, run in enumerate(runs):
             epochs = dataset.isel(run=i, epoch=slice(run["epochs_done"]))
+            if "optimizer" not in run["record"]:
+                raise StoreError(f"{path} is damaged: a run of it names no optimizer; pack it anew")
             yield History(path / run["name"], run["record"], epochs)
     elif "optimizer" in dataset.attrs:
         where = path.parent if path.name == HISTORY else path

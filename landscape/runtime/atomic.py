@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from landscape.errors import InvalidValueError, MissingFileError
+from landscape.errors import InvalidValueError, LandscapeError, MissingFileError, StoreError
 
 
 def require_place(path: Path) -> None:
@@ -57,11 +57,21 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Yields:
         The path of the file beside it, to write to.
+
+    Raises:
+        LandscapeError: as it was raised inside.
+        StoreError: where the disk refuses.
     """
     partial = temporary_path(path)
     try:
         yield partial
         partial.replace(path)
+    except LandscapeError:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error.strerror or error}; nothing was written"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 

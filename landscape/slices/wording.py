@@ -3,7 +3,10 @@
 import numpy as np
 import xarray as xr
 
+from landscape.errors import visible
 from landscape.slices.schema import upgraded
+
+LONGEST = 60  # characters of a name in a title
 
 
 def name_label(name: str) -> str:
@@ -16,6 +19,33 @@ def name_label(name: str) -> str:
         The name with spaces for underscores.
     """
     return name.replace("_", " ")
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """Leave out the middle of a long name.
+
+    Args:
+        text: the name.
+        most: how many characters it may have.
+
+    Returns:
+        The name, with "…" for its middle where it is longer.
+    """
+    half = (most - 1) // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
+
+
+def one_line(text: str, most: int = LONGEST) -> str:
+    """Bring a name from elsewhere into one line that steers no terminal.
+
+    Args:
+        text: the name.
+        most: how many characters it may have.
+
+    Returns:
+        The name, shortened, with spaces for line ends and escapes for control characters.
+    """
+    return shortened(visible(" ".join(text.split())), most)
 
 
 def with_units(label: str, units: str) -> str:
@@ -115,7 +145,8 @@ def source_label(dataset: xr.Dataset, *more: str) -> str:
     Returns:
         Task, optimizer, whether 0 is after the step, and ``more``, separated by commas.
     """
-    parts = [str(dataset.attrs[key]) for key in ("task", "optimizer") if dataset.attrs.get(key)]
+    named = (dataset.attrs.get(key) for key in ("task", "optimizer"))
+    parts = [one_line(str(each)) for each in named if each]
     if dataset.attrs.get("origin") == "after-step":
         parts.append("0 is after the step")
     return ", ".join([*parts, *more])

@@ -6,6 +6,7 @@ new store is built under a temporary name and renamed, so that it never exists i
 knows nothing of models.
 """
 
+from landscape.store.damage import Damage, find_damage, has_checksums
 from landscape.store.layout import SCHEMA
 from landscape.store.packing import pack
 from landscape.store.reading import open_, open_samples, progress
@@ -13,8 +14,11 @@ from landscape.store.writing import Writer, create, require_same, resume, upgrad
 
 __all__ = [
     "SCHEMA",
+    "Damage",
     "Writer",
     "create",
+    "find_damage",
+    "has_checksums",
     "open_",
     "open_samples",
     "pack",

@@ -1,14 +1,11 @@
 """What a store looks like on disk, and one-line errors for what goes wrong there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import zarr
-from zarr.storage import LocalStore, ZipStore
-
-from landscape.errors import LandscapeError, MissingFileError, StoreError
+from landscape.errors import LandscapeError, StoreError
 
 SCHEMA = 2
 FINISHED = "finished"
@@ -16,81 +13,49 @@ PER_SAMPLE = "per_sample"
 PARTIAL = ".partial"  # the suffix of a file that zarr is still writing
 
 
-def check(path: Path) -> Mapping[str, Any]:
-    """The attributes of the store at ``path``, if it is one that this version can read.
-
-    Args:
-        path: a folder, or a zip of one.
-
-    Returns:
-        Attribute name -> value, with ``schema`` and ``along`` among them.
-
-    Raises:
-        MissingFileError: where nothing is at the path.
-        StoreError: for what is not a store or damaged, and for a newer schema.
-    """
-    if not path.exists():
-        raise MissingFileError(f"there is no store at {path}")
-    with reading(path):
-        root = zarr.open_group(zarr_store(path), mode="r")
-        attributes = dict(root.attrs)
-    schema = attributes.get("schema")
-    if not isinstance(schema, int) or "along" not in attributes:
-        raise StoreError(f"{path} is a zarr group, but not a store of landscape's")
-    if schema > SCHEMA:
-        raise StoreError(
-            f"{path} has schema {schema}; this landscape reads schemas up to {SCHEMA}; upgrade it"
-        )
-    array(root, FINISHED)
-    return attributes
+# The types of attributes, as far as anything is done with them: a type, a test, a mapping of
+# types by name, or a list of one type.
 
 
-def zarr_store(path: Path) -> LocalStore | ZipStore:
-    """Zarr's store at ``path``, for reading.
-
-    Args:
-        path: a folder, or a zip of one.
-
-    Returns:
-        The store, read-only.
-    """
-    return LocalStore(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r")
+def _number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def group(root: zarr.Group, path: str) -> zarr.Group:
-    """The group at ``path`` below ``root``.
-
-    Args:
-        root: the store's root group.
-        path: names of groups with "/" between them; "/" alone is the root.
-
-    Returns:
-        The group.
-    """
-    found = root if path == "/" else root[path.strip("/")]
-    assert isinstance(found, zarr.Group)
-    return found
+def _texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
 
 
-def array(parent: zarr.Group, name: str) -> zarr.Array[Any]:
-    """The array called ``name`` in a group.
-
-    Args:
-        parent: the group.
-        name: the array's.
-
-    Returns:
-        The array, of which no value is read yet.
-
-    Raises:
-        StoreError: where the group does not hold it.
-    """
-    if name not in parent:
-        path = str(parent.store_path).partition("://")[2]
-        raise StoreError(f"{path} is damaged: it has no {name!r}; make it anew")
-    found = parent[name]
-    assert isinstance(found, zarr.Array)
-    return found
+# What a run was asked to do.
+RECORD: dict[str, Any] = {
+    **dict.fromkeys(("task", "optimizer", "device_name", "torch", "landscape"), str),
+    **dict.fromkeys(("seed", "epochs", "batch_size"), int),
+    "learning_rate": _number,
+    "options": dict,
+    "schedule_options": dict,
+}
+ATTRIBUTES: dict[str, Any] = {
+    **RECORD,
+    **dict.fromkeys(("along", "coordinates", "direction", "direction_symbol", "origin"), str),
+    **dict.fromkeys(("device", "dtype"), str),
+    "run": dict,
+    "training_samples": int,
+    "digests": _texts,
+    "structure": _texts,
+    "settings": {
+        **dict.fromkeys(("samples", "dropout"), bool),
+        **dict.fromkeys(("seed", "draws", "batch_size"), int),
+        **{name: [_number] for name in ("step_sizes", "slope_factors")},
+        **{name: [str] for name in ("sets", "metrics")},
+        **dict.fromkeys(("direction", "origin"), str),
+        "batch_norm": _texts,
+    },
+    "search": {
+        **dict.fromkeys(("metric", "mode", "symbol", "direction", "better"), str),
+        "normalised": bool,
+        "c": _number,
+    },
+    "runs": [{"name": str, "epochs_done": int, "record": RECORD}],
+}
 
 
 @contextmanager

@@ -6,7 +6,10 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from landscape.arguments import local_path
 from landscape.errors import StoreError
 from landscape.runtime.atomic import atomic_write
-from landscape.store.layout import PARTIAL, PER_SAMPLE, check, writing
+from landscape.store.damage import root_arrays
+from landscape.store.layout import writing
+from landscape.store.metadata import METADATA, read
+from landscape.store.reading import open_
 
 
 def pack(path: str | Path, out: str | Path) -> Path:
@@ -27,13 +30,15 @@ def pack(path: str | Path, out: str | Path) -> Path:
         StoreError: where that is not a store's folder, or the disk refuses.
     """
     path, out = local_path(path), local_path(out)
-    check(path)
+    metadata = read(path)
     if not path.is_dir():
         raise StoreError(f"{path} is packed already; give a store's folder")
-    files = sorted(f for f in path.rglob("*") if f.is_file() and f.suffix != PARTIAL)
+    open_(path)  # refuses what is damaged
+    # Nothing else that lies there, such as what a file browser hides in folders.
+    names = [METADATA]
+    for array in root_arrays(metadata):
+        names += [f"{array.name}/{METADATA}", *array.keys()]
     with writing(out), atomic_write(out) as partial, ZipFile(partial, "w") as archive:
-        for file in files:
-            name = file.relative_to(path)
-            if name.parts[0] != PER_SAMPLE:
-                archive.writestr(ZipInfo(name.as_posix()), file.read_bytes(), ZIP_DEFLATED)
+        for name in sorted(name for name in names if (path / name).is_file()):
+            archive.writestr(ZipInfo(name), (path / name).read_bytes(), ZIP_DEFLATED)
     return out

@@ -7,12 +7,24 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-import zarr
 
 from landscape.arguments import local_path
 from landscape.errors import InvalidValueError, StoreError, UnknownNameError
 from landscape.slices.schema import upgraded
-from landscape.store.layout import FINISHED, PER_SAMPLE, array, check, reading, zarr_store
+from landscape.store.damage import finished_rows, reading_values, require_whole
+from landscape.store.layout import FINISHED, PER_SAMPLE, reading
+from landscape.store.metadata import STRUCTURE, Metadata, read
+from landscape.store.opening import zarr_store
+
+# What every store of slices has: name -> (dimensions, kinds of numpy's dtype).
+ALWAYS = {
+    "iteration": (("checkpoint",), "iu"),
+    "epoch": (("checkpoint",), "iuf"),
+    "draw": (("draw",), "iu"),
+    "evaluation_set": (("evaluation_set",), "TOU"),
+    "kind": (("evaluation_set",), "TOU"),
+    "step_size": (("step_size",), "f"),
+}
 
 
 def open_(path: str | Path) -> xr.Dataset:
@@ -30,12 +42,9 @@ def open_(path: str | Path) -> xr.Dataset:
         MissingFileError: where nothing is at the path.
         StoreError: for what is not a store or damaged, and for a newer schema.
     """
-    path = local_path(path)
-    attributes = check(path)
-    with reading(path):
-        dataset: xr.Dataset = xr.open_zarr(zarr_store(path), consolidated=False, chunks=None)
-        rows = _finished_rows(dataset.load(), str(attributes["along"]))
-    return upgraded(dataset.drop_vars(FINISHED).isel({str(attributes["along"]): rows}))
+    metadata = read(local_path(path))
+    dataset, rows = _rows(metadata)
+    return upgraded(dataset.drop_vars(FINISHED).isel({metadata.along: rows}))
 
 
 def open_samples(
@@ -75,26 +84,27 @@ def open_samples(
             f"chunks {chunks} were given, but dask is not installed; "
             "pip install 'accuracy-landscape[dask]', or leave chunks out"
         )
-    along = str(check(path)["along"])
+    metadata = read(path)
+    root, rows = _rows(metadata)
+    if "evaluation_set" not in root:
+        raise StoreError(f"{path} has rows along {metadata.along!r}, and no evaluation sets")
+    root = upgraded(root.drop_vars(FINISHED).isel({metadata.along: rows}))
+    sets = [str(s) for s in root["evaluation_set"].values]
+    if evaluation_set not in sets:
+        raise UnknownNameError("evaluation set", evaluation_set, sets)
+    group = f"{PER_SAMPLE}/{evaluation_set}"
+    arrays = [a for a in metadata.arrays.values() if a.name.rpartition("/")[0] == group]
+    if not arrays:
+        raise StoreError(f"{path} was made without per-sample values")
+    finished = finished_rows(metadata)
+    require_whole(metadata, finished, arrays)
     with reading(path):
-        root = xr.open_zarr(zarr_store(path), consolidated=False, chunks=None)
-        sets = [str(s) for s in root["evaluation_set"].values]
-        if evaluation_set not in sets:
-            raise UnknownNameError("evaluation set", evaluation_set, sets)
-        root = upgraded(root.load())
-        rows = _finished_rows(root, along)
-        try:
-            samples: xr.Dataset = xr.open_zarr(
-                zarr_store(path),
-                group=f"{PER_SAMPLE}/{evaluation_set}",
-                consolidated=False,
-                chunks=None if chunks is None else dict(chunks),
-            )
-        except (FileNotFoundError, KeyError) as error:
-            raise StoreError(f"{path} was made without per-sample values") from error
-    root = root.isel({along: rows, "evaluation_set": sets.index(evaluation_set)})
+        samples = _opened(metadata, group, None if chunks is None else dict(chunks))
+    root = root.isel(evaluation_set=sets.index(evaluation_set))
     shared = [name for name, c in root.coords.items() if set(c.dims) <= set(samples.dims)]
-    samples = samples.isel({along: rows}).assign_coords({n: root.coords[n] for n in shared})
+    samples = samples.isel({metadata.along: np.flatnonzero(finished)[rows]})
+    with reading(path):
+        samples = samples.assign_coords({n: root.coords[n] for n in shared})
     return samples.assign_attrs(root.attrs)
 
 
@@ -112,15 +122,71 @@ def progress(path: str | Path) -> tuple[int, int]:
         MissingFileError: where nothing is at the path.
         StoreError: for what is not a store or damaged, and for a newer schema.
     """
-    path = local_path(path)
-    check(path)
-    with reading(path):
-        root = zarr.open_group(zarr_store(path), mode="r")
-        marks = np.asarray(array(root, FINISHED)[:])
-    return int(marks.sum()), len(marks)
+    metadata = read(local_path(path))
+    finished = finished_rows(metadata)
+    return int(finished.sum()), len(finished)
 
 
-def _finished_rows(dataset: xr.Dataset, along: str) -> np.ndarray[Any, Any]:
-    rows = np.flatnonzero(dataset[FINISHED].values)
-    order = dataset["iteration"].values[rows] if along == "checkpoint" else rows
-    return rows[np.argsort(order, kind="stable")]
+def _rows(metadata: Metadata) -> tuple[xr.Dataset, np.ndarray[Any, Any]]:
+    """What was finished, in memory, and in which order its rows are shown."""
+    metadata.require_even()
+    along = metadata.along
+    finished = finished_rows(metadata)
+    with reading_values(metadata):
+        dataset = _opened(metadata)
+        if not finished.all():
+            dataset = dataset.isel({along: np.flatnonzero(finished)})
+        dataset.load()
+    if along != "checkpoint":
+        return dataset, np.arange(int(finished.sum()))
+    _require_slices(metadata, dataset)
+    return dataset, np.argsort(dataset["iteration"].values, kind="stable")
+
+
+def _opened(
+    metadata: Metadata, group: str = "/", chunks: dict[str, int] | None = None
+) -> xr.Dataset:
+    """One group as xarray reads it; attributes mean nothing but what this package writes."""
+    dataset: xr.Dataset = xr.open_zarr(
+        zarr_store(metadata),
+        group=group,
+        consolidated=False,
+        zarr_format=3,
+        chunks=chunks,
+        mask_and_scale=False,
+        decode_times=False,
+        decode_timedelta=False,
+        concat_characters=False,
+    )
+    dataset.attrs.pop(STRUCTURE, None)
+    for variable in dataset.variables.values():
+        variable.attrs.pop("_FillValue", None)
+    return dataset
+
+
+def _require_slices(metadata: Metadata, dataset: xr.Dataset) -> None:
+    """Refuse slices that lack what every figure and table needs, or where it means nothing."""
+    path = metadata.path
+    for name, (dims, kinds) in ALWAYS.items():
+        if name not in dataset.variables:
+            raise StoreError(f"{path} is damaged: it has no {name!r}; make it anew")
+        found = dataset[name]
+        if found.dims != dims or found.dtype.kind not in kinds:
+            raise StoreError(
+                f"{path} is damaged: {name!r} is {found.dtype} along "
+                f"{', '.join(map(str, found.dims)) or 'nothing'}; make it anew"
+            )
+    steps = dataset["step_size"].values
+    if not (np.isfinite(steps).all() and (np.diff(steps) > 0).all()):
+        raise StoreError(f"{path} is damaged: its step sizes are not ascending; make it anew")
+    for name in ("iteration", "evaluation_set"):
+        names = dataset[name].values.tolist()
+        if len(set(names)) < len(names):
+            twice = next(each for each in names if names.count(each) > 1)
+            raise StoreError(
+                f"{path} is damaged: it has the {name.replace('_', ' ')} {twice!r} twice; make it "
+                "anew"
+            )
+    for metric, values in dataset.data_vars.items():
+        if "step_size" in values.dims and values.dtype.kind != "f":
+            raise StoreError(f"{path} is damaged: {metric!r} is {values.dtype}; make it anew")

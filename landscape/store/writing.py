@@ -2,18 +2,28 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.storage import LocalStore
 
 from landscape.errors import StoreError
 from landscape.runtime.atomic import temporary_path
 from landscape.slices.schema import DERIVED, upgraded
-from landscape.store.layout import FINISHED, PARTIAL, SCHEMA, array, check, group, writing
+from landscape.store.damage import Marks, finished_rows, marks, reading_values, require_whole
+from landscape.store.layout import FINISHED, PARTIAL, SCHEMA, reading, writing
+from landscape.store.metadata import STRUCTURE, read, structure
+from landscape.store.opening import zarr_store
+from landscape.store.reading import open_
+
+# The codecs after the one that makes bytes of values.
+CODECS = (ZstdCodec(level=0), Crc32cCodec())
 
 
 class Writer:
@@ -29,7 +39,7 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self.path = path
         with writing(path):
-            self._root = zarr.open_group(LocalStore(path), mode="r+")
+            self._root = zarr.open_group(LocalStore(path), mode="r+", zarr_format=3)
         self._along = str(self._root.attrs["along"])
 
     @property
@@ -38,9 +48,9 @@ class Writer:
         return dict(self._root.attrs)
 
     @property
-    def finished(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def finished(self) -> Marks:
         """Whether each row is finished, (rows,)."""
-        return np.asarray(array(self._root, FINISHED)[:], dtype=bool)
+        return finished_rows(read(self.path))
 
     def column(self, name: str) -> np.ndarray[Any, Any]:
         """The values of a variable in the finished rows.
@@ -51,7 +61,27 @@ class Writer:
         Returns:
             (finished rows, …), in order of the store, in the variable's dtype.
         """
-        values: np.ndarray[Any, Any] = np.asarray(array(self._root, name)[:])[self.finished]
+        rows = np.flatnonzero(self.finished)
+        with reading(self.path):
+            values: np.ndarray[Any, Any] = np.asarray(self._array(name).oindex[rows])
+        return values
+
+    def readable(self, name: str) -> dict[int, Any]:
+        """The values of a variable in those finished rows where it can be read.
+
+        Args:
+            name: a variable of the root group, with one value a row.
+
+        Returns:
+            Index of the row -> value, as Python's own.
+        """
+        metadata = read(self.path)
+        finished, _ = marks(metadata)
+        opened = zarr.open_array(zarr_store(metadata), path=name, mode="r", zarr_format=3)
+        values = {}
+        for row in np.flatnonzero(finished).tolist():
+            with suppress(Exception):
+                values[row] = np.asarray(opened[row]).item()
         return values
 
     def reserve(self, rows: int) -> None:
@@ -62,11 +92,12 @@ class Writer:
         Args:
             rows: how many rows there is to be room for, finished ones included.
         """
-        rows = max(rows, array(self._root, FINISHED).shape[0])
+        arrays = read(self.path).rows
+        rows = max(rows, *(each.shape[0] for each in arrays))
         with writing(self.path):
-            for each in [a for a in self._arrays() if a.basename != FINISHED]:
-                _resize(each, rows)
-            _resize(array(self._root, FINISHED), rows)
+            for each in sorted(arrays, key=lambda each: (each.name == FINISHED, each.name)):
+                if each.shape[0] != rows:
+                    self._array(each.name).resize((rows, *each.shape[1:]))
 
     def write(self, row: xr.DataTree, index: int | None = None, **attributes: Any) -> None:
         """Write one row, and then mark it as finished.
@@ -85,15 +116,30 @@ class Writer:
             index = int(np.argmin(np.append(finished, False)))
         if index >= len(finished):
             self.reserve(index + 1)
-        with writing(self.path):
-            for node in row.subtree:
-                place = group(self._root, node.path)
-                for name, variable in node.dataset.variables.items():
-                    if self._along in variable.dims:
-                        array(place, str(name))[index : index + 1] = variable.values
+        with writing(self.path), every_chunk():
+            mark = self._array(FINISHED)
+            mark[index : index + 1] = False  # a row that was begun has a mark
+            for name, variable in _variables(row):
+                if self._along in variable.dims:
+                    self._array(name)[index : index + 1] = variable.values
             if attributes:
                 self._root.attrs.update(attributes)
-            array(self._root, FINISHED)[index : index + 1] = True
+            mark[index : index + 1] = True
+
+    def write_shared(self, row: xr.DataTree, names: Iterable[str]) -> None:
+        """Write again what all rows share.
+
+        Args:
+            row: as of :meth:`write`.
+            names: of the arrays, in the store.
+
+        Raises:
+            StoreError: where the disk refuses.
+        """
+        variables = dict(_variables(row))
+        with writing(self.path), every_chunk():
+            for name in names:
+                self._array(name)[...] = variables[name].values
 
     def forget(self, first: int) -> None:
         """Mark the rows from ``first`` on as unfinished, to be written again.
@@ -104,8 +150,18 @@ class Writer:
         finished = self.finished
         if finished[first:].any():
             finished[first:] = False
-            with writing(self.path):
-                array(self._root, FINISHED)[:] = finished
+            with writing(self.path), every_chunk():
+                self._array(FINISHED)[:] = finished
+
+    def forget_rows(self, rows: Iterable[int]) -> None:
+        """Mark rows as unfinished, whatever their marks are now.
+
+        Args:
+            rows: their indices, from 0.
+        """
+        with writing(self.path), every_chunk():
+            for row in rows:
+                self._array(FINISHED)[row : row + 1] = False
 
     def add(self, coordinates: Iterable[xr.DataArray]) -> None:
         """Add coordinates along the rows, with the values of the rows that there are.
@@ -114,19 +170,21 @@ class Writer:
             coordinates: each over the rows first.
         """
         names = str(self._root.attrs.get("coordinates", "")).split()
-        for each in coordinates:
-            made = self._root.create_array(
-                str(each.name),
-                shape=each.shape,
-                chunks=(1, *each.shape[1:]),
-                dtype=each.dtype,
-                fill_value=np.nan,
-                dimension_names=[str(name) for name in each.dims],
-                attributes=dict(each.attrs),
-                overwrite=True,  # what an interruption left
-            )
-            made[:] = each.values
-            names += [str(each.name)] if each.name not in names else []
+        with every_chunk():
+            for each in coordinates:
+                made = self._root.create_array(
+                    str(each.name),
+                    shape=each.shape,
+                    chunks=(1, *each.shape[1:]),
+                    dtype=each.dtype,
+                    compressors=CODECS,
+                    fill_value=np.nan,
+                    dimension_names=[str(name) for name in each.dims],
+                    attributes=dict(each.attrs),
+                    overwrite=True,  # what an interruption left
+                )
+                made[:] = each.values
+                names += [str(each.name)] if each.name not in names else []
         self.set_attributes({"coordinates": " ".join(names)})
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
@@ -135,13 +193,16 @@ class Writer:
         Args:
             attributes: name -> a value that JSON has.
         """
-        self._root.attrs.update(dict(attributes))
+        changed = {**self.attributes, **attributes}
+        if changed["schema"] >= 2:
+            changed[STRUCTURE] = structure(replace(read(self.path), attributes=changed))
+        self._root.attrs.update(changed)
 
-    def _arrays(self) -> Iterator[zarr.Array[Any]]:
-        for _, node in sorted(self._root.members(max_depth=None)):
-            dimensions: Any = getattr(node.metadata, "dimension_names", None) or ()
-            if isinstance(node, zarr.Array) and self._along in dimensions:
-                yield node
+    def _array(self, name: str) -> zarr.Array[Any]:
+        found = self._root.get(name)
+        if not isinstance(found, zarr.Array):
+            raise StoreError(f"{self.path} is damaged: it has no {name!r}; make it anew")
+        return found
 
 
 def create(
@@ -183,7 +244,7 @@ def create(
     temporary = temporary_path(path)
     shutil.rmtree(temporary, ignore_errors=True)  # left by a process that had the same number
     try:
-        with writing(path):
+        with writing(path), every_chunk():
             for node in row.subtree:
                 # No row yet: only shapes, names and what all rows share are written.
                 dataset = node.to_dataset(inherit=False)
@@ -198,23 +259,30 @@ def create(
                     zarr_format=3,
                     consolidated=False,
                     encoding={
-                        name: {"chunks": (chunk, *variable.shape[1:])}
+                        name: {"compressors": CODECS}
+                        | (
+                            {"chunks": (chunk, *variable.shape[1:])}
+                            if variable.dims[:1] == (along,)
+                            else {}
+                        )
                         for name, variable in dataset.variables.items()
-                        if variable.dims[:1] == (along,)
                     },
                 )
-            Writer(temporary).reserve(rows)
+            writer = Writer(temporary)
+            writer.reserve(rows)
+            writer.set_attributes({})
             temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Writer(path)
 
 
-def resume(path: Path) -> Writer:
+def resume(path: Path, *, damaged: bool = False) -> Writer:
     """Open an existing store for writing, and mend what an interruption left inconsistent.
 
     Args:
         path: the store's folder.
+        damaged: whether to open a store although values of its finished rows are damaged.
 
     Returns:
         A writer on the store.
@@ -223,11 +291,17 @@ def resume(path: Path) -> Writer:
         MissingFileError: where nothing is at the path.
         StoreError: for what is not a store or damaged, and for a newer schema.
     """
-    check(path)
+    read(path)
+    if not path.is_dir():
+        raise StoreError(f"{path} is packed, and no rows can be added to it; give another store")
     for partial in path.rglob(f"*{PARTIAL}"):
         partial.unlink(missing_ok=True)
     writer = Writer(path)
     writer.reserve(0)
+    if not damaged:
+        metadata = read(path)
+        require_whole(metadata, finished_rows(metadata), metadata.arrays.values())
+        open_(path)  # reads what is not per sample
     return writer
 
 
@@ -266,20 +340,36 @@ def upgrade(writer: Writer) -> None:
         writer: on the store; one of today's schema is left as it is.
 
     Raises:
-        StoreError: where the disk refuses.
+        StoreError: where the disk refuses, and for a store that is damaged.
     """
     if writer.attributes["schema"] >= SCHEMA:
         return
-    place = LocalStore(writer.path, read_only=True)
-    newer = upgraded(xr.open_zarr(place, consolidated=False, chunks=None).load())
+    metadata = read(writer.path)
+    with reading_values(metadata):
+        store = zarr_store(metadata)
+        opened = xr.open_zarr(store, consolidated=False, chunks=None, zarr_format=3)
+        newer = upgraded(opened.load())
     with writing(writer.path):
         writer.add([newer[name] for name in DERIVED if name in newer.coords])
         writer.set_attributes({**newer.attrs, "schema": SCHEMA})
 
 
-def _resize(array: zarr.Array[Any], rows: int) -> None:
-    if array.shape[0] != rows:
-        array.resize((rows, *array.shape[1:]))
+@contextmanager
+def every_chunk() -> Iterator[None]:
+    """Write chunks of nothing but fill values too, so that one that is missing is noticed.
+
+    Yields:
+        Nothing.
+    """
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        yield
+
+
+def _variables(row: xr.DataTree) -> Iterator[tuple[str, xr.Variable]]:
+    """Name in the store -> variable."""
+    for node in row.subtree:
+        for name, variable in node.dataset.variables.items():
+            yield f"{node.path}/{name}".strip("/"), variable
 
 
 def _difference(

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import xarray as xr
 
 from landscape import store
 from landscape.arguments import local_path
-from landscape.errors import InvalidValueError
+from landscape.errors import InvalidValueError, StoreError
 from landscape.histories.layout import SLICES, Run
 from landscape.metrics import SampleLoss
 from landscape.optimizers import named
@@ -23,6 +24,7 @@ from landscape.runtime import randomness
 from landscape.runtime.devices import versions
 from landscape.runtime.locks import exclusive
 from landscape.runtime.progress import Advance, Progress, silent
+from landscape.study.damaged_rows import Redo, damaged_rows
 from landscape.tasks import Task, load_task, source
 from landscape.training import checkpoints
 from landscape.training.checkpoints import Checkpoint, CheckpointFiles
@@ -35,12 +37,14 @@ def probe(
     settings: ProbeSettings,
     *,
     learning_rate: float = nan,
+    redo: bool = False,
     device: torch.device | str = "cpu",
     progress: Progress = silent,
 ) -> int:
     """Probe checkpoints into a store, or go on with one.
 
-    Checkpoints that the store holds already are not probed again.
+    Checkpoints that the store holds already are not probed again, but for those whose rows are
+    damaged, with ``redo``.
 
     >>> from pathlib import Path
     >>> task = landscape.load_task("digits-mlp")
@@ -56,6 +60,8 @@ def probe(
         settings: how each checkpoint is probed.
         learning_rate: that of plain SGD, above 0, for ``origin="after-step"`` where a checkpoint
             holds no optimizer; NaN is the checkpoint's own.
+        redo: whether to probe the checkpoints again whose rows in the store are damaged. What is
+            whole stays as it is.
         device: where the model is probed.
         progress: reports on the probe.
 
@@ -106,15 +112,19 @@ def probe(
     with ExitStack() as held:
         digests: dict[str, str] = {}
         writer: store.Writer | None = None
+        again = Redo()
         if out.exists():
             held.enter_context(exclusive(out))
-            writer = _there(out, wanted, run)
-            digests = _digests(writer, found)
-        todo = [iteration for iteration in found if str(iteration) not in digests]
+            writer = _there(out, wanted, run, redo)
+            if redo:
+                again = damaged_rows(writer, found)
+                writer.forget_rows(again.rows.values())
+            digests = _digests(writer, found, again)
+        todo = [i for i in found if str(i) not in digests or i in again.rows]
         if writer is not None and todo:
             store.upgrade(writer)
         if writer is not None:
-            writer.reserve(len(digests) + len(todo))
+            writer.reserve(len(digests) + len(set(todo) - set(again.rows)))
         with progress(f"probing {task.name}", prober.points * len(todo)) as advance:
             for iteration in todo:
                 path, digest = found[iteration]
@@ -125,13 +135,22 @@ def probe(
                     )
                     held.enter_context(exclusive(out))
                 digests[str(iteration)] = digest
-                writer.write(slice_, digests=digests)
+                if again.shared:
+                    writer.write_shared(slice_, again.shared)
+                    again = replace(again, shared=())
+                writer.write(slice_, again.rows.get(iteration), digests=digests)
     return len(todo)
 
 
-def _there(out: Path, wanted: Mapping[str, Any], run: Mapping[str, Any]) -> store.Writer:
+def _there(
+    out: Path, wanted: Mapping[str, Any], run: Mapping[str, Any], redo: bool
+) -> store.Writer:
     """A writer on the existing store, if it was made as ``wanted``."""
-    writer = store.resume(out)
+    writer = store.resume(out, damaged=redo)
+    about = writer.attributes
+    if about["along"] != "checkpoint" or "search" in about:
+        what = "the history of a training" if about["along"] == "epoch" else "what a training wrote"
+        raise StoreError(f"{out} holds {what}, not slices of checkpoints; give another store")
     store.require_same(writer, wanted, comparable)
     if run and writer.attributes.get("run"):
         store.require_same(writer, {"run": run})
@@ -163,11 +182,19 @@ def _survey(
     return dict(sorted(found.items())), run
 
 
-def _digests(writer: store.Writer, found: Mapping[int, tuple[Path, str]]) -> dict[str, str]:
+def _digests(
+    writer: store.Writer, found: Mapping[int, tuple[Path, str]], again: Redo
+) -> dict[str, str]:
     """Digests of the finished checkpoints; refuses one that differs from the one ``found``."""
     recorded = writer.attributes.get("digests", {})
     # A crash may leave one more in the attributes.
-    digests = {str(i): recorded[str(i)] for i in writer.column("iteration")}
+    there = {str(i) for i in (*writer.column("iteration"), *again.rows)}
+    if lacking := sorted(there - recorded.keys()):
+        raise StoreError(
+            f"{writer.path} is damaged: it has no digest of the checkpoint at iteration "
+            f"{lacking[0]}; probe into another store"
+        )
+    digests = {i: digest for i, digest in recorded.items() if i in there}
     for iteration, (path, digest) in found.items():
         if digests.get(str(iteration), digest) != digest:
             raise InvalidValueError(

@@ -4,15 +4,19 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from landscape.errors import UnknownNameError
+from landscape.errors import UnknownNameError, visible
 from landscape.runtime.atomic import atomic_write, require_place
+from landscape.slices.wording import one_line
 
 NONE, NAN = "–", "NaN"
+# What begins a formula in spreadsheets, the wide signs in some.
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 SUFFIXES = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
 
 
@@ -63,14 +67,18 @@ def note(frame: pd.DataFrame) -> str:
     Returns:
         One line.
     """
+    said = visible(str(frame.attrs["note"]))
     if "task" not in frame.index.names:
-        return str(frame.attrs["note"])
+        return said
     tasks = sorted(set(frame.index.get_level_values("task")))
-    return f"{tasks[0]}. {frame.attrs['note']}" if len(tasks) == 1 else str(frame.attrs["note"])
+    return f"{one_line(tasks[0])}. {said}" if len(tasks) == 1 else said
 
 
 def csv(frame: pd.DataFrame) -> str:
     """Write a table as CSV: all columns, numbers unrounded; a missing value is an empty cell.
+
+    Words that a spreadsheet would take for a formula, since they begin with =, +, - or @, get an
+    apostrophe before them.
 
     Args:
         frame: a table of :mod:`landscape.tables`.
@@ -82,7 +90,8 @@ def csv(frame: pd.DataFrame) -> str:
         name: [NAN if isinstance(each, float) and np.isnan(each) else each for each in frame[name]]
         for name in frame.attrs.get("formats", {})
     }
-    return frame.assign(**measured).to_csv(lineterminator="\n")
+    written = frame.assign(**measured).reset_index().rename(columns=_inert)
+    return written.map(_inert).to_csv(index=False, lineterminator="\n")
 
 
 def markdown(frame: pd.DataFrame) -> str:
@@ -203,7 +212,9 @@ def words(frame: pd.DataFrame, header: Sequence[str]) -> list[bool]:
 
 
 def _index(value: object) -> str:
-    return f"{value:g}".replace("-", "−") if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:g}".replace("-", "−")
+    return visible(str(value))
 
 
 def _text(column: str, value: object, rounded: str | None) -> str:
@@ -211,7 +222,7 @@ def _text(column: str, value: object, rounded: str | None) -> str:
     if value is None:
         return NONE
     if isinstance(value, str):
-        return value
+        return visible(value)
     number = float(value)  # type: ignore[arg-type]
     if np.isnan(number):
         return NAN if rounded else NONE
@@ -221,8 +232,16 @@ def _text(column: str, value: object, rounded: str | None) -> str:
     return format(number, rounded or f".{decimals}f").replace("-", "−")
 
 
+def _inert(cell: Any) -> Any:
+    """A cell of words that no spreadsheet runs and no terminal obeys; anything else as it is."""
+    if not isinstance(cell, str):
+        return cell
+    text = visible(cell)
+    return f"'{text}" if text.lstrip().startswith(FORMULA) else text
+
+
 def _markdown(cell: str) -> str:
-    return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", " ".join(cell.split()))
+    return re.sub(r"([\\`*_|<>\[\]$])", r"\\\1", " ".join(cell.split()))
 
 
 _LATEX = {

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from landscape import store
+from landscape.errors import visible
 from landscape.histories import collection
 from landscape.histories.layout import Run
 from landscape.slices.selection import metrics
@@ -111,7 +112,7 @@ def describe_store(path: Path) -> Iterator[str]:
     for i, each in enumerate(stores):
         if i:
             yield ""
-        yield from _describe(each)
+        yield from map(visible, _describe(each))
 
 
 def _describe(path: Path) -> Iterator[str]:
@@ -192,8 +193,12 @@ def _optimizer(attributes: Mapping[str, Any]) -> str | None:
     if "learning_rate" not in run or "optimizer" not in run:
         name = attributes.get("optimizer")
         return None if name == "unknown" else name
-    options = "".join(f", {name_label(k)} {v}" for k, v in run.get("options", {}).items())
-    return f"{run['optimizer']}, learning rate {run['learning_rate']:g}{options}"
+    given = run.get("options")
+    told = given.items() if isinstance(given, Mapping) else ()
+    options = "".join(f", {name_label(k)} {v}" for k, v in told)
+    rate = run["learning_rate"]
+    rate = f"{rate:g}" if isinstance(rate, int | float) else rate
+    return f"{run['optimizer']}, learning rate {rate}{options}"
 
 
 def _made_on(attributes: Mapping[str, Any]) -> str:

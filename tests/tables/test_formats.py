@@ -55,6 +55,32 @@ def test_csv_has_all_and_unrounded():
     assert "note" not in csv(frame())
 
 
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-adam", "@SUM(A1)", "  =1", "＝1", '=cmd|" /C calc"!A0']
+)
+def test_no_word_of_a_csv_is_a_formula_and_numbers_are_untouched(name):
+    made = frame(names=(name, "sgd"))
+    made["mean (%)"] = [-98.374, 50.0]
+    made["epochs"] = [name, "1 of 3"]
+    made = made.rename(columns={"steps": name})
+    rows = list(standard.DictReader(io.StringIO(csv(made))))
+    assert [rows[0]["optimizer"], rows[0]["epochs"]] == [f"'{name}", f"'{name}"]
+    assert rows[0]["mean (%)"] == "-98.374"
+    assert float(rows[0][f"'{name}"]) == 93600
+    assert rows[1]["optimizer"] == "sgd"
+
+
+def test_control_characters_are_written_out():
+    made = frame(tasks=("t\x1b[2J", "t\x1b[2J"), names=("\x1b[31mred", "\tx\u202e"))
+    for written in (csv(made), markdown(made), latex(made), str(cells(made)), note(made)):
+        assert not {each for each in written if not each.isprintable()} - {"\n"}
+    assert [row[0] for row in cells(made)[1]] == [r"\x1b[31mred", r"\tx\u202e"]
+
+
+def test_a_dollar_begins_no_formula_in_markdown():
+    assert r"| a\$x^2\$ |" in markdown(frame(names=("a$x^2$", "b")))
+
+
 def test_markdown_is_a_pipe_table():
     lines = markdown(frame()).splitlines()
     assert lines[0].startswith("| optimizer | seed 0 (%) | mean ± sd (%) |")

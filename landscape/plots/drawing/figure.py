@@ -1,14 +1,28 @@
 """The decorator of figures: the theme around them, and their options in their docstring."""
 
 import inspect
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+
+from landscape.errors import visible
 from landscape.plots.drawing.theme import themed
 from landscape.slices.options import OPTIONS
+from landscape.slices.wording import one_line, shortened
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+LONGEST = 160  # characters of a line
+# What names something in a figure: attributes, and coordinates of words.
+NAMES = ("task", "optimizer", "direction_symbol")
+NAMED = ("task", "label", "evaluation_set")
 
 # Texts of the parameters that are not options.
 GIVEN = {
@@ -31,7 +45,7 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
     Returns:
         The function, with the theme around it.
     """
-    within = themed(function)
+    within = themed(_literal(function))
     lines = [f"    {_explained(each)}" for each in inspect.signature(function).parameters.values()]
     text = inspect.cleandoc(function.__doc__ or "")
     head, section, tail = text.partition("\n\nReturns:")
@@ -39,6 +53,85 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
     explained = "\n".join([head, "", "Args:", *lines]) + section + tail + "\n"
     within.__doc__ = function.__doc__ = explained
     return within
+
+
+def _literal(function: Callable[P, R]) -> Callable[P, R]:
+    """Let the figure's words be text: a "$" in a name of the user's begins no formula.
+
+    Only while ``function`` draws: what a user writes later may hold formulas, as ever.
+
+    Args:
+        function: ``plot_x(dataset, *, ax=None, **options)``.
+
+    Returns:
+        The function, with what it writes taken for text.
+    """
+
+    @wraps(function)
+    def within(*args: P.args, **kwargs: P.kwargs) -> R:
+        given = kwargs.get("ax")
+        before = {} if given is None else {each: each.get_text() for each in _words(given)}
+        # The slices or histories, which come first where a figure is of any.
+        cleaned: Any = (_readable(each) for each in args)
+        named: Any = {name: _readable(each) for name, each in kwargs.items()}
+        with mpl.rc_context({"text.parse_math": False}):
+            drawn = function(*cleaned, **named)
+        made = [each for each in _texts(drawn) if not each.get_parse_math()]
+        for each in made:
+            each.set_parse_math(True)
+        changed = [each for each in _words(drawn) if before.get(each) != each.get_text()]
+        for each in dict.fromkeys((*made, *changed)):
+            if each.get_text():
+                each.set_text(_as_text(each.get_text()))
+        return drawn
+
+    return within
+
+
+def _readable(given: Any) -> Any:
+    """Datasets with names that fit into a line, from which no control character steers anything."""
+    if isinstance(given, list | tuple):
+        return type(given)(map(_readable, given))
+    if not isinstance(given, xr.Dataset):
+        return given
+    attributes = {
+        name: one_line(value)
+        for name, value in given.attrs.items()
+        if name in NAMES and isinstance(value, str)
+    }
+    given = given.copy().assign_attrs(attributes)
+    for name in (each for each in NAMED if each in given.coords):
+        # As they are, however long: figures tell runs apart by them.
+        values = [visible(" ".join(str(each).split())) for each in given[name].values.flat]
+        if values != given[name].values.ravel().tolist():
+            given = given.assign_coords({name: given[name].copy(data=np.array(values, object))})
+    for variable in given.variables.values():
+        for name in {"long_name", "units"} & variable.attrs.keys():
+            variable.attrs[name] = one_line(str(variable.attrs[name]))
+    return given
+
+
+def _as_text(words: str) -> str:
+    """Words that matplotlib draws as they are; no line longer than any figure is wide."""
+    lines = (shortened(visible(line), LONGEST) for line in words.split("\n"))
+    return "\n".join(lines).replace("$", r"\$")
+
+
+def _axes(drawn: Any) -> list[Axes]:
+    return list(np.ravel(np.asarray(drawn, dtype=object)))
+
+
+def _texts(drawn: Any) -> Iterator[Text]:
+    """Every text of the figures that axes are in."""
+    for figure in dict.fromkeys(each.get_figure(root=True) for each in _axes(drawn)):
+        if figure is not None:
+            yield from figure.findobj(Text)
+
+
+def _words(drawn: Any) -> Iterator[Text]:
+    """Titles and labels of axes, which are made with them."""
+    for each in _axes(drawn):
+        yield from (each.title, each.xaxis.label, each.yaxis.label)
 
 
 def _explained(parameter: inspect.Parameter) -> str:

@@ -6,11 +6,12 @@ from typing import Any
 import xarray as xr
 
 from landscape.histories import labels
-from landscape.slices.wording import checkpoint_label
+from landscape.slices.wording import checkpoint_label, shortened
 
 # Settings of a probe that names leave out: axes and legend show them, or they change no value.
 SHOWN = ("step_sizes", "sets", "metrics", "slope_factors", "samples", "eval_batch_size")
 UNKNOWN = {None, ""}
+LONGEST = 300  # characters of a store's name; it is broken into lines
 
 
 def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -> list[str]:
@@ -51,7 +52,10 @@ def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -
     names = _told_apart(names, "probe seed", seeds)
     if not any(names):
         return names
-    return [name or each.get("optimizer", "") for name, each in zip(names, attributes, strict=True)]
+    return [
+        shortened(name or str(each.get("optimizer", "")), LONGEST)
+        for name, each in zip(names, attributes, strict=True)
+    ]
 
 
 def _trainings(datasets: Sequence[xr.Dataset]) -> list[str]:
@@ -129,9 +133,13 @@ def name_shared(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -
         The name; empty where they share nothing.
     """
     heads = [
-        (each.attrs.get("task"), each.attrs.get("optimizer"), checkpoint_label(values))
+        (_name(each, "task"), _name(each, "optimizer"), checkpoint_label(values))
         for each, values in zip(datasets, shown, strict=True)
     ]
     return ", ".join(
         parts[0] for parts in zip(*heads, strict=True) if len({*parts}) == 1 and parts[0]
     )
+
+
+def _name(dataset: xr.Dataset, which: str) -> str:
+    return shortened(str(dataset.attrs.get(which) or ""))

@@ -16,7 +16,9 @@ from matplotlib.font_manager import FontProperties
 
 from landscape.errors import InvalidValueError
 from landscape.plots.drawing.theme import COLUMN_WIDTH, PAGE_WIDTH, width_or
+from landscape.slices.wording import shortened
 
+LONGEST = 100  # characters of a legend's entry
 SETTINGS: Any = mpl.rcParams  # inside ``theme()`` those of the theme
 
 # Colours, line styles and markers
@@ -253,6 +255,8 @@ def legend_below(
         ticks, label, text = map(_points, ("xtick.labelsize", "axes.labelsize", "legend.fontsize"))
         pad = (11.1 + 1.25 * (ticks + label)) / text
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "borderaxespad": pad}
+    for handle in handles:
+        handle.set_label(shortened(str(handle.get_label()), LONGEST))
     for fewer in range(columns, 0, -1):
         legend = where.legend(
             handles=list(handles),
