@@ -123,7 +123,7 @@ def preserved(model: nn.Module) -> Iterator[Point]:
                     for module, training in modes:
                         module.training = training
     if interrupts:
-        raise KeyboardInterrupt
+        raise interrupts[0]
 
 
 @contextmanager

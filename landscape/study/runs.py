@@ -127,6 +127,15 @@ def _go_on(run: Run, task: Task, training: Training, around: Around, progress: P
     if run.history.exists():
         writer = store.resume(run.history)
         writer.forget(training.iteration // training.steps_per_epoch)
+
+    def keep(epoch: EpochRecord) -> None:
+        nonlocal writer
+        writer = writer or _history(run, epoch, record, training)
+        writer.write(_history_row(epoch), epoch.epoch - 1)
+
+    # The row may be missing that follows the writing of latest.pt.
+    if training.record and not (writer and writer.finished[training.record.epoch - 1]):
+        keep(training.record)
     with progress(f"training {task.name}", training.steps) as advance:
         for _ in range(training.iteration):
             advance()
@@ -140,12 +149,12 @@ def _go_on(run: Run, task: Task, training: Training, around: Around, progress: P
                         path = run.checkpoint(event.iteration)
                         checkpoints.write(path, replace(event, run=record))
                     else:
-                        writer = writer or _history(run, event, record, training)
-                        writer.write(_history_row(event), event.epoch - 1)
+                        # In this order, so that a run with all rows is a finished one.
                         checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
+                        keep(event)
                     written = True
                 if interrupts:
-                    raise KeyboardInterrupt
+                    raise interrupts[0]
         except KeyboardInterrupt:
             if written and training.whole:
                 checkpoints.write(run.latest, replace(training.checkpoint(), run=record))

@@ -41,8 +41,9 @@ Around = Callable[[Tensor, Tensor, Tensor], AbstractContextManager[object]]
 class Training:
     """One training run of a task, held at some iteration.
 
-    ``model`` (on ``device``), ``optimizer`` and ``iteration`` (the number of updates made) are
-    those of the moment. The caller's global generators are left as they are.
+    ``model`` (on ``device``), ``optimizer``, ``iteration`` (the number of updates made) and
+    ``record`` (that of the last finished epoch, or None) are those of the moment. The caller's
+    global generators are left as they are.
 
     >>> task = landscape.load_task("digits-mlp")
     >>> settings = landscape.TrainingSettings(epochs=1, checkpoints=1)
@@ -103,6 +104,7 @@ class Training:
             settings.schedule, self.optimizer, settings.epochs, settings.schedule_options
         )
         self.iteration = 0
+        self.record: EpochRecord | None = None
         self._loss = task.loss
         self._validation = task.validation.to(self.device)
         # Fixed on a GPU: its free memory may differ where the run goes on.
@@ -209,6 +211,7 @@ class Training:
                 "passes": dict(self._update.passes),
                 "before": dict(self._before),
                 "seconds": self._seconds,
+                "record": asdict(self.record) if self.record else None,
             },
         )
 
@@ -260,6 +263,8 @@ class Training:
         self._update.passes = dict(state["passes"])
         self._before = dict(state["before"])
         self._seconds = state["seconds"]
+        record = state.get("record")  # which older checkpoints lack
+        self.record = EpochRecord(**record) if record else None
         self._cut_off = False
 
     def _choose_memory_format(self) -> None:
@@ -287,7 +292,7 @@ class Training:
             self._losses += torch.stack(losses).tolist()
             self._cut_off = False
         if interrupts:
-            raise KeyboardInterrupt
+            raise interrupts[0]
 
     def _step(self, around: Around) -> Tensor:
         """Make one update, on the next batch; the result is the loss before it."""
@@ -306,7 +311,7 @@ class Training:
         counted = {
             name: count - self._before[name] for name, count in counts.items() if name != "steps"
         }
-        record = EpochRecord(
+        self.record = EpochRecord(
             epoch=self.iteration // self.steps_per_epoch,
             iteration=self.iteration,
             loss=torch.tensor(self._losses, dtype=torch.float64).mean().item(),
@@ -319,7 +324,7 @@ class Training:
         self._losses, self._before, self._seconds = [], dict(counts), 0.0
         if self.schedule:
             schedules.advance(self.schedule, validation_loss)
-        return record
+        return self.record
 
     def _learning_rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
