@@ -36,9 +36,6 @@ def pre_study(
     compilation and memory format are those of the training; --probe-set sets those of the probe.
     The same command resumes where it stopped.
     """
-    import matplotlib.pyplot
-
-    matplotlib.use("Agg")
     from landscape import plots, store
     from landscape import study as library
     from landscape.probing import ProbeSettings

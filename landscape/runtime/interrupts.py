@@ -12,7 +12,12 @@ class Terminated(KeyboardInterrupt):
 
     A program has it raised with ``signal.signal(signal.SIGTERM, terminate)``, as the command line
     does; the library itself installs no handler.
+
+    Attributes:
+        number: the signal's; the exit status is 128 more.
     """
+
+    number = signal.SIGTERM
 
 
 def terminate(number: int, frame: object) -> NoReturn:  # noqa: ARG001

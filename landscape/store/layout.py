@@ -13,7 +13,7 @@ from landscape.errors import LandscapeError, MissingFileError, StoreError
 SCHEMA = 2
 FINISHED = "finished"
 PER_SAMPLE = "per_sample"
-PARTIAL = ".partial"  # the suffix of a file that zarr is still writing
+PARTIAL = "*.partial", ".*.tmp"  # files that zarr, or we, did not finish
 
 
 def check(path: Path) -> Mapping[str, Any]:

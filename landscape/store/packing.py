@@ -30,7 +30,7 @@ def pack(path: str | Path, out: str | Path) -> Path:
     check(path)
     if not path.is_dir():
         raise StoreError(f"{path} is packed already; give a store's folder")
-    files = sorted(f for f in path.rglob("*") if f.is_file() and f.suffix != PARTIAL)
+    files = sorted(f for f in path.rglob("*") if f.is_file() and not any(map(f.match, PARTIAL)))
     with writing(out), atomic_write(out) as partial, ZipFile(partial, "w") as archive:
         for file in files:
             name = file.relative_to(path)

@@ -11,8 +11,9 @@ import zarr
 from zarr.storage import LocalStore
 
 from landscape.errors import StoreError
-from landscape.runtime.atomic import temporary_path
+from landscape.runtime.atomic import flush, temporary_path
 from landscape.slices.schema import DERIVED, upgraded
+from landscape.store.durable import DurableStore
 from landscape.store.layout import FINISHED, PARTIAL, SCHEMA, array, check, group, writing
 
 
@@ -29,7 +30,8 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self.path = path
         with writing(path):
-            self._root = zarr.open_group(LocalStore(path), mode="r+")
+            self._store = DurableStore(path)
+            self._root = zarr.open_group(self._store, mode="r+")
         self._along = str(self._root.attrs["along"])
 
     @property
@@ -64,8 +66,9 @@ class Writer:
         """
         rows = max(rows, array(self._root, FINISHED).shape[0])
         with writing(self.path):
-            for each in [a for a in self._arrays() if a.basename != FINISHED]:
-                _resize(each, rows)
+            with self._store.together():
+                for each in [a for a in self._arrays() if a.basename != FINISHED]:
+                    _resize(each, rows)
             _resize(array(self._root, FINISHED), rows)
 
     def write(self, row: xr.DataTree, index: int | None = None, **attributes: Any) -> None:
@@ -86,13 +89,14 @@ class Writer:
         if index >= len(finished):
             self.reserve(index + 1)
         with writing(self.path):
-            for node in row.subtree:
-                place = group(self._root, node.path)
-                for name, variable in node.dataset.variables.items():
-                    if self._along in variable.dims:
-                        array(place, str(name))[index : index + 1] = variable.values
-            if attributes:
-                self._root.attrs.update(attributes)
+            with self._store.together():
+                for node in row.subtree:
+                    place = group(self._root, node.path)
+                    for name, variable in node.dataset.variables.items():
+                        if self._along in variable.dims:
+                            array(place, str(name))[index : index + 1] = variable.values
+                if attributes:
+                    self._root.attrs.update(attributes)
             array(self._root, FINISHED)[index : index + 1] = True
 
     def forget(self, first: int) -> None:
@@ -204,7 +208,9 @@ def create(
                     },
                 )
             Writer(temporary).reserve(rows)
+            flush(temporary.rglob("*"))
             temporary.rename(path)
+            flush([path.parent])
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Writer(path)
@@ -224,8 +230,9 @@ def resume(path: Path) -> Writer:
         StoreError: for what is not a store or damaged, and for a newer schema.
     """
     check(path)
-    for partial in path.rglob(f"*{PARTIAL}"):
-        partial.unlink(missing_ok=True)
+    for pattern in PARTIAL:
+        for partial in path.rglob(pattern):
+            partial.unlink(missing_ok=True)
     writer = Writer(path)
     writer.reserve(0)
     return writer

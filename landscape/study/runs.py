@@ -22,7 +22,7 @@ from landscape.data import digest
 from landscape.errors import CheckpointError, InvalidValueError
 from landscape.histories.layout import HISTORY_NAMES, Run
 from landscape.probing.settings import ProbeSettings
-from landscape.runtime.atomic import atomic_write
+from landscape.runtime.atomic import atomic_write, make_folder
 from landscape.runtime.devices import versions
 from landscape.runtime.interrupts import interrupts_held
 from landscape.runtime.locks import exclusive
@@ -109,7 +109,7 @@ def train(
     training.check()
     around = _recording(run, task, training, record, probe)
     try:
-        run.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(run.folder)
     except (FileExistsError, NotADirectoryError) as error:
         raise InvalidValueError(f"{out} is, or lies in, a file; give a folder") from error
     with exclusive(run.folder):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from landscape.errors import CheckpointError, MissingFileError
 from landscape.histories.layout import Run
-from landscape.runtime.atomic import atomic_write
+from landscape.runtime.atomic import atomic_write, make_folder
 
 FORMAT, VERSION = "landscape checkpoint", 1
 KEPT = 2 * 2**30  # bytes of checkpoints that are kept in memory
@@ -79,7 +79,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         path: the file; folders above it are made.
         checkpoint: what it is to hold.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     content = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
     # Through memory, since torch's own writer hides errors of the disk.
     buffer = io.BytesIO()

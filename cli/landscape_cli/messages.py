@@ -1,0 +1,73 @@
+"""What ends a command early: one line on standard error, and an exit status."""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+
+import typer
+
+from landscape.errors import LONGEST, LandscapeError, shown
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Turn what is raised inside into a line and an exit status.
+
+    They are 2 for what was refused, 130 after Ctrl-C and 143 after SIGTERM, as shells have it, and
+    1 for what should not happen, whose traceback ``python -X dev -m landscape`` shows.
+    """
+    try:
+        yield
+    except LandscapeError as error:
+        _refuse(str(error), error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+    except OSError as error:
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str) else ""
+        _refuse(f"{where}{error.strerror or error}", error)
+    except MemoryError as error:
+        _refuse("there is not enough memory; give less to do at once", error)
+    except KeyboardInterrupt as stop:
+        typer.echo("stopped; the same command resumes from here", err=True)
+        raise typer.Exit(128 + getattr(stop, "number", signal.SIGINT)) from stop
+    except Exception as error:
+        if type(error).__name__ in ("Exit", "Abort", "NoArgsIsHelpError"):  # click's own, no errors
+            raise
+        if message := getattr(error, "format_message", None):
+            _refuse(f"{_worded(error, message())} (see landscape --help)", error)
+        if sys.flags.dev_mode:
+            raise
+        _say(f"this should not happen: {type(error).__name__}: {error} (see it with python -X dev)")
+        raise typer.Exit(1) from error
+
+
+def _worded(error: Exception, message: str) -> str:
+    """Say what was received, or what may have been meant, where click leaves that out.
+
+    Click is typer's own or another, so its errors are known by what they have.
+    """
+    option, near = getattr(error, "option_name", None), getattr(error, "possibilities", None)
+    if option and near is not None:
+        meant = get_close_matches(option, near, n=1)
+        return f"No such option: {option}{f'. Did you mean {meant[0]}?' if meant else ''}"
+    details = getattr(error.__cause__, "errors", None)  # pydantic's
+    if callable(details) and (received := details()):
+        return f"{message}, got {shown(received[0].get('input'))}"
+    return message
+
+
+def _refuse(message: str, error: BaseException) -> None:
+    _say(message)
+    raise typer.Exit(2) from error
+
+
+def _say(message: str) -> None:
+    """Print one line, of words that are not of any length and hold nothing that steers."""
+    words = re.sub(rf"(\S{{{LONGEST}}})\S+", r"\1…", " ".join(message.split()))
+    printable = (c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    typer.echo(f"error: {''.join(printable)}", err=True)
