@@ -79,7 +79,9 @@ def benchmark(
             "search_batch, epochs, batch_size, precision.",
         ),
     ],
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, counted from 0.")] = 4,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=10_000, help="How many seeds, counted from 0.")
+    ] = 4,
     run: options.RunOptions,
     part: Annotated[
         str,

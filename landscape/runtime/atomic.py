@@ -18,13 +18,31 @@ def require_place(path: Path) -> None:
         path: the file that is to be written; it may exist.
 
     Raises:
-        InvalidValueError: where it is a folder.
+        InvalidValueError: where it is a folder, or its folder cannot be written to.
         MissingFileError: where its folder does not exist.
     """
     if path.is_dir():
         raise InvalidValueError(f"{path} is a folder; give the name of a file")
     if not path.parent.is_dir():
         raise MissingFileError(f"there is no folder {str(path.parent)!r} to write {path.name!r} to")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InvalidValueError(f"{path.parent} cannot be written to; give another folder")
+
+
+def require_room(path: Path) -> None:
+    """Refuse a path at which no folder can be made, as far as can be told without making it.
+
+    Args:
+        path: the folder that is to be made; it may exist.
+
+    Raises:
+        InvalidValueError: where it is, or lies in, a file, or in a folder that cannot be written.
+    """
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise InvalidValueError(f"{path} is, or lies in, a file; give a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InvalidValueError(f"{there} cannot be written to; give another folder than {path}")
 
 
 def temporary_path(path: Path) -> Path:
@@ -108,6 +126,32 @@ def flush(paths: Iterable[Path]) -> None:
     elif paths:  # together: a disk takes many at once in little more time than one
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(_flush, paths))
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[None]:
+    """Make a folder, and those above it, unless what comes first in it fails.
+
+    Args:
+        path: the folder; one that is there already stays, whatever happens.
+
+    Yields:
+        Nothing; after an exception inside, those that were made are gone again, where still empty.
+
+    Raises:
+        InvalidValueError: where the path is, or lies in, a file.
+    """
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    try:
+        make_folder(path)
+        yield
+    except BaseException as error:
+        with suppress(OSError):
+            for each in missing:
+                each.rmdir()
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            raise InvalidValueError(f"{path} is, or lies in, a file; give a folder") from error
+        raise
 
 
 def make_folder(path: Path) -> None:

@@ -6,7 +6,7 @@ iterations), ``latest.pt`` (where to go on) and ``history.zarr`` (one row per ep
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from landscape.data import digest
 from landscape.errors import CheckpointError, InvalidValueError
 from landscape.histories.layout import HISTORY_NAMES, Run
 from landscape.probing.settings import ProbeSettings
-from landscape.runtime.atomic import atomic_write, make_folder
+from landscape.runtime.atomic import atomic_write, new_folder
 from landscape.runtime.devices import versions
 from landscape.runtime.interrupts import interrupts_held
 from landscape.runtime.locks import exclusive
@@ -108,12 +108,10 @@ def train(
     record = record_of(task, settings, source)
     training.check()
     around = _recording(run, task, training, record, probe)
-    try:
-        make_folder(run.folder)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise InvalidValueError(f"{out} is, or lies in, a file; give a folder") from error
-    with exclusive(run.folder):
-        _open_run(run, record)
+    with ExitStack() as held:
+        with new_folder(run.folder):
+            held.enter_context(exclusive(run.folder))
+            _open_run(run, record)
         _go_on(run, task, training, around, progress)
     return training
 
@@ -232,7 +230,7 @@ def _history(
         _history_row(event),
         rows=epochs,
         along="epoch",
-        chunk=epochs,
+        chunk=min(epochs, 1000),
         attributes={**record, **versions(training.device)},
     )
 

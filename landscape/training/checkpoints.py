@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from landscape.arguments import local_path
 from landscape.errors import CheckpointError, MissingFileError
 from landscape.histories.layout import Run
 from landscape.runtime.atomic import atomic_write, make_folder
@@ -199,7 +200,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
     Raises:
         MissingFileError: for a path that does not exist and for a folder without checkpoints.
     """
-    found = {file.resolve(): file for path in paths for file in _files(path)}
+    found = {file.resolve(): file for path in paths for file in _files(local_path(path))}
     return sorted(found.values(), key=lambda file: (_natural(file.name), _natural(str(file))))
 
 

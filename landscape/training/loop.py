@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.data import TensorData
-from landscape.errors import CheckpointError, users_code
+from landscape.errors import CheckpointError, InvalidValueError, users_code
 from landscape.network import outputs
 from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward
@@ -158,13 +158,13 @@ class Training:
         return not self._cut_off
 
     def check(self) -> None:
-        """Refuse data that the model or its loss cannot take, before anything is trained.
+        """Refuse what would fail at the first update or validation, before anything is trained.
 
         The model and the global generators are left as they are.
 
         Raises:
-            InvalidValueError: where the model or the loss fails on a batch, or a label is not one
-                of the model's classes.
+            InvalidValueError: where the model or the loss fails on a batch, in training or in
+                validation, a label is not one of the model's classes, or there is nothing to train.
         """
         with torch.no_grad(), self._forward.precision_context(), preserved(self.model):
             self.model.eval()
@@ -178,6 +178,7 @@ class Training:
                 outputs.check_targets(everything, classes, f"{what} data")
                 with users_code("the loss"):
                     self._loss(logits, targets)
+        self._check_gradient()
 
     def checkpoint(self) -> Checkpoint:
         """Copy the run's present state to the CPU, to be probed or continued.
@@ -266,6 +267,25 @@ class Training:
         record = state.get("record")  # which older checkpoints lack
         self.record = EpochRecord(**record) if record else None
         self._cut_off = False
+
+    def _check_gradient(self) -> None:
+        """Refuse a model, a loss or an augmentation that fails on the first batch of training."""
+        trained = [each for each in self.model.parameters() if each.requires_grad]
+        if not trained:
+            raise InvalidValueError(
+                "every parameter of the model is frozen (requires_grad is False), so that nothing "
+                "is trained; set requires_grad of some"
+            )
+        with (
+            self._forward.precision_context(),
+            preserved(self.model),
+            users_code(f"training on the first batch, of {self.settings.batch_size} samples,"),
+        ):
+            inputs, targets, _ = self._batches.batch(0)
+            with torch.enable_grad():
+                self.model.train()
+                loss = self._loss(self._forward.eager(inputs), targets).mean()
+            torch.autograd.grad(loss, trained, allow_unused=True)
 
     def _choose_memory_format(self) -> None:
         """See :meth:`Forward.choose_memory_format`."""
