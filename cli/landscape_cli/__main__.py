@@ -1,27 +1,30 @@
 """The console script, and ``python -m landscape_cli``."""
 
-import signal
 import sys
 
 
 def main() -> None:
-    """Run the command; a signal before or after it prints that it stopped, or nothing."""
+    """Run the command; a signal before it prints that it stopped."""
     try:
         # Imported here, as a signal may come while modules load.
-        from landscape.runtime.interrupts import terminate
+        import signal
 
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, terminate)
+        from landscape.runtime.interrupts import stop
+
+        for each in (signal.SIGINT, signal.SIGTERM):  # unless the caller wants them ignored
+            if signal.getsignal(each) in (signal.SIG_DFL, signal.default_int_handler):
+                signal.signal(each, stop)
         from landscape_cli.app import app
 
-        app()
-    except KeyboardInterrupt as stop:
+        try:
+            app()
+        finally:
+            # All is done, and Python would say where it was when it is cut off as it ends.
+            for each in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(each, signal.SIG_IGN)
+    except KeyboardInterrupt as stopped:
         print("stopped", file=sys.stderr)
-        sys.exit(128 + getattr(stop, "number", signal.SIGINT))
-    finally:
-        # All is done, and Python would say where it was when it is cut off as it ends.
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
+        sys.exit(128 + getattr(stopped, "number", 2))  # 2 is Ctrl-C's
 
 
 if __name__ == "__main__":

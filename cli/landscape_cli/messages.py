@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import NoReturn
 
 import typer
 
 from landscape.errors import LONGEST, LandscapeError, shown
+from landscape.runtime import interrupts
 
 
 @contextmanager
@@ -22,28 +24,42 @@ def one_line() -> Iterator[None]:
     """
     try:
         yield
-    except LandscapeError as error:
-        _refuse(str(error), error)
+    except KeyboardInterrupt as stop:
+        _stopped(getattr(stop, "number", signal.SIGINT), stop)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
-    except OSError as error:
-        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str) else ""
-        _refuse(f"{where}{error.strerror or error}", error)
-    except MemoryError as error:
-        _refuse("there is not enough memory; give less to do at once", error)
-    except KeyboardInterrupt as stop:
-        typer.echo("stopped; the same command resumes from here", err=True)
-        raise typer.Exit(128 + getattr(stop, "number", signal.SIGINT)) from stop
     except Exception as error:
         if type(error).__name__ in ("Exit", "Abort", "NoArgsIsHelpError"):  # click's own, no errors
             raise
-        if message := getattr(error, "format_message", None):
-            _refuse(f"{_worded(error, message())} (see landscape --help)", error)
+        if interrupts.received:  # a signal that a module took for something else as it loaded
+            _stopped(interrupts.received[0], error)
+        if message := _refusal(error):
+            _say(message)
+            raise typer.Exit(2) from error
         if sys.flags.dev_mode:
             raise
         _say(f"this should not happen: {type(error).__name__}: {error} (see it with python -X dev)")
         raise typer.Exit(1) from error
+
+
+def _stopped(number: int, error: BaseException) -> NoReturn:
+    typer.echo("stopped; the same command resumes from here", err=True)
+    raise typer.Exit(128 + number) from error
+
+
+def _refusal(error: Exception) -> str | None:
+    """What a user can mend, in words; None for anything else."""
+    if isinstance(error, LandscapeError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = error.filename if isinstance(error.filename, str | bytes) else ""
+        return f"{os.fsdecode(where)}{': ' if where else ''}{error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; give less to do at once"
+    if message := getattr(error, "format_message", None):
+        return f"{_worded(error, message())} (see landscape --help)"
+    return None
 
 
 def _worded(error: Exception, message: str) -> str:
@@ -59,11 +75,6 @@ def _worded(error: Exception, message: str) -> str:
     if callable(details) and (received := details()):
         return f"{message}, got {shown(received[0].get('input'))}"
     return message
-
-
-def _refuse(message: str, error: BaseException) -> None:
-    _say(message)
-    raise typer.Exit(2) from error
 
 
 def _say(message: str) -> None:

@@ -4,65 +4,72 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
+received: list[int] = []  # the numbers of the signals that stop() has handled
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, raised as Ctrl-C is: what stops for one of them stops for the other.
 
-    A program has it raised with ``signal.signal(signal.SIGTERM, terminate)``, as the command line
-    does; the library itself installs no handler.
+class Stopped(KeyboardInterrupt):
+    """A signal, raised as Ctrl-C is: what stops for one of them stops for the other.
+
+    Args:
+        number: the signal's; the exit status is 128 more.
 
     Attributes:
-        number: the signal's; the exit status is 128 more.
+        number: the same.
     """
 
-    number = signal.SIGTERM
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
-def terminate(number: int, frame: object) -> NoReturn:  # noqa: ARG001
-    """Handle SIGTERM as Python handles Ctrl-C, by an exception.
+def stop(number: int, frame: object) -> NoReturn:  # noqa: ARG001
+    """Handle SIGTERM, or Ctrl-C, by an exception.
+
+    A program has that done with ``signal.signal(signal.SIGTERM, stop)``, as the command line does;
+    the library itself installs no handler.
 
     Args:
         number: the signal's.
         frame: where it came.
 
     Raises:
-        Terminated: always.
+        Stopped: always.
     """
-    raise Terminated
-
-
-# The signals that are held back, where this handler is in place, and what it would have raised.
-_HELD = {
-    signal.SIGINT: (signal.default_int_handler, KeyboardInterrupt),
-    signal.SIGTERM: (terminate, Terminated),
-}
+    received.append(number)
+    raise Stopped(number)
 
 
 @contextmanager
 def interrupts_held() -> Iterator[list[KeyboardInterrupt]]:
     """Hold Ctrl-C and SIGTERM back inside; a second one is raised at once.
 
-    Only in the main thread, and only where Python's own handler of Ctrl-C, or :func:`terminate`, is
-    in place: a caller's handler stays.
+    Only in the main thread, and only where Python's own handler of Ctrl-C, or :func:`stop`, is in
+    place: a caller's handler stays.
 
     Yields:
         A list to which the exception is added instead of raising it.
     """
     interrupts: list[KeyboardInterrupt] = []
-
-    def hold(number: int, _: object) -> None:
-        interrupts.append(_HELD[signal.Signals(number)][1]())
-        if len(interrupts) > 1:
-            raise interrupts[-1]
-
+    usual = (signal.default_int_handler, stop)
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     main = threading.current_thread() is threading.main_thread()
-    held = [s for s, (usual, _) in _HELD.items() if main and signal.getsignal(s) is usual]
-    for each in held:
-        signal.signal(each, hold)
+    held = {number: handler for number, handler in before.items() if main and handler in usual}
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        try:
+            held[signal.Signals(number)](number, frame)
+        except KeyboardInterrupt as interrupt:
+            interrupts.append(interrupt)
+            if len(interrupts) > 1:
+                raise
+
+    for number in held:
+        signal.signal(number, hold)
     try:
         yield interrupts
     finally:
-        for each in held:
-            signal.signal(each, _HELD[each][0])
+        for number, handler in held.items():
+            signal.signal(number, handler)

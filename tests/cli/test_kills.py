@@ -215,6 +215,8 @@ def test_a_hundred_kills(whole, tmp_path):
     for i in range(count):
         place = tmp_path / str(i)
         name, kind = [*COMMANDS][i % len(COMMANDS)], [*SIGNALS][i // len(COMMANDS) % 3]
-        bad += filter(None, [fault(name, kind, generator.random(), whole, place)])
+        if found := fault(name, kind, generator.random(), whole, place):
+            bad.append(found)
+            print(found)
         shutil.rmtree(place)
     assert not bad, f"{len(bad)} of {count}:\n" + "\n".join(bad)

@@ -7,7 +7,7 @@ from helpers.training import dropout, every, plain
 from torch.nn import functional as F
 
 from landscape.errors import CheckpointError
-from landscape.runtime.interrupts import Terminated, interrupts_held, terminate
+from landscape.runtime.interrupts import Stopped, interrupts_held, stop
 from landscape.tasks import load_task
 from landscape.training import Training
 
@@ -29,13 +29,13 @@ def interrupting(task, after, times=1, by=signal.SIGINT):
 @pytest.fixture
 def terminating():
     """SIGTERM is raised, as on the command line."""
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = signal.signal(signal.SIGTERM, stop)
     yield
     signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize(
-    ("by", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+    ("by", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Stopped)]
 )
 def test_a_signal_lets_the_update_finish_and_the_run_goes_on_from_there(by, kind, terminating):
     task = dropout()
@@ -46,7 +46,7 @@ def test_a_signal_lets_the_update_finish_and_the_run_goes_on_from_there(by, kind
     assert raised.type is kind
     assert training.iteration == 3
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) is terminate
+    assert signal.getsignal(signal.SIGTERM) is stop
     again = Training(task, every(task))
     again.resume(training.checkpoint())
     assert plain(again.run()) == expected[1:]
