@@ -78,13 +78,14 @@ def several_of(what: str, values: Any, allowed: Iterable[str]) -> tuple[str, ...
     return tuple(name for name in allowed if name in names)
 
 
-def integer(what: str, value: Any, least: int | None = None) -> int:
-    """Check that ``value`` is an integer.
+def integer(what: str, value: Any, least: int | None = None, most: int | None = None) -> int:
+    """Check that ``value`` is an integer, of 64 bits at most.
 
     Args:
         what: its name, for the message.
         value: what was given.
         least: the lowest that is allowed; by default any.
+        most: the highest that is allowed; by default any.
 
     Returns:
         The value as an ``int``.
@@ -93,10 +94,16 @@ def integer(what: str, value: Any, least: int | None = None) -> int:
         InvalidValueError: for anything else, truth values included.
     """
     value = plain(value)
-    if _is_flag(value) or not isinstance(value, Integral) or (least is not None and value < least):
-        bound = "" if least is None else f" of at least {least}"
-        raise InvalidValueError(f"{what} is {shown(value)}; give an integer{bound}")
-    return int(value)
+    given = int(value) if isinstance(value, Integral) and not _is_flag(value) else None
+    lowest = -(2**63) if least is None else least
+    highest = 2**63 - 1 if most is None else most
+    if given is None or not lowest <= given <= highest:
+        bounds = [] if least is None else [f"at least {least}"]
+        if most is not None or (given is not None and given > highest):
+            bounds.append(f"at most {'2^63 − 1' if most is None else most}")
+        allowed = f" of {' and '.join(bounds)}" if bounds else ""
+        raise InvalidValueError(f"{what} is {shown(value)}; give an integer{allowed}")
+    return given
 
 
 def number(
@@ -271,7 +278,7 @@ def local_path(value: "str | os.PathLike[str]") -> Path:
         The path.
 
     Raises:
-        InvalidValueError: for an address.
+        InvalidValueError: for an address, and for the home of a user who is not known here.
     """
     # A Path has lost the second slash.
     if address := re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(value)):
@@ -279,7 +286,12 @@ def local_path(value: "str | os.PathLike[str]") -> Path:
             f"the path is '{address[1]}://{address[2]}'; give a file or folder of this machine, "
             "for addresses are not supported yet"
         )
-    return Path(value).expanduser()
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:
+        raise InvalidValueError(
+            f"the path is {shown(str(value))}, of a user who has no home here; give it in full"
+        ) from error
 
 
 def _listed(values: Any) -> list[Any] | None:

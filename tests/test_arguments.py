@@ -37,7 +37,8 @@ def is_(found, expected):
         (np.uint8(255), 255),
         *((kind(-7), -7) for kind in KINDS),
         (torch.tensor(5, dtype=torch.int16), 5),
-        (10**400, 10**400),
+        (2**63 - 1, 2**63 - 1),
+        (-(2**63), -(2**63)),
     ],
 )
 def test_an_integer_of_any_kind_comes_back_as_pythons(value, expected):
@@ -50,6 +51,17 @@ def test_an_integer_of_any_kind_comes_back_as_pythons(value, expected):
 )
 def test_what_is_no_integer(value):
     refused(f"x is {arguments.plain(value)!r}; give an integer", arguments.integer, value)
+
+
+def test_integers_of_more_than_64_bits_fit_in_no_array():
+    refused(f"x is {2**63}; give an integer of at most 2^63 − 1", arguments.integer, 2**63)
+    refused(f"x is {-(2**63) - 1}; give an integer", arguments.integer, -(2**63) - 1)
+    refused(
+        f"x is {2**63}; give an integer of at least 0 and at most 2^63 − 1",
+        arguments.integer, 2**63, least=0,
+    )  # fmt: skip
+    refused("x is 9; give an integer of at most 8", arguments.integer, 9, most=8)
+    assert arguments.integer("x", 8, most=8) == 8
 
 
 def test_the_least_integer_is_allowed():

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from landscape.errors import LandscapeError, visible
 from landscape_cli import (
     check,
     demo,
@@ -21,39 +20,21 @@ from landscape_cli import (
     tasks,
     train,
 )
+from landscape_cli.messages import one_line
 
 
 class Commands(TyperGroup):
-    """Turn an error that a user can fix into one line and exit status 2; Ctrl-C into 130."""
+    """Turn whatever ends a command early into one line and an exit status."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Parse what stands before the subcommand."""
+        with one_line():
+            return super().make_context(*args, **extra)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a user's mistake never shows a traceback."""
-        try:
+        """Run the subcommand."""
+        with one_line():
             return super().invoke(ctx)
-        except LandscapeError as error:
-            _say(str(error))
-            raise typer.Exit(2) from error
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(1) from None
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            _say(f"{where}{error.strerror or error}")
-            raise typer.Exit(2) from error
-        except KeyboardInterrupt as stop:
-            typer.echo("stopped; the same command resumes from here", err=True)
-            raise typer.Exit(130) from stop
-        except Exception as error:
-            # A usage error, from whichever click typer uses; without arguments, the help.
-            message = getattr(error, "format_message", None)
-            if message is None or type(error).__name__ == "NoArgsIsHelpError":
-                raise
-            _say(f"{message()} (see landscape --help)")
-            raise typer.Exit(2) from error
-
-
-def _say(message: str) -> None:
-    typer.echo(f"error: {visible(' '.join(message.split()))}", err=True)
 
 
 app = typer.Typer(
@@ -78,7 +59,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def landscape(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 -- its callback has shown it
         bool,
         typer.Option(
             "--version", callback=_version, is_eager=True, help="Show the version and exit."
@@ -89,6 +70,10 @@ def landscape(
 
     Start with `landscape demo`, which trains, probes and plots on handwritten digits.
     """
+    # Figures are files; another backend, as a notebook exports its own, may not even load here.
+    os.environ["MPLBACKEND"] = "Agg"
+    if "matplotlib" in sys.modules:
+        sys.modules["matplotlib"].use("Agg")
 
 
 app.command("demo")(demo.demo)

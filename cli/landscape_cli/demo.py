@@ -17,9 +17,6 @@ def demo(
 
     Takes less than a minute and needs no download.
     """
-    import matplotlib.pyplot
-
-    matplotlib.use("Agg")
     import torch
 
     from landscape import plots, store, study

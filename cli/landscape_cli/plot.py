@@ -70,7 +70,6 @@ def _command(figure: Figure) -> Callable[..., None]:
     def command(out: Path | None, style: str | None, width: str | None, **chosen: Any) -> None:
         import matplotlib.pyplot
 
-        matplotlib.use("Agg")
         from landscape import plots
 
         dataset = [_read(figure.source, chosen.pop(argument))] if argument else []

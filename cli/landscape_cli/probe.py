@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from landscape.arguments import number
 from landscape.errors import InvalidValueError
 from landscape.metrics import METRICS
 from landscape.probing.directions.registry import DIRECTIONS
@@ -196,6 +197,8 @@ def probe(
         compile=compile,
         channels_last=channels_last,
     )
+    if lr is not None:
+        number("lr", lr, above=0)
     ProbeSettings(**settings)  # refuses what is wrong before anything is read
 
     from landscape import study

@@ -20,9 +20,6 @@ def report(
     It has charts, statistics and provenance, contains everything it needs and loads nothing, so it
     can be mailed or put anywhere.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
     from landscape import report
 
     typer.echo(f"report: {report.save(options.open_slices(store), out, title)}")

@@ -36,9 +36,6 @@ def pre_study(
     compilation and memory format are those of the training; --probe-set sets those of the probe.
     The same command resumes where it stopped.
     """
-    import matplotlib.pyplot
-
-    matplotlib.use("Agg")
     from landscape import plots, store
     from landscape import study as library
     from landscape.probing import ProbeSettings
@@ -82,7 +79,9 @@ def benchmark(
             "search_batch, epochs, batch_size, precision.",
         ),
     ],
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, counted from 0.")] = 4,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=10_000, help="How many seeds, counted from 0.")
+    ] = 4,
     run: options.RunOptions,
     part: Annotated[
         str,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from landscape.errors import InvalidValueError
+from landscape.runtime.atomic import atomic_write, require_place
 from landscape.tasks.registry import BUILTIN, DATASETS, MODELS, BuiltinTask, DataSet, Network
 from landscape_cli import options
 
@@ -47,6 +48,8 @@ def new(
         raise InvalidValueError(f"{path} exists already; give another name")
     if path.suffix != ".py":
         raise InvalidValueError(f"the file is {path}; give a name that ends in .py")
-    path.write_text(files("landscape.tasks").joinpath("example.py").read_text())
+    require_place(path)
+    with atomic_write(path) as partial:
+        partial.write_text(files("landscape.tasks").joinpath("example.py").read_text())
     typer.echo(f"task: {path}")
     typer.echo(f"next: landscape train {path}:task --out runs/{path.stem}")

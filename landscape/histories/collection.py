@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from landscape import store
+from landscape.arguments import local_path
 from landscape.errors import InvalidValueError, MissingFileError
 from landscape.histories import reading as history
 from landscape.histories.labels import head, natural, run_labels
@@ -45,7 +46,7 @@ def collect(paths: str | Path | Iterable[str | Path]) -> xr.Dataset:
         InvalidValueError: for a store that holds something else.
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    found = {h.path: h for path in given for h in history.read(Path(path).resolve())}
+    found = {h.path: h for path in given for h in history.read(local_path(path).resolve())}
     if not found:
         raise MissingFileError("no run was given")
     every = list(found.values())
@@ -76,7 +77,7 @@ def pack(dataset: xr.Dataset, path: str | Path) -> Path:
             finished epoch.
         MissingFileError: where the folder to write to does not exist.
     """
-    path = Path(path)
+    path = local_path(path)
     if path.suffix != ".zip":
         raise InvalidValueError(f"the file is {path.name!r}; give a name that ends in .zip")
     if not path.parent.is_dir():

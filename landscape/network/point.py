@@ -202,7 +202,7 @@ def preserved(model: nn.Module, training: bool | None = None) -> Iterator[Point]
                         parameter.requires_grad_(wanted)
                         parameter.grad = gradient
     if interrupts:
-        raise KeyboardInterrupt
+        raise interrupts[0]
 
 
 def has_own_modes(model: nn.Module) -> bool:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from landscape.arguments import local_path
 from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.plots.drawing.theme import theme
 from landscape.plots.registry import FIGURES
@@ -48,7 +49,7 @@ def save(drawn: Figure | Axes | NDArray[np.object_], path: str | os.PathLike[str
         MissingFileError: where the folder to write to does not exist.
         UnknownNameError: for another suffix.
     """
-    path = Path(path)
+    path = local_path(path)
     require_place(path)
     suffix = path.suffix.lower()
     if suffix not in METADATA:
@@ -75,6 +76,7 @@ def save_all(slices: xr.Dataset, folder: Path) -> tuple[list[Path], dict[str, st
     Returns:
         The files that were written, and figure name -> why it cannot be drawn of these slices.
     """
+    folder = local_path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     files, left_out = [], {}
     for figure in FIGURES.values():

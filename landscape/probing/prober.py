@@ -291,6 +291,7 @@ class Prober:
     def _run(self, model: nn.Module) -> Forward:
         """How the model is run; kept, so that the next checkpoint does not compile again."""
         _check_model(model)
+        _check_step_sizes(model, self.settings.step_sizes)
         kept, device = self._forward, next(model.parameters()).device
         if kept is None or kept.model is not model or kept.device != device:
             settings = self.settings
@@ -388,6 +389,17 @@ class _At:
     forward: Forward
     point: Point
     frozen: Collection[nn.Module]
+
+
+def _check_step_sizes(model: nn.Module, step_sizes: Sequence[float]) -> None:
+    """Refuse step sizes that the parameters' own type takes for infinite."""
+    largest = max(map(abs, step_sizes))
+    for name, parameter in model.named_parameters():
+        if parameter.is_floating_point() and largest > torch.finfo(parameter.dtype).max:
+            raise InvalidValueError(
+                f"the step sizes go up to {largest:g}; the model's {name} is {parameter.dtype}, "
+                f"so choose at most {torch.finfo(parameter.dtype).max:g}"
+            )
 
 
 def _check_model(model: nn.Module) -> None:

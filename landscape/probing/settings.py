@@ -43,6 +43,9 @@ OPEN = ("big_batch", "validation_samples", "eval_batch_size")
 RENAMED = {"chunk": "eval_batch_size"}
 
 
+MOST_POINTS = 1_000_001  # more would fill the memory before anything is measured
+
+
 def spaced(
     points: int, reach: float, spacing: str = "linear", smallest: float = 1e-4
 ) -> list[float]:
@@ -67,7 +70,7 @@ def spaced(
         InvalidValueError: for an argument that is not allowed.
     """
     arguments.one_of("spacing", spacing, SPACINGS)
-    points = arguments.integer("points", points)
+    points = arguments.integer("points", points, most=MOST_POINTS)
     reach = arguments.number("range", reach, above=0)
     smallest = arguments.number("smallest", smallest, above=0, below=1)
     if points < 3 or points % 2 == 0:

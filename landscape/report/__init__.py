@@ -16,6 +16,7 @@ from string import Template
 
 import xarray as xr
 
+from landscape.arguments import local_path
 from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.report import sections
 from landscape.report.charts import charts
@@ -46,7 +47,7 @@ def save(dataset: xr.Dataset, path: str | os.PathLike[str], title: str | None = 
         MissingFileError: where the folder to write to does not exist.
         UnknownNameError: for a name that is not known.
     """
-    path = Path(path)
+    path = local_path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise UnknownNameError("suffix of a report", path.suffix, SUFFIXES)
     require_place(path)

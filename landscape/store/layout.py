@@ -10,7 +10,7 @@ from landscape.errors import LandscapeError, StoreError
 SCHEMA = 2
 FINISHED = "finished"
 PER_SAMPLE = "per_sample"
-PARTIAL = ".partial"  # the suffix of a file that zarr is still writing
+PARTIAL = "*.partial", ".*.tmp"  # files that zarr, or we, did not finish
 
 
 # The types of attributes, as far as anything is done with them: a type, a test, a mapping of

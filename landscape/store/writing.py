@@ -11,12 +11,12 @@ import numpy as np
 import xarray as xr
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
-from zarr.storage import LocalStore
 
 from landscape.errors import StoreError
-from landscape.runtime.atomic import temporary_path
+from landscape.runtime.atomic import flush, temporary_path
 from landscape.slices.schema import DERIVED, upgraded
 from landscape.store.damage import Marks, finished_rows, marks, reading_values, require_whole
+from landscape.store.durable import DurableStore
 from landscape.store.layout import FINISHED, PARTIAL, SCHEMA, reading, writing
 from landscape.store.metadata import STRUCTURE, read, structure
 from landscape.store.opening import zarr_store
@@ -39,7 +39,8 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self.path = path
         with writing(path):
-            self._root = zarr.open_group(LocalStore(path), mode="r+", zarr_format=3)
+            self._store = DurableStore(path)
+            self._root = zarr.open_group(self._store, mode="r+", zarr_format=3)
         self._along = str(self._root.attrs["along"])
 
     @property
@@ -95,9 +96,12 @@ class Writer:
         arrays = read(self.path).rows
         rows = max(rows, *(each.shape[0] for each in arrays))
         with writing(self.path):
-            for each in sorted(arrays, key=lambda each: (each.name == FINISHED, each.name)):
-                if each.shape[0] != rows:
-                    self._array(each.name).resize((rows, *each.shape[1:]))
+            with self._store.together():
+                for each in arrays:
+                    if each.name != FINISHED and each.shape[0] != rows:
+                        self._array(each.name).resize((rows, *each.shape[1:]))
+            if (marks := self._array(FINISHED)).shape[0] != rows:
+                marks.resize((rows,))
 
     def write(self, row: xr.DataTree, index: int | None = None, **attributes: Any) -> None:
         """Write one row, and then mark it as finished.
@@ -119,11 +123,12 @@ class Writer:
         with writing(self.path), every_chunk():
             mark = self._array(FINISHED)
             mark[index : index + 1] = False  # a row that was begun has a mark
-            for name, variable in _variables(row):
-                if self._along in variable.dims:
-                    self._array(name)[index : index + 1] = variable.values
-            if attributes:
-                self._root.attrs.update(attributes)
+            with self._store.together():
+                for name, variable in _variables(row):
+                    if self._along in variable.dims:
+                        self._array(name)[index : index + 1] = variable.values
+                if attributes:
+                    self._root.attrs.update(attributes)
             mark[index : index + 1] = True
 
     def write_shared(self, row: xr.DataTree, names: Iterable[str]) -> None:
@@ -271,7 +276,9 @@ def create(
             writer = Writer(temporary)
             writer.reserve(rows)
             writer.set_attributes({})
+            flush(temporary.rglob("*"))
             temporary.rename(path)
+            flush([path.parent])
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Writer(path)
@@ -294,8 +301,9 @@ def resume(path: Path, *, damaged: bool = False) -> Writer:
     read(path)
     if not path.is_dir():
         raise StoreError(f"{path} is packed, and no rows can be added to it; give another store")
-    for partial in path.rglob(f"*{PARTIAL}"):
-        partial.unlink(missing_ok=True)
+    for pattern in PARTIAL:
+        for partial in path.rglob(pattern):
+            partial.unlink(missing_ok=True)
     writer = Writer(path)
     writer.reserve(0)
     if not damaged:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from landscape.arguments import local_path
 from landscape.errors import (
     CheckpointError,
     InvalidValueError,
@@ -168,7 +169,7 @@ def benchmark_runs(
         for name, own in map(variant, variants)
     ]
     _require_distinct(variants, [each for _, each in settings])
-    folder = out / _folder(task.name)
+    folder = local_path(out) / _folder(task.name)
     return [
         BenchmarkRun(task, replace(each, seed=seed), folder / f"{name}-{seed}", source)
         for seed in seeds

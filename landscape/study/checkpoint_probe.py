@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 
 from landscape import store
-from landscape.arguments import local_path
+from landscape.arguments import local_path, number
 from landscape.errors import InvalidValueError, StoreError
 from landscape.histories.layout import SLICES, Run
 from landscape.metrics import SampleLoss
@@ -21,6 +21,7 @@ from landscape.optimizers import named
 from landscape.probing.prober import Prober
 from landscape.probing.settings import ProbeSettings, comparable
 from landscape.runtime import randomness
+from landscape.runtime.atomic import require_room
 from landscape.runtime.devices import versions
 from landscape.runtime.locks import exclusive
 from landscape.runtime.progress import Advance, Progress, silent
@@ -77,6 +78,9 @@ def probe(
         StoreError: for a store with other settings, and for one that cannot be written.
     """
     out = local_path(out)
+    require_room(out)
+    if not np.isnan(learning_rate):
+        learning_rate = number("the learning rate", learning_rate, above=0)
     with randomness.preserved():
         model = task.model().to(device)
     files = CheckpointFiles.of(paths)
@@ -290,6 +294,6 @@ def default_store(paths: Sequence[Path]) -> Path:
         The store of the run where ``paths`` is one run's folder, else ``landscape.zarr`` in the
         current folder.
     """
-    if len(paths) == 1 and Run(paths[0]).exists:
-        return Run(paths[0]).slices
+    if len(paths) == 1 and Run(local_path(paths[0])).exists:
+        return Run(local_path(paths[0])).slices
     return Path(SLICES)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from landscape import statistics, store
+from landscape.arguments import local_path
 from landscape.histories import reading
 from landscape.histories.layout import SLICES, Run
 from landscape.probing.prober import Prober
@@ -45,6 +46,7 @@ def pre_study(
     Returns:
         The path of the store. Errors are those of :func:`train` and :func:`probe`.
     """
+    out = local_path(out)
     # So that bad settings are refused here, and not after hours of training.
     Prober(task.train, task.validation, settings, loss=task.loss, device=device)
     run, slices = out / "run", out / SLICES
@@ -90,7 +92,7 @@ def demo(
     Returns:
         The paths, and a summary.
     """
-    task = load_task("digits-mlp")
+    task, out = load_task("digits-mlp"), local_path(out)
     settings = TrainingSettings.for_task(task, epochs=100, seed=seed)
     # Wide enough for the peak, and fine enough around 0 for the steps of accuracy.
     step_sizes = sorted({*STEP_SIZES, *spaced(11, 2.0)})

@@ -79,8 +79,8 @@ class Recorder:
             "same_batch" to ``sets``, and its slope factor, if any, to ``slope_factors``.
 
     Raises:
-        InvalidValueError: for settings that are not allowed; at the first step, for data that is
-            too small.
+        InvalidValueError: for settings that are not allowed, and for data that is too small: at the
+            first step unless ``batch_size`` is given.
         StoreError: at the first step, for a store that was made with other settings.
     """
 
@@ -116,6 +116,8 @@ class Recorder:
         for first in islice(model.parameters(), 1):
             check_precision(self._settings.precision, first.device, first.dtype)
         self._sized = "batch_size" in settings
+        if self._sized:  # what does not suit the data is refused here, not at the first step
+            Prober(self._train, self._validation, self._settings, loss=self._loss)
         self._about: dict[str, Any] = {
             "task": task or type(model).__name__,
             "optimizer": type(optimizer).__name__,

@@ -6,7 +6,7 @@ iterations), ``latest.pt`` (where to go on) and ``history.zarr`` (one row per ep
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from landscape.data import digest
 from landscape.errors import CheckpointError, InvalidValueError
 from landscape.histories.layout import HISTORY_NAMES, Run
 from landscape.probing.settings import ProbeSettings
-from landscape.runtime.atomic import atomic_write
+from landscape.runtime.atomic import atomic_write, new_folder
 from landscape.runtime.devices import versions
 from landscape.runtime.interrupts import interrupts_held
 from landscape.runtime.locks import exclusive
@@ -108,12 +108,10 @@ def train(
     record = record_of(task, settings, source)
     training.check()
     around = _recording(run, task, training, record, probe)
-    try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise InvalidValueError(f"{out} is, or lies in, a file; give a folder") from error
-    with exclusive(run.folder):
-        _open_run(run, record)
+    with ExitStack() as held:
+        with new_folder(run.folder):
+            held.enter_context(exclusive(run.folder))
+            _open_run(run, record)
         _go_on(run, task, training, around, progress)
     return training
 
@@ -127,6 +125,15 @@ def _go_on(run: Run, task: Task, training: Training, around: Around, progress: P
     if run.history.exists():
         writer = store.resume(run.history)
         writer.forget(training.iteration // training.steps_per_epoch)
+
+    def keep(epoch: EpochRecord) -> None:
+        nonlocal writer
+        writer = writer or _history(run, epoch, record, training)
+        writer.write(_history_row(epoch), epoch.epoch - 1)
+
+    # The row may be missing that follows the writing of latest.pt.
+    if training.record and not (writer and writer.finished[training.record.epoch - 1]):
+        keep(training.record)
     with progress(f"training {task.name}", training.steps) as advance:
         for _ in range(training.iteration):
             advance()
@@ -140,12 +147,12 @@ def _go_on(run: Run, task: Task, training: Training, around: Around, progress: P
                         path = run.checkpoint(event.iteration)
                         checkpoints.write(path, replace(event, run=record))
                     else:
-                        writer = writer or _history(run, event, record, training)
-                        writer.write(_history_row(event), event.epoch - 1)
+                        # In this order, so that a run with all rows is a finished one.
                         checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
+                        keep(event)
                     written = True
                 if interrupts:
-                    raise KeyboardInterrupt
+                    raise interrupts[0]
         except KeyboardInterrupt:
             if written and training.whole:
                 checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
@@ -223,7 +230,7 @@ def _history(
         _history_row(event),
         rows=epochs,
         along="epoch",
-        chunk=epochs,
+        chunk=min(epochs, 1000),
         attributes={**record, **versions(training.device)},
     )
 

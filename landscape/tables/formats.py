@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from landscape.arguments import local_path
 from landscape.errors import UnknownNameError, visible
 from landscape.runtime.atomic import atomic_write, require_place
 from landscape.slices.wording import one_line
@@ -182,7 +183,7 @@ def save(frame: pd.DataFrame, path: str | os.PathLike[str], format_: str | None 
         MissingFileError: where the folder to write to does not exist.
         UnknownNameError: for a name that is not known.
     """
-    path = Path(path)
+    path = local_path(path)
     if format_ is None:
         if path.suffix.lower() not in SUFFIXES:
             raise UnknownNameError("suffix of a table", path.suffix, SUFFIXES)

@@ -107,8 +107,12 @@ def describe_store(path: Path) -> Iterator[str]:
     Raises:
         MissingFileError: where there is no store.
         StoreError: where it cannot be read.
+        CheckpointError: where a run's record is damaged.
     """
-    stores = Run(path).stores if Run(path).exists else [path]
+    run = Run(path)
+    stores = run.stores if run.exists else [path]
+    if not stores:
+        yield f"{path}: a run of {run.read().get('task')}, without a finished epoch"
     for i, each in enumerate(stores):
         if i:
             yield ""

@@ -110,6 +110,7 @@ def _choice(
     spec: str | None, model: str | None, dataset: str | Path | None, data: Path | None
 ) -> tuple[combining.Combination, Path | None]:
     """The data set and the network, and the data root; ``data`` may be the data set itself."""
+    data = None if data is None else local_path(data)
     if data is not None and data.suffix == ".npz":
         if dataset is not None:
             raise InvalidValueError(

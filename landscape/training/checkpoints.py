@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from landscape.arguments import local_path
 from landscape.errors import CheckpointError, MissingFileError
 from landscape.histories.layout import Run
-from landscape.runtime.atomic import atomic_write
+from landscape.runtime.atomic import atomic_write, make_folder
 
 FORMAT, VERSION = "landscape checkpoint", 1
 KEPT = 2 * 2**30  # bytes of checkpoints that are kept in memory
@@ -79,7 +80,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         path: the file; folders above it are made.
         checkpoint: what it is to hold.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     content = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
     # Through memory, since torch's own writer hides errors of the disk.
     buffer = io.BytesIO()
@@ -199,7 +200,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
     Raises:
         MissingFileError: for a path that does not exist and for a folder without checkpoints.
     """
-    found = {file.resolve(): file for path in paths for file in _files(path)}
+    found = {file.resolve(): file for path in paths for file in _files(local_path(path))}
     return sorted(found.values(), key=lambda file: (_natural(file.name), _natural(str(file))))
 
 

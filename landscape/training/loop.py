@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.data import TensorData
-from landscape.errors import CheckpointError, users_code
+from landscape.errors import CheckpointError, InvalidValueError, users_code
 from landscape.network import outputs
 from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward
@@ -41,8 +41,9 @@ Around = Callable[[Tensor, Tensor, Tensor], AbstractContextManager[object]]
 class Training:
     """One training run of a task, held at some iteration.
 
-    ``model`` (on ``device``), ``optimizer`` and ``iteration`` (the number of updates made) are
-    those of the moment. The caller's global generators are left as they are.
+    ``model`` (on ``device``), ``optimizer``, ``iteration`` (the number of updates made) and
+    ``record`` (that of the last finished epoch, or None) are those of the moment. The caller's
+    global generators are left as they are.
 
     >>> task = landscape.load_task("digits-mlp")
     >>> settings = landscape.TrainingSettings(epochs=1, checkpoints=1)
@@ -103,6 +104,7 @@ class Training:
             settings.schedule, self.optimizer, settings.epochs, settings.schedule_options
         )
         self.iteration = 0
+        self.record: EpochRecord | None = None
         self._loss = task.loss
         self._validation = task.validation.to(self.device)
         # Fixed on a GPU: its free memory may differ where the run goes on.
@@ -156,13 +158,13 @@ class Training:
         return not self._cut_off
 
     def check(self) -> None:
-        """Refuse data that the model or its loss cannot take, before anything is trained.
+        """Refuse what would fail at the first update or validation, before anything is trained.
 
         The model and the global generators are left as they are.
 
         Raises:
-            InvalidValueError: where the model or the loss fails on a batch, or a label is not one
-                of the model's classes.
+            InvalidValueError: where the model or the loss fails on a batch, in training or in
+                validation, a label is not one of the model's classes, or there is nothing to train.
         """
         with torch.no_grad(), self._forward.precision_context(), preserved(self.model):
             self.model.eval()
@@ -176,6 +178,7 @@ class Training:
                 outputs.check_targets(everything, classes, f"{what} data")
                 with users_code("the loss"):
                     self._loss(logits, targets)
+        self._check_gradient()
 
     def checkpoint(self) -> Checkpoint:
         """Copy the run's present state to the CPU, to be probed or continued.
@@ -209,6 +212,7 @@ class Training:
                 "passes": dict(self._update.passes),
                 "before": dict(self._before),
                 "seconds": self._seconds,
+                "record": asdict(self.record) if self.record else None,
             },
         )
 
@@ -260,7 +264,28 @@ class Training:
         self._update.passes = dict(state["passes"])
         self._before = dict(state["before"])
         self._seconds = state["seconds"]
+        record = state.get("record")  # which older checkpoints lack
+        self.record = EpochRecord(**record) if record else None
         self._cut_off = False
+
+    def _check_gradient(self) -> None:
+        """Refuse a model, a loss or an augmentation that fails on the first batch of training."""
+        trained = [each for each in self.model.parameters() if each.requires_grad]
+        if not trained:
+            raise InvalidValueError(
+                "every parameter of the model is frozen (requires_grad is False), so that nothing "
+                "is trained; set requires_grad of some"
+            )
+        with (
+            self._forward.precision_context(),
+            preserved(self.model),
+            users_code(f"training on the first batch, of {self.settings.batch_size} samples,"),
+        ):
+            inputs, targets, _ = self._batches.batch(0)
+            with torch.enable_grad():
+                self.model.train()
+                loss = self._loss(self._forward.eager(inputs), targets).mean()
+            torch.autograd.grad(loss, trained, allow_unused=True)
 
     def _choose_memory_format(self) -> None:
         """See :meth:`Forward.choose_memory_format`."""
@@ -287,7 +312,7 @@ class Training:
             self._losses += torch.stack(losses).tolist()
             self._cut_off = False
         if interrupts:
-            raise KeyboardInterrupt
+            raise interrupts[0]
 
     def _step(self, around: Around) -> Tensor:
         """Make one update, on the next batch; the result is the loss before it."""
@@ -306,7 +331,7 @@ class Training:
         counted = {
             name: count - self._before[name] for name, count in counts.items() if name != "steps"
         }
-        record = EpochRecord(
+        self.record = EpochRecord(
             epoch=self.iteration // self.steps_per_epoch,
             iteration=self.iteration,
             loss=torch.tensor(self._losses, dtype=torch.float64).mean().item(),
@@ -319,7 +344,7 @@ class Training:
         self._losses, self._before, self._seconds = [], dict(counts), 0.0
         if self.schedule:
             schedules.advance(self.schedule, validation_loss)
-        return record
+        return self.record
 
     def _learning_rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])

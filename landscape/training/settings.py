@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from landscape.tasks.task import Task
 
 # The integers among the settings, each with its least value; the open ones may also be None.
+MOST_EPOCHS = 1_000_000  # of each, a row of the history is made before the first
 LEAST = {"epochs": 1, "batch_size": 1, "seed": 0, "checkpoints": 0, "search_batch": 1}
 OPEN = ("search_batch",)
 
@@ -91,7 +92,8 @@ class TrainingSettings:
         set_(self, "learning_rate", arguments.number("learning_rate", self.learning_rate, above=0))
         for name, least in LEAST.items():
             if name not in OPEN or getattr(self, name) is not None:
-                set_(self, name, arguments.integer(name, getattr(self, name), least))
+                most = MOST_EPOCHS if name == "epochs" else None
+                set_(self, name, arguments.integer(name, getattr(self, name), least, most))
         how = forward_settings(self.precision, self.compile, self.channels_last)
         for name, value in how.items():
             set_(self, name, value)
@@ -163,5 +165,5 @@ def checkpoint_iterations(samples: int, batch_size: int, epochs: int, count: int
     distance = max(1, distance)
     first = min(100, max(1, distance // 10))
     # At distance 1, the first iteration is also one of the others.
-    others = (distance * i for i in range(1, count + (first == distance)))
-    return sorted({i for i in (first, *others) if i <= total})
+    last = min(total, distance * (count - 1 + (first == distance)))
+    return sorted(i for i in {first, *range(distance, last + 1, distance)} if i <= total)

@@ -18,6 +18,7 @@ from landscape.errors import InvalidValueError, MissingFileError, StoreError
 from landscape.probing import Prober
 from landscape.probing.settings import ProbeSettings
 from landscape.slices.schema import NAMES
+from landscape.store.durable import DurableStore
 
 TRAIN, VALIDATION = cases.digits()
 PROBER = Prober(
@@ -127,27 +128,30 @@ class Stop(BaseException):
 @pytest.mark.parametrize("room", [3, 1], ids=["planned", "growing"])
 def test_interrupted_at_any_write_it_resumes_to_the_same_bits(tmp_path, rows, room, monkeypatch):
     whole = filled(tmp_path / "whole.zarr", rows, room) and content(tmp_path / "whole.zarr")
-    real, left = LocalStore.set, [0]
+    left = [0]
 
-    async def stopping(self, key, value):
-        if left[0] == 0:
-            raise Stop
-        left[0] -= 1
-        return await real(self, key, value)
+    def stopping(real):
+        async def set_(self, key, value):
+            if left[0] == 0:
+                raise Stop
+            left[0] -= 1
+            return await real(self, key, value)
+
+        return set_
 
     total = 0
     for stop in range(0, 1000, 31):
         path = tmp_path / f"{stop}.zarr"
         left[0] = stop
-        monkeypatch.setattr(LocalStore, "set", stopping)
         try:
-            filled(path, rows, room)
+            with monkeypatch.context() as patched:
+                for each in (LocalStore, DurableStore):  # while it is made, and afterwards
+                    patched.setattr(each, "set", stopping(each.set))
+                filled(path, rows, room)
         except Stop:
             total += 1
         else:
             break
-        finally:
-            monkeypatch.setattr(LocalStore, "set", real)
         assert not list(tmp_path.glob(".*.tmp"))
         if path.exists():
             writer = store.resume(path)
@@ -185,7 +189,7 @@ def test_a_disk_that_refuses_loses_nothing_that_was_finished(tmp_path, rows, mon
     async def refuse(self, key, value):
         raise OSError(code, "the disk refuses")
 
-    monkeypatch.setattr(LocalStore, "set", refuse)
+    monkeypatch.setattr(DurableStore, "set", refuse)
     with pytest.raises(StoreError, match=r"cannot write to .*s.zarr: the disk refuses; what was"):
         writer.write(rows[2])
     with pytest.raises(StoreError, match="cannot write to"):
@@ -264,13 +268,14 @@ def test_a_packed_store_has_all_but_the_samples(tmp_path, rows):
     assert {p.name for p in tmp_path.iterdir()} == {"s.zarr", "kept.zarr.zip"}
 
 
-def test_what_a_killed_process_left_of_a_chunk_is_not_packed_and_removed(tmp_path, rows):
+@pytest.mark.parametrize("name", ["0.123abc.partial", ".0.99999999.tmp"])
+def test_what_a_killed_process_left_of_a_chunk_is_not_packed_and_removed(tmp_path, rows, name):
     path = tmp_path / "s.zarr"
     store.create(path, rows[0], rows=1, attributes={}).write(rows[0])
-    left = path / "loss" / "c" / "0.123abc.partial"
+    left = path / "loss" / "c" / name
     left.write_bytes(b"half")
     with ZipFile(store.pack(path, tmp_path / "s.zip")) as archive:
-        assert not [name for name in archive.namelist() if "partial" in name]
+        assert not [file for file in archive.namelist() if name in file]
     store.resume(path)
     assert not left.exists()
 

@@ -1,16 +1,18 @@
 import math
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from weakref import ref
 
 import pytest
 from helpers.training import every
 
+from landscape import store
 from landscape.errors import InvalidValueError, StoreError
 from landscape.histories.layout import Run
 from landscape.study import benchmark, runs
 from landscape.tasks import load_task
-from landscape.training import Training
+from landscape.training import Training, checkpoints
 
 TASK = load_task("digits-mlp")
 
@@ -265,6 +267,42 @@ def test_a_run_that_cannot_go_on_fails_in_its_turn(tmp_path):
     assert not list(training)
     damage(found[0], "latest")
     assert "is no checkpoint" in next(benchmark.benchmark(found))[1]
+
+
+class Killed(BaseException):
+    """Nothing after it is done, as after a kill."""
+
+
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_kill_between_the_writing_of_two_files_leaves_no_epoch_out(
+    tmp_path, monkeypatch, at, epochs
+):
+    whole, cut = (benchmark_runs(tmp_path / each, "adam", epochs=epochs) for each in "ab")
+    list(benchmark.benchmark(whole))
+    written = []
+
+    def killed(write):
+        def instead(*arguments, **named):
+            if len(written) == at:
+                raise Killed
+            written.append(write)
+            return write(*arguments, **named)
+
+        return instead
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.Writer, "write", killed(store.Writer.write))
+        patched.setattr(checkpoints, "write", killed(checkpoints.write))
+        with suppress(Killed):
+            list(benchmark.benchmark(cut))
+    assert len(written) == min(at, 2 * epochs)
+    assert (cut[0].state()[0] == epochs) == (at >= 2 * epochs)
+    assert list(benchmark.benchmark(cut)) == [(cut[0], None)]
+    a, b = (Run(one[0].folder) for one in (whole, cut))
+    assert checkpoints.read(b.latest).digest == checkpoints.read(a.latest).digest
+    first, second = (store.open_(run.history).drop_vars("seconds") for run in (a, b))
+    assert second.identical(first)
 
 
 def test_ctrl_c_is_passed_on(tmp_path, monkeypatch):

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
@@ -18,6 +17,7 @@ import seaborn as sns
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgba
 
+from landscape.arguments import local_path
 from landscape.errors import InvalidValueError, MissingFileError, UnknownNameError, users_code
 
 P = ParamSpec("P")
@@ -176,7 +176,7 @@ def width_or(default: float) -> float:
 
 def _read(style: str | os.PathLike[str]) -> dict[str, Any]:
     """The settings of a style by name or path."""
-    path = Path(style)
+    path = local_path(style)
     if str(style) in matplotlib.style.library:
         read = {n: v for n, v in matplotlib.style.library[str(style)].items() if not _SIZE(n)}
     elif path.is_file():
