@@ -1,0 +1,162 @@
+"""Tensors that share memory: who moves one of them moves the other as well.
+
+Two parameters over one memory (tied through ``.data``, one a transpose or a part of the other) get
+a gradient each, and a step along both moves the memory twice. What decides here is the memory
+itself, byte by byte: neither names nor storages, since one storage may hold many tensors side by
+side, and two storages may lie over one memory.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+
+from landscape.errors import InvalidValueError
+
+
+class _Piece(NamedTuple):
+    """A strided tensor's place in memory: bytes ``start`` to ``end`` of its device."""
+
+    name: str
+    tensor: Tensor
+    owner: Tensor  # the tensor that it is, or is a part of
+    moved: bool
+    start: int
+    end: int
+
+
+def check_apart(moved: Mapping[str, Tensor], others: Mapping[str, Tensor] | None = None) -> None:
+    """Refuse tensors that cannot be moved on their own, because they share memory.
+
+    Args:
+        moved: name -> tensor that is written to, of any shape, dtype and device.
+        others: name -> tensor that has to stay where it is; one that is among ``moved`` itself,
+            and those that share memory with each other only, are allowed.
+
+    Raises:
+        InvalidValueError: where two of ``moved``, or one of them and one of ``others``, overlap in
+            memory, and where one of ``moved`` overlaps itself.
+    """
+    found = overlap(moved.items(), (others or {}).items())
+    if found is None:
+        return
+    one, other = found
+    if one == other:
+        raise InvalidValueError(
+            f"{one} is given twice, or several of its elements are one place in memory, which a "
+            "step would move more than once; give each once, in memory of its own (clone it)"
+        )
+    raise InvalidValueError(
+        f"{one} and {other} share memory, which a step along both would move twice; use one "
+        "Parameter at both places (transposed in forward, if need be), or clone one of them"
+    )
+
+
+def overlap(
+    moved: Iterable[tuple[str, Tensor]], others: Iterable[tuple[str, Tensor]] = ()
+) -> tuple[str, str] | None:
+    """Find two tensors of which at least one is moved and that share a byte of memory.
+
+    Tensors without memory (on the meta device, sparse ones) are passed over; of a tensor that wraps
+    others, those are compared.
+
+    Args:
+        moved: pairs (name, tensor), of any shape, dtype and device.
+        others: pairs (name, tensor) that are not moved; the very tensors of ``moved`` do not count.
+
+    Returns:
+        Their names; the same name twice for a tensor that overlaps itself or is given twice under
+        one name; None where there are none.
+    """
+    moved = list(moved)
+    known = {id(tensor) for _, tensor in moved}
+    pieces = [_Piece(n, t, own, True, *_span(t)) for n, own in moved for t in _strided(own)]
+    pieces += [
+        _Piece(name, tensor, owner, False, *_span(tensor))
+        for name, owner in others
+        if id(owner) not in known
+        for tensor in _strided(owner)
+    ]
+    for piece in pieces:
+        if piece.moved and _meets_itself(piece.tensor):
+            return piece.name, piece.name
+    for cluster in _clusters(pieces):
+        for one, other in combinations(cluster, 2):
+            if (one.moved or other.moved) and _meet(one, other):
+                return one.name, other.name
+    return None
+
+
+def _strided(tensor: Any) -> Iterator[Tensor]:
+    """The tensors with memory of their own that ``tensor`` consists of."""
+    if is_traceable_wrapper_subclass(tensor):
+        names, _ = tensor.__tensor_flatten__()
+        for name in names:
+            yield from _strided(getattr(tensor, name))
+    elif tensor.layout is torch.strided and not tensor.is_meta and tensor.numel():
+        yield tensor.detach()
+
+
+def _span(tensor: Tensor) -> tuple[int, int]:
+    """The first byte of a tensor, and the one after its last."""
+    start = tensor.data_ptr()
+    last = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return start, start + (last + 1) * tensor.element_size()
+
+
+def _clusters(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
+    """Groups of pieces of which each one's span overlaps another's."""
+    cluster: list[_Piece] = []
+    end = 0
+    for piece in sorted(pieces, key=lambda p: (str(p.tensor.device), p.start)):
+        if cluster and (piece.tensor.device != cluster[0].tensor.device or piece.start >= end):
+            yield cluster
+            cluster = []
+        end = max(end, piece.end) if cluster else piece.end
+        cluster.append(piece)
+    if cluster:
+        yield cluster
+
+
+def _meet(one: _Piece, other: _Piece) -> bool:
+    """Whether two pieces share a byte."""
+    start, end = min(one.start, other.start), max(one.end, other.end)
+    if one.start >= other.end or other.start >= one.end:
+        return False
+    if _dense(one) and _dense(other):
+        return True
+    # Parts of one matrix, as its columns: their spans overlap, their elements need not.
+    marks = torch.zeros(end - start, dtype=torch.bool)
+    _bytes(marks, one, start).fill_(True)
+    return bool(_bytes(marks, other, start).any())
+
+
+def _dense(piece: _Piece) -> bool:
+    return piece.end - piece.start == piece.tensor.numel() * piece.tensor.element_size()
+
+
+def _bytes(marks: Tensor, piece: _Piece, start: int) -> Tensor:
+    """The marks, one a byte from ``start`` on, of a piece's bytes."""
+    tensor: Any = piece.tensor
+    size = tensor.element_size()
+    strides = [stride * size for stride in tensor.stride()]
+    return marks.as_strided((*tensor.shape, size), (*strides, 1), piece.start - start)
+
+
+def _meets_itself(tensor: Tensor) -> bool:
+    """Whether two elements of a tensor are one place in memory, as of an expanded one."""
+    dims = [d for d in zip(tensor.stride(), tensor.shape, strict=True) if d[1] > 1]
+    span = 1
+    for stride, size in sorted(dims):
+        if stride < span:
+            break
+        span += (size - 1) * stride
+    else:
+        return False  # each dimension steps over all that the smaller ones reach
+    places = torch.zeros(1, dtype=torch.int64)
+    for stride, size in dims:
+        places = (places.unsqueeze(-1) + torch.arange(size) * stride).flatten()
+    return bool((places.sort().values.diff() == 0).any())
