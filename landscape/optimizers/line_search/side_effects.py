@@ -8,6 +8,7 @@ the state after the step is the one that its first evaluation left.
 
 import random
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -91,7 +92,9 @@ class SideEffects:
         generators, others = Generators(parameters), OtherGenerators()
         hook = register_module_forward_pre_hook(meet)
         try:
-            with _compiled_functions_off():  # else hooks do not see their modules
+            # Compiled functions run as they are written, so that the hook sees their modules.
+            with _compiled_functions_off(), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".*when there are global hooks on modules")
                 evaluate()
         finally:
             hook.remove()
