@@ -132,6 +132,9 @@ class Line:
         return _gathered(torch._foreach_norm(_wide(self._gradients))).square().sum()
 
 
+_WIDE = frozenset((torch.float32, torch.float64, torch.complex64, torch.complex128))
+
+
 def narrow(dtype: torch.dtype) -> bool:
     """Whether a type resolves less than float32 does.
 
@@ -141,8 +144,7 @@ def narrow(dtype: torch.dtype) -> bool:
     Returns:
         True for bfloat16, float16 and narrower types.
     """
-    wide = (torch.float32, torch.float64, torch.complex64, torch.complex128)
-    return dtype not in wide
+    return dtype not in _WIDE
 
 
 def _wide(tensors: Sequence[Tensor]) -> list[Tensor]:

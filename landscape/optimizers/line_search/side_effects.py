@@ -89,7 +89,7 @@ class SideEffects:
 
         if self._model is not None:
             meet(self._model)
-        generators, others = Generators(parameters), OtherGenerators()
+        generators, others = Generators.of(parameters), OtherGenerators()
         hook = register_module_forward_pre_hook(meet)
         try:
             # Compiled functions run as they are written, so that the hook sees their modules.
@@ -125,8 +125,7 @@ class State:
 
     def __init__(self, parameters: Sequence[Tensor], moved: Moved) -> None:
         self.moved = moved
-        self._parameters = parameters
-        self._parts: list[_Buffers | Generators | OtherGenerators] = [Generators(parameters)]
+        self._parts: list[Generators | OtherGenerators | _Buffers] = [Generators.of(parameters)]
         if moved.buffers:
             self._parts.append(_Buffers(moved.buffers))
         if moved.others:
@@ -140,24 +139,41 @@ class State:
     @contextmanager
     def kept(self) -> Iterator[None]:
         """On leaving, put everything back to where it was on entering."""
-        now = State(self._parameters, self.moved)
+        now = [part.now() for part in self._parts]
         try:
             yield
         finally:
-            now.restore()
+            for part in now:
+                part.restore()
 
 
 class Generators:
-    """torch's generators of the CPU and of the parameters' devices, as they are now.
+    """Random generators of torch's, as they are now.
 
     Args:
-        parameters: those of the optimizer.
+        generators: any.
     """
 
-    def __init__(self, parameters: Sequence[Tensor]) -> None:
-        devices = {p.device for p in parameters if p.device.type != "cpu"}
-        self._all = [torch.default_generator, *map(_default_generator, devices)]
-        self._states = [generator.get_state() for generator in self._all]
+    def __init__(self, generators: Sequence[torch.Generator]) -> None:
+        self._all = generators
+        self._states = [generator.get_state() for generator in generators]
+
+    @classmethod
+    def of(cls, parameters: Sequence[Tensor]) -> "Generators":
+        """Those of the CPU and of the parameters' devices.
+
+        Args:
+            parameters: those of the optimizer.
+
+        Returns:
+            The generators, as they are now.
+        """
+        devices = {device for device in {p.device for p in parameters} if device.type != "cpu"}
+        return cls([torch.default_generator, *map(_default_generator, devices)])
+
+    def now(self) -> "Generators":
+        """The same generators, as they are now."""
+        return Generators(self._all)
 
     def restore(self) -> None:
         """Put them back."""
@@ -171,6 +187,10 @@ class OtherGenerators:
     def __init__(self) -> None:
         self._python = random.getstate()
         self._numpy: Any = np.random.get_state()  # noqa: NPY002
+
+    def now(self) -> "OtherGenerators":
+        """The same generators, as they are now."""
+        return OtherGenerators()
 
     def moved(self) -> bool:
         """Whether one of them was drawn from since."""
@@ -196,6 +216,10 @@ class _Buffers:
             for place, buffer in self._buffers.items()
             if 0 not in buffer.stride()
         }
+
+    def now(self) -> "_Buffers":
+        """The buffers at the same places, as they are now."""
+        return _Buffers(list(self._buffers))
 
     def moved(self) -> list[Place]:
         """The places of those that were written to or replaced since."""
