@@ -34,7 +34,7 @@ class Point:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        check_apart(dict(model.named_parameters()))
+        check_apart(model.named_parameters())
         self._model = model
         self._live = {name: p.detach() for name, p in model.named_parameters()}
         self.parameters = {name: p.clone() for name, p in self._live.items()}

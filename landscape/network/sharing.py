@@ -12,10 +12,12 @@ from itertools import accumulate, combinations
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from landscape.errors import InvalidValueError
+
+_PLAIN = (Tensor, nn.Parameter)
 
 
 class _Piece(NamedTuple):
@@ -29,19 +31,22 @@ class _Piece(NamedTuple):
     end: int
 
 
-def check_apart(moved: Mapping[str, Tensor], others: Mapping[str, Tensor] | None = None) -> None:
+Named = Iterable[tuple[str, Tensor]]  # pairs, as of named_parameters()
+
+
+def check_apart(moved: Named, others: Named = ()) -> None:
     """Refuse tensors that cannot be moved on their own, because they share memory.
 
     Args:
-        moved: name -> tensor that is written to, of any shape, dtype and device.
-        others: name -> tensor that has to stay where it is; one that is among ``moved`` itself,
-            and those that share memory with each other only, are allowed.
+        moved: pairs (name, tensor) of what is written to, of any shape, dtype and device.
+        others: pairs (name, tensor) of what has to stay where it is; a tensor that is among
+            ``moved`` itself, and tensors that share memory with each other only, are allowed.
 
     Raises:
         InvalidValueError: where two of ``moved``, or one of them and one of ``others``, overlap in
-            memory, and where one of ``moved`` overlaps itself.
+            memory, and where one of ``moved`` is given twice or overlaps itself.
     """
-    found = overlap(moved.items(), (others or {}).items())
+    found = overlap(moved, others)
     if found is None:
         return
     one, other = found
@@ -51,14 +56,12 @@ def check_apart(moved: Mapping[str, Tensor], others: Mapping[str, Tensor] | None
             "step would move more than once; give each once, in memory of its own (clone it)"
         )
     raise InvalidValueError(
-        f"{one} and {other} share memory, which a step along both would move twice; use one "
+        f"{one} and {other} share memory, so that moving one moves the other too; use one "
         "Parameter at both places (transposed in forward, if need be), or clone one of them"
     )
 
 
-def overlap(
-    moved: Iterable[tuple[str, Tensor]], others: Iterable[tuple[str, Tensor]] = ()
-) -> tuple[str, str] | None:
+def overlap(moved: Named, others: Named = ()) -> tuple[str, str] | None:
     """Find two tensors of which at least one is moved and that share a byte of memory.
 
     Tensors without memory (on the meta device, sparse ones) are passed over; of a tensor that wraps
@@ -69,11 +72,15 @@ def overlap(
         others: pairs (name, tensor) that are not moved; the very tensors of ``moved`` do not count.
 
     Returns:
-        Their names; the same name twice for a tensor that overlaps itself or is given twice under
-        one name; None where there are none.
+        Their names; the same name twice for a tensor that overlaps itself or is given twice; None
+        where there are none.
     """
     moved = list(moved)
-    known = {id(tensor) for _, tensor in moved}
+    known: set[int] = set()
+    for name, tensor in moved:
+        if id(tensor) in known:
+            return name, name
+        known.add(id(tensor))
     pieces = [_Piece(n, t, own, True, *_span(t)) for n, own in moved for t in _strided(own)]
     pieces += [
         _Piece(name, tensor, owner, False, *_span(tensor))
@@ -89,6 +96,22 @@ def overlap(
             if (one.moved or other.moved) and _meet(one, other):
                 return one.name, other.name
     return None
+
+
+def addresses(tensors: Iterable[Tensor]) -> list[int]:
+    """Where tensors are in memory: as long as this is the same, they need not be compared anew.
+
+    Args:
+        tensors: of any shape, dtype and device.
+
+    Returns:
+        The address of each, and of the parts of those that wrap others.
+    """
+    return [
+        piece.data_ptr()
+        for tensor in tensors
+        for piece in ((tensor,) if type(tensor) in _PLAIN else _strided(tensor))
+    ]
 
 
 class Memory:

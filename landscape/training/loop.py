@@ -23,7 +23,7 @@ from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward
 from landscape.network.point import preserved
 from landscape.optimizers import named, schedules
-from landscape.optimizers.line_search.base import COUNTS
+from landscape.optimizers.line_search.base import COUNTS, LineSearch
 from landscape.runtime import randomness
 from landscape.runtime.interrupts import interrupts_held
 from landscape.runtime.progress import Advance
@@ -160,19 +160,22 @@ class Training:
     def check(self) -> None:
         """Refuse what would fail at the first update or validation, before anything is trained.
 
-        The model and the global generators are left as they are.
+        The model, the data and the global generators are left as they are.
 
         Raises:
             InvalidValueError: where the model or the loss fails on a batch, in training or in
-                validation, a label is not one of the model's classes, or there is nothing to train.
+                validation, a label is not one of the model's classes, there is nothing to train, or
+                a line search cannot move the parameters, because they share memory.
         """
+        if isinstance(self.optimizer, LineSearch):
+            self.optimizer.check_parameters()
         with torch.no_grad(), self._forward.precision_context(), preserved(self.model):
             self.model.eval()
             for what, data in (("training", self._batches.data), ("validation", self._validation)):
                 inputs, targets = data.take(torch.arange(min(len(data), self.settings.batch_size)))
                 shape = tuple(inputs.shape)
                 with users_code(f"the model on {what} data of shape {shape}, {inputs.dtype},"):
-                    logits = self._forward.eager(inputs)
+                    logits = self._forward.eager(inputs.clone())
                 classes = outputs.count_classes(logits, len(targets))
                 everything = data.targets if isinstance(data, TensorData) else targets
                 outputs.check_targets(everything, classes, f"{what} data")

@@ -54,10 +54,10 @@ class Updater:
         optimizer = self._optimizer
         if isinstance(optimizer, LineSearch):
             if search_batch is None or not optimizer.searches_next:
-                return optimizer.step(lambda: (self._forward(inputs), targets))
+                return optimizer.step(lambda: (self._logits(inputs), targets))
             others, labels = search_batch()
             return optimizer.step(
-                lambda: (self._forward(inputs), targets), lambda: (self._forward(others), labels)
+                lambda: (self._logits(inputs), targets), lambda: (self._logits(others), labels)
             )
 
         def closure() -> Tensor:
@@ -65,7 +65,7 @@ class Updater:
             backward = torch.is_grad_enabled()
             if backward:
                 optimizer.zero_grad(set_to_none=True)
-            loss = self._loss(self._forward(inputs), targets).mean()
+            loss = self._loss(self._logits(inputs), targets).mean()
             self.passes["forward_passes"] += 1
             if backward:
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -75,3 +75,7 @@ class Updater:
         self.passes["steps"] += 1
         loss = optimizer.step(closure)  # type: ignore[arg-type]
         return torch.as_tensor(loss).detach()
+
+    def _logits(self, inputs: Tensor) -> Tensor:
+        # A copy: a model may work in place on its input, which the next evaluation needs as it was.
+        return self._forward(inputs.clone())

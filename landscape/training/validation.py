@@ -85,7 +85,7 @@ def validate(
     def add(part: slice) -> None:
         nonlocal total_loss, total_correct
         inputs, targets = data.take(torch.arange(part.start, part.stop))
-        logits = forward(inputs)
+        logits = forward(inputs.clone())  # a model may work in place on its input
         losses = loss(logits, targets).cpu().double().sum().item()
         total_correct += correct(margin(logits, targets)).sum().item()
         total_loss += losses

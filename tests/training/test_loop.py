@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -280,3 +281,56 @@ def test_an_epoch_of_mnist():
     records = [event for event in training.run() if isinstance(event, EpochRecord)]
     assert training.iteration == 468
     assert records[0].validation_accuracy > 0.9
+
+
+class Halving(torch.nn.Module):
+    """Works in place on its input."""
+
+    def __init__(self, in_place):
+        super().__init__()
+        self.layer, self.in_place = torch.nn.Linear(64, 10), in_place
+
+    def forward(self, x):
+        x = x.mul_(0.5) if self.in_place else x * 0.5
+        return self.layer(x.flatten(1))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "sa-sls", "lbfgs", "sa-sls-thesis"])
+def test_a_model_that_works_in_place_on_its_input_trains_as_one_that_does_not(optimizer):
+    found = []
+    for in_place in (True, False):
+        task = replace(load_task("digits-mlp"), model=lambda in_place=in_place: Halving(in_place))
+        before = [task.train.inputs.clone(), task.validation.inputs.clone()]
+        settings = every(task, optimizer=optimizer, epochs=1, learning_rate=0.1)
+        training = Training(task, settings)
+        training.check()
+        batches = []
+
+        @contextmanager
+        def around(inputs, targets, indices, batches=batches):
+            start = inputs.clone()
+            yield
+            batches.append(torch.equal(start, inputs))
+
+        records = [e for e in training.run(around=around) if isinstance(e, EpochRecord)]
+        assert all(batches)
+        assert len(batches) == 5
+        assert torch.equal(task.train.inputs, before[0])
+        assert torch.equal(task.validation.inputs, before[1])
+        found.append((weights(training), records[0].validation_loss))
+    assert same(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
+
+
+def test_parameters_that_share_memory_are_refused_before_a_search_trains_them():
+    def tied():
+        model = torch.nn.Sequential(
+            torch.nn.Flatten(), torch.nn.Linear(64, 32), torch.nn.Linear(32, 64)
+        )
+        model[2].weight.data = model[1].weight.data.t()
+        return model
+
+    task = replace(load_task("digits-mlp"), model=tied)
+    with pytest.raises(InvalidValueError, match=r"^1.weight and 2.weight share memory"):
+        Training(task, every(task, optimizer="sa-sls")).check()
+    Training(task, every(task, optimizer="sgd")).check()

@@ -8,10 +8,12 @@ h gets better at 0, as in Eqs. 26 and 27: positive where a small step helps, in 
 
 import math
 from collections.abc import Callable
+from ctypes import c_float
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 Mode = Literal["min", "max"]
+Rounding = Callable[[float], float]  # of the result of each operation
 
 # In the published study, a difference below 1e-3 · ε counts as 0.
 PUBLISHED_CUT_OFF = 1e-3
@@ -52,7 +54,28 @@ class Search:
         return self.next_step_size != self.step_size
 
 
-def armijo_line(value: float, slope: float, step_size: float, c: float, mode: Mode) -> float:
+def single(number: float) -> float:
+    """Round a number to float32, in which the published study computed.
+
+    Sums, products and quotients of two float32 numbers come out as float32 arithmetic has them.
+
+    Args:
+        number: any.
+
+    Returns:
+        The nearest float32.
+    """
+    return c_float(number).value
+
+
+def armijo_line(
+    value: float,
+    slope: float,
+    step_size: float,
+    c: float,
+    mode: Mode,
+    rounded: Rounding = float,
+) -> float:
     """The value that h(step size) has to reach (Eq. 29 of [Hackel2023]).
 
     Args:
@@ -61,17 +84,23 @@ def armijo_line(value: float, slope: float, step_size: float, c: float, mode: Mo
         step_size: where the value is wanted.
         c: the sufficient-decrease constant, above 0 and below 1.
         mode: "min" where lower values of h are better, "max" where higher ones are.
+        rounded: rounds the result of each operation; :func:`single` as published.
 
     Returns:
         A value of h.
     """
-    # h(0) − c · slope · s for "min", h(0) + c · slope · s for "max"
+    # h(0) − s · c · slope for "min", h(0) + s · c · slope for "max"
     sign = 1 if mode == "max" else -1
-    return value + sign * c * slope * step_size
+    return rounded(value + sign * rounded(rounded(step_size * c) * slope))
 
 
 def finite_difference(
-    value: float, value_at_eps: float, eps: float, mode: Mode, cut_off: float = -math.inf
+    value: float,
+    value_at_eps: float,
+    eps: float,
+    mode: Mode,
+    cut_off: float = -math.inf,
+    rounded: Rounding = float,
 ) -> float:
     """The slope at 0 by a forward difference (Eqs. 26 and 27 of [Hackel2023]).
 
@@ -81,13 +110,14 @@ def finite_difference(
         eps: ε, a step size above 0.
         mode: "min" where lower values of h are better, "max" where higher ones are.
         cut_off: slopes below it count as 0.
+        rounded: rounds the result of each operation; :func:`single` as published.
 
     Returns:
         The rate at which h gets better at 0.
     """
     # (h(0) − h(ε)) / ε for "min", (h(ε) − h(0)) / ε for "max"
-    difference = value_at_eps - value if mode == "max" else value - value_at_eps
-    return 0.0 if difference < cut_off * eps else difference / eps
+    difference = rounded(value_at_eps - value if mode == "max" else value - value_at_eps)
+    return 0.0 if difference < rounded(cut_off * eps) else rounded(difference / rounded(eps))
 
 
 def backtrack(
@@ -100,6 +130,7 @@ def backtrack(
     c: float = 0.1,
     beta: float = 0.9,
     max_trials: int = 100,
+    rounded: Rounding = float,
 ) -> Search:
     """Shrink the step size until h reaches Armijo's line (Algorithms 3 and 4 of [Hackel2023]).
 
@@ -119,6 +150,7 @@ def backtrack(
         c: the sufficient-decrease constant, above 0 and below 1.
         beta: the backtracking factor, above 0 and below 1.
         max_trials: how many trials are made at most.
+        rounded: rounds the results of the operations of Armijo's line.
 
     Returns:
         The search, "accepted" or "exhausted".
@@ -128,7 +160,7 @@ def backtrack(
     for _ in range(int(max_trials)):
         reached = h(step_size)
         trials.append((step_size, reached))
-        line = armijo_line(value, slope, step_size, c, mode)
+        line = armijo_line(value, slope, step_size, c, mode, rounded)
         if reached >= line if mode == "max" else reached <= line:
             return Search(value, slope, tuple(trials), step_size, step_size, "accepted")
         step_size *= beta
@@ -149,6 +181,7 @@ def search(
     c: float = 0.1,
     beta: float = 0.9,
     max_trials: int = 100,
+    rounded: Rounding = float,
 ) -> Search:
     """Backtrack from the last step size, grown and capped (Algorithm 2 of [Hackel2023]).
 
@@ -177,6 +210,7 @@ def search(
         c: the sufficient-decrease constant, above 0 and below 1.
         beta: the backtracking factor, above 0 and below 1.
         max_trials: how many trials are made at most.
+        rounded: rounds the results of the operations of Armijo's line.
 
     Returns:
         The search.
@@ -186,7 +220,8 @@ def search(
     if robust and not slope > 0:
         return Search(value, slope, (), last, last, "skipped")
     start = min(step_size * growth, cap)
-    found = backtrack(h, start, value, slope, mode=mode, c=c, beta=beta, max_trials=max_trials)
+    limits: dict[str, Any] = {"c": c, "beta": beta, "max_trials": max_trials}
+    found = backtrack(h, start, value, slope, mode=mode, rounded=rounded, **limits)
     fell = found.step_size < PROVISIONAL_FALL * last and not provisional
     if robust and (fell or found.outcome == "exhausted"):
         return replace(found, next_step_size=last)

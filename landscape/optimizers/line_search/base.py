@@ -1,15 +1,18 @@
 """The torch Optimizer that the line searches share: one step, from closure to parameters."""
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, ParamsT
 
-from landscape.errors import InvalidValueError
+from landscape.errors import DeterminismError, InvalidValueError
 from landscape.metrics import SampleLoss, cross_entropy
+from landscape.network import sharing
 from landscape.optimizers.line_search import armijo
+from landscape.optimizers.line_search.along import Along
 from landscape.optimizers.line_search.closures import (
     Closure,
     check_closure,
@@ -17,7 +20,7 @@ from landscape.optimizers.line_search.closures import (
     check_unscaled,
 )
 from landscape.optimizers.line_search.distributed import Ranks
-from landscape.optimizers.line_search.line import Line
+from landscape.optimizers.line_search.line import Line, narrow
 from landscape.optimizers.line_search.passes import Passes, Start
 from landscape.optimizers.line_search.settings import (
     DirectionName,
@@ -26,11 +29,7 @@ from landscape.optimizers.line_search.settings import (
     checked,
     checked_numbers,
 )
-from landscape.optimizers.line_search.side_effects import (
-    Generators,
-    norm_layers,
-    running_statistics_kept,
-)
+from landscape.optimizers.line_search.side_effects import SideEffects
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -51,6 +50,10 @@ COUNTS = (
 )
 
 
+# A finite difference needs the parameters to move by ε · d, up to this part of it.
+LOST_OF_EPS = 0.1
+
+
 class LineSearch(Optimizer):
     """SGD with an Armijo line search; the subclasses in ``line_search`` say on what.
 
@@ -64,9 +67,9 @@ class LineSearch(Optimizer):
         metric: what is searched in place of the class's own; a function as ``loss``, of which
             lower or higher values are better as of the class's own.
         slope: "autograd" (exact: ‖∇L‖² for the loss itself, else one more backward pass) or
-            "finite-difference" (one more forward pass); the class's own unless given. Where the
-            logits are narrower than float32, ε is lost in them: the robust preset then takes
-            "autograd", if the class has it.
+            "finite-difference" (one more forward pass); the class's own unless given. Where ε is
+            lost, because logits or parameters are narrower than float32, or because none of the
+            parameters moves by it, the robust preset takes "autograd", if the class has it.
         slope_factor: that of smooth accuracy (s of Eq. 30 of [Hackel2023]), above 0; 1 unless
             given.
         c: the sufficient-decrease constant, above 0 and below 1.
@@ -76,11 +79,13 @@ class LineSearch(Optimizer):
         max_trials: how many trials may fail before a search counts as exhausted.
         max_step_size: the largest step size allowed, if any.
         search_every: k, for a search at every k-th step only; the step size is held in between.
-        model: the model that the closure runs, if its modules are fixed. It spares the trials a
-            hook on every module, which takes noticeable time where modules are small.
-        preset: "robust", or "thesis" for a search as published: a finite-difference slope in the
-            precision of the logits, with its cut-off, searched whatever its sign; an exhausted
-            search keeps the step size at which it ended. See :func:`armijo.search`.
+        model: the model that the closure runs. Its buffers are watched from the start, so that
+            those are found too whose modules run unseen (in a captured graph, say); and parameters
+            outside of the optimizer that share memory with its own are refused.
+        preset: "robust", or "thesis" for a search as published: a finite-difference slope with
+            its cut-off, searched whatever its sign; h, slope and Armijo's line are computed in the
+            precision of the logits; an exhausted search keeps the step size at which it ended. See
+            :func:`armijo.search`.
         direction: "gradient", or "normalised-gradient": the steps go along −∇L / ‖∇L‖, so that
             step sizes are distances, and the slope is per unit of distance.
         process_group: the ranks that step together, all unless given; see ``line_search.sls``.
@@ -148,7 +153,9 @@ class LineSearch(Optimizer):
         self._h = metric or self._own_metric()
         if self._h != self._own_metric():
             self.searched = "own"
-        self._norm_layers = None if model is None else norm_layers(model)
+        self._model = model
+        self._side_effects = SideEffects(model)
+        self._addresses: list[int] = []  # of the parameters, when they were last compared
         self.last_search: armijo.Search | None = None
         self._ranks = Ranks(process_group)
         self._memory: dict[Tensor, Tensor] = {}
@@ -160,9 +167,9 @@ class LineSearch(Optimizer):
         raise NotImplementedError
 
     def __getstate__(self) -> dict[str, Any]:
-        own = ("_loss", "_h", "searched", "_norm_layers", "_ranks", "last_search")
+        own = ("_loss", "_h", "searched", "_model", "_side_effects", "_ranks", "last_search")
         state = super().__getstate__() | {name: getattr(self, name) for name in own}
-        return state | {"_memory": {}}
+        return state | {"_memory": {}, "_addresses": []}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from the state of an optimizer of the same kind, to the same bits.
@@ -227,6 +234,23 @@ class LineSearch(Optimizer):
         group = self.param_groups[0]
         return bool(group["steps"] % group["search_every"] == 0)
 
+    def check_parameters(self) -> None:
+        """Refuse parameters that share memory; ``step`` does so too, before the first one.
+
+        Raises:
+            InvalidValueError: where two parameters, or one and a parameter of the model that is
+                not the optimizer's, overlap in memory, and where one is given twice.
+        """
+        others = [] if self._model is None else list(self._model.named_parameters())
+        names: dict[Tensor, str] = {p: name for name, p in others}
+        parameters = self._parameters()
+        named = [
+            (names.get(p, f"parameter {i} of shape {tuple(p.shape)}"), p)
+            for i, p in enumerate(parameters)
+        ]
+        sharing.check_apart(named, others)
+        self._addresses = sharing.addresses(parameters)
+
     @torch.no_grad()
     def step(  # type: ignore[override]
         self, closure: Closure | None = None, search_closure: Closure | None = None
@@ -238,7 +262,10 @@ class LineSearch(Optimizer):
 
         Args:
             closure: () -> (logits (N, C) of a float dtype, targets (N,) of int64) of the batch,
-                without a backward pass; it is called once with gradients enabled, then without.
+                without a backward pass; it is called once with gradients enabled, then without. The
+                first search, and the first one after modules change between training and
+                evaluation mode, calls it twice more (a search closure in its place, if given), to
+                see what an evaluation moves and whether it repeats.
             search_closure: () -> those of another batch, of any size, to search on: ∇L is still
                 taken from ``closure``, but h is evaluated only there, at 0 too (Ablation 2 of
                 [Hackel2023]). Called only if :attr:`searches_next`.
@@ -247,8 +274,10 @@ class LineSearch(Optimizer):
             The loss of ``closure``'s batch before the step, a detached scalar.
 
         Raises:
-            InvalidValueError: for a closure that cannot be searched, and for a loss, gradient,
-                metric or slope that is not finite.
+            InvalidValueError: for a closure that cannot be searched, for a loss, gradient, metric
+                or slope that is not finite, for parameters that share memory, and for an ε that
+                parameters of a narrow type cannot hold.
+            DeterminismError: where the closure gives other logits at the same point.
         """
         check_unscaled(self)
         closure = check_closure("closure", closure)
@@ -256,21 +285,33 @@ class LineSearch(Optimizer):
             check_closure("search closure", search_closure)
         group = self.param_groups[0]
         checked_numbers({"lr": group["lr"]})  # a scheduler may have changed it
-        parameters = [p for g in self.param_groups for p in g["params"]]
+        parameters = self._parameters()
+        if sharing.addresses(parameters) != self._addresses:
+            self.check_parameters()
         passes = Passes(group, self._loss, self._h, "autograd" in self.slopes)
         searching = self.searches_next
-        generators = Generators(parameters) if searching else None
+        where = search_closure or closure
+        state = None
+        if searching:
+            # A search batch may be too large for a graph.
+            watched = partial(passes.watched, where, parameters, gradients=where is closure)
+            state = self._side_effects.state(parameters, watched)
         loss, start = passes.gradient(closure, parameters, searching and search_closure is None)
         line = Line(parameters, self._memory, normalised=self.normalised)
-        if generators is None:
+        if state is None:
             loss_, norm = self._read(loss, line.squared_norm())
             check_finite(loss=loss_, **{"gradient's norm": norm})
             line.leave(min(group["lr"], group["max_step_size"] or math.inf))
         else:
             try:
-                with generators.kept(), running_statistics_kept(self._norm_layers):
-                    where = search_closure or closure
-                    found = self._search(passes, where, line, generators, loss, start)
+                with state.kept():
+                    h = Along(where, passes, line, state)
+                    start = start or h.start()
+                    if self._side_effects.new:
+                        self._check_repeats(h)
+                        self._side_effects.remember(state)
+                    found = self._search(h, loss, start)
+                    line.check_gradients()
                 line.move(found.step_size)
             except BaseException:
                 line.move(0.0)
@@ -279,39 +320,16 @@ class LineSearch(Optimizer):
         group["steps"] += 1
         return loss
 
-    def _search(
-        self,
-        passes: Passes,
-        closure: Closure,
-        line: Line,
-        generators: Generators,
-        loss: Tensor,
-        start: Start | None,
-    ) -> armijo.Search:
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
+
+    def _search(self, h: Along, loss: Tensor, start: Start) -> armijo.Search:
         group = self.param_groups[0]
-        robust = group["preset"] == "robust"
-
-        def h(step_size: float) -> Tensor:
-            line.move(step_size)
-            generators.rewind()
-            return passes.h(closure, line.parameters)
-
-        if start is None:
-            generators.rewind()
-            start = passes.start(closure, line.parameters)
-        if passes.exact:
-            # The rate of h along −d is −∇h · d.
-            falls = line.slope(start.gradient)
-            second = -falls if self.mode == "max" else falls
-        else:
-            second = h(group["eps"])
-        h_0, slope = self._read_start(line, loss, start.value, second)
-        check_finite(metric=h_0)
-        if not passes.exact:
-            cut_off = -math.inf if robust else armijo.PUBLISHED_CUT_OFF
-            slope = armijo.finite_difference(h_0, slope, group["eps"], self.mode, cut_off)
-        check_finite(slope=slope)
-        found = armijo.search(
+        single = group["preset"] == "thesis" and start.value.dtype == torch.float32
+        rounded = armijo.single if single else float
+        h_0, slope = self._start(h, loss, start, rounded)
+        check_finite(metric=h_0, slope=slope)
+        return armijo.search(
             lambda step_size: self._read(h(step_size))[0],
             group["lr"],
             h_0,
@@ -319,15 +337,60 @@ class LineSearch(Optimizer):
             # γ^(k/n): the same growth per step, however often there is a search.
             growth=group["gamma"] ** (group["search_every"] / group["n"]),
             max_step_size=group["max_step_size"],
-            robust=robust,
+            robust=group["preset"] == "robust",
             provisional=group["provisional"],
             mode=self.mode,
             c=group["c"],
             beta=group["beta"],
             max_trials=group["max_trials"],
+            rounded=rounded,
         )
-        line.check_gradients()
-        return found
+
+    def _start(
+        self, h: Along, loss: Tensor, start: Start, rounded: armijo.Rounding
+    ) -> tuple[float, float]:
+        """h(0) and the slope there."""
+        group, line = self.param_groups[0], h.line
+        if not h.passes.exact:
+            h_0, h_eps = self._read_start(line, loss, start.value, h(group["eps"]))
+            if not self._loses_eps(h, changed=h_eps != h_0):
+                cut_off = -math.inf if group["preset"] == "robust" else armijo.PUBLISHED_CUT_OFF
+                return h_0, armijo.finite_difference(
+                    *(h_0, h_eps, group["eps"], self.mode, cut_off, rounded)
+                )
+            h.passes.exact = True
+            start = h.start()
+        # The rate of h along −d is −∇h · d.
+        falls = line.slope(start.gradient)
+        slope = -falls if self.mode == "max" else falls
+        h_0, exact = self._read_start(line, loss, start.value, slope)
+        return h_0, rounded(exact)
+
+    def _loses_eps(self, h: Along, *, changed: bool) -> bool:
+        """Whether the slope has to be exact, because the parameters did not move by ε · d."""
+        line, eps = h.line, self.param_groups[0]["eps"]
+        if changed and not line.narrow:
+            return False
+        arrived = self._read(line.arrived())[0]
+        if abs(arrived - 1) <= LOST_OF_EPS or not (line.narrow or h.passes.may_be_exact):
+            return False
+        if h.passes.may_be_exact:
+            return True
+        types = sorted({str(p.dtype) for p in line.parameters if narrow(p.dtype)})
+        raise InvalidValueError(
+            f"eps is {eps!r}, of which parameters of {', '.join(types)} take {arrived:.0%}, so "
+            "that the slope would be wrong; give a larger eps, parameters of torch.float32, or "
+            "(to LossSLS and SmoothAccuracySLS) the robust preset"
+        )
+
+    def _check_repeats(self, h: Along) -> None:
+        if self._read(h.repeats())[0] < 1:
+            raise DeterminismError(
+                "two evaluations of the closure at the same point give different logits, so that "
+                "step sizes cannot be compared; the closure takes another batch each time, the "
+                "model writes into its input or keeps a state of its own, or it draws from a "
+                "generator that is not a global one (of Python, numpy or torch)"
+            )
 
     def _note(self, found: armijo.Search) -> None:
         self.last_search = found

@@ -103,21 +103,33 @@ def checked(returned: object) -> tuple[Tensor, Tensor]:
     Raises:
         InvalidValueError: for anything else.
     """
-    received = f"a {type(returned).__name__}"
-    if isinstance(returned, tuple | list) and len(returned) == 2:
-        logits, targets = returned
-        if isinstance(logits, Tensor) and isinstance(targets, Tensor):
+    received = _kind(returned)
+    if isinstance(returned, tuple | list):
+        kinds = ", ".join(map(_kind, returned))
+        received = f"a {type(returned).__name__} of {len(returned)} ({kinds})"
+        if [isinstance(part, Tensor) for part in returned] == [True, True]:
+            logits, targets = returned
             fits = (
                 logits.ndim == 2 and targets.ndim == 1 and 0 < targets.shape[0] == logits.shape[0]
             )
             if fits and logits.is_floating_point() and targets.dtype == torch.int64:
                 return logits, targets
-            kinds = [f"{tuple(t.shape)} {t.dtype}" for t in (logits, targets)]
-            received = f"logits {kinds[0]} and targets {kinds[1]}"
+            shapes = [f"{tuple(t.shape)} {t.dtype}" for t in (logits, targets)]
+            received = f"logits {shapes[0]} and targets {shapes[1]}"
     raise InvalidValueError(
-        f"the closure returned {received}; return logits (N, C) of a float dtype and targets (N,) "
-        "of int64"
+        f"the closure returned {received}; return a tuple of two tensors, logits (N, C) of a float "
+        "dtype and targets (N,) of int64, and leave the loss and backward() to step()"
     )
+
+
+def _kind(returned: object) -> str:
+    if returned is None:
+        return "None"
+    if isinstance(returned, Tensor):
+        return f"a tensor of shape {tuple(returned.shape)}" if returned.ndim else "a scalar tensor"
+    kind = type(returned)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"a {module}{kind.__name__}"
 
 
 def check_no_gradient(parameters: Sequence[Tensor]) -> None:

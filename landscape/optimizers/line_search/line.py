@@ -37,7 +37,10 @@ class Line:
         if normalised:
             norm = self.gradient_norm = self.squared_norm().sqrt()
             divisor = norm.where(norm != 0, 1)
-            self._direction = [g / divisor.to(g.device, g.dtype) for g in self._gradients]
+            self._direction = [
+                (w / divisor.to(w.device, w.dtype)).to(g.dtype)
+                for g, w in zip(self._gradients, _wide(self._gradients), strict=True)
+            ]
         self._memory = {} if memory is None else memory
         self._origin: list[Tensor] = []
         self._at = 0.0
@@ -85,8 +88,24 @@ class Line:
         if of_h is None:
             # ∇L · d is ‖∇L‖² or, for d = ∇L / ‖∇L‖, ‖∇L‖.
             return self.squared_norm() if self.gradient_norm is None else self.gradient_norm
-        products = torch._foreach_mul([of_h[p] for p in self.parameters], self._direction)
-        return _gathered([product.sum() for product in products]).sum()
+        return _inner([of_h[p] for p in self.parameters], self._direction)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether some of the parameters resolve less than float32 does."""
+        return any(narrow(dtype) for dtype in {p.dtype for p in self.parameters})
+
+    def arrived(self) -> Tensor:
+        """How much of the present move −s·d the parameters hold; they round what they cannot.
+
+        Returns:
+            A scalar, in float64 where the device has it: 1 where nothing is lost or d is 0, 0
+            where nothing moved.
+        """
+        # ⟨θ − θ(s), d⟩ / (s · ‖d‖²)
+        moved = torch._foreach_sub(_wide(self._origin), _wide(self.parameters))
+        whole = self._at * _inner(self._direction, self._direction)
+        return (_inner(moved, self._direction) / whole).where(whole != 0, 1)
 
     def check_gradients(self) -> None:
         """Refuse gradients that changed since the line was made.
@@ -97,8 +116,8 @@ class Line:
         same = all(p.grad is g for p, g in zip(self.parameters, self._gradients, strict=True))
         if not same or [g._version for g in self._gradients] != self._versions:
             raise InvalidValueError(
-                "the gradients moved while the closure was evaluated for the search; return "
-                "(logits, targets) and leave backward() to step()"
+                "the closure changed the gradients, by zero_grad() or backward(); run only the "
+                "model in it, return (logits, targets), and leave both to step()"
             )
 
     def _buffer(self, p: Tensor) -> Tensor:
@@ -110,7 +129,41 @@ class Line:
 
     def squared_norm(self) -> Tensor:
         """‖∇L‖², a scalar, in float64 where the device has it."""
-        return _gathered(torch._foreach_norm(self._gradients)).square().sum()
+        return _gathered(torch._foreach_norm(_wide(self._gradients))).square().sum()
+
+
+_WIDE = frozenset((torch.float32, torch.float64, torch.complex64, torch.complex128))
+
+
+def narrow(dtype: torch.dtype) -> bool:
+    """Whether a type resolves less than float32 does.
+
+    Args:
+        dtype: of a tensor.
+
+    Returns:
+        True for bfloat16, float16 and narrower types.
+    """
+    return dtype not in _WIDE
+
+
+def _wide(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """The tensors, narrow ones in float32: sums and products of half types overflow or round."""
+    return [
+        t.to(torch.complex64 if t.is_complex() else torch.float32) if narrow(t.dtype) else t
+        for t in tensors
+    ]
+
+
+def _inner(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
+    """The inner product of two tangents, a scalar, in float64 where the device has it."""
+    # Re Σ a · b*, since autograd's gradient of a complex parameter is ∂L/∂Re + i ∂L/∂Im.
+    products = torch._foreach_mul(_wide(one), [t.conj() for t in _wide(other)])
+    return _gathered([_real(product).sum() for product in products]).sum()
+
+
+def _real(tensor: Tensor) -> Tensor:
+    return tensor.real if tensor.is_complex() else tensor
 
 
 def _gathered(scalars: Sequence[Tensor]) -> Tensor:

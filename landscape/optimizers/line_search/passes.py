@@ -16,6 +16,7 @@ from landscape.optimizers.line_search.closures import (
     checked,
     mean,
 )
+from landscape.optimizers.line_search.line import narrow
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,12 @@ class Passes:
         group: the first parameter group, with the settings and the counts.
         loss: (logits, targets) -> what is descended: one value per sample, (N,), or their mean.
         h: (logits, targets) -> what is searched: the same.
-        may_be_exact: whether the slope may be taken by autograd where the logits are too narrow
-            for a finite difference.
+        may_be_exact: whether the slope may be taken by autograd where ε is lost in logits or
+            parameters too narrow for a finite difference.
 
     Attributes:
         exact: whether the slope is taken by autograd.
+        may_be_exact: whether it may be, by the preset too.
     """
 
     def __init__(
@@ -51,9 +53,50 @@ class Passes:
         self._group = group
         self._loss = loss
         self._h = h
-        self._may_be_exact = may_be_exact and group["preset"] == "robust"
+        self.may_be_exact = may_be_exact and group["preset"] == "robust"
         self._first: Tensor | None = None
+        self._at_start: Tensor | None = None  # the logits that gave h(0)
+        self._logits_dtype = torch.float32
         self.exact = group["slope"] == "autograd"
+
+    def watched(self, closure: Closure, parameters: Sequence[Tensor], *, gradients: bool) -> None:
+        """One evaluation of which nothing is kept; it is not counted.
+
+        Args:
+            closure: () -> (logits (N, C), targets (N,)).
+            parameters: those of the optimizer, at θ; their gradients are cleared.
+            gradients: whether gradients are enabled.
+
+        Raises:
+            InvalidValueError: for a closure that cannot be used.
+        """
+        for p in parameters:
+            p.grad = None
+        with torch.set_grad_enabled(gradients):
+            self._evaluated(closure, parameters)
+            check_no_gradient(parameters)
+
+    def repeats(self, closure: Closure, parameters: Sequence[Tensor]) -> Tensor:
+        """Whether one more evaluation, not counted, gives the logits that gave h(0).
+
+        Args:
+            closure: () -> (logits (N, C), targets (N,)).
+            parameters: those of the optimizer, at θ.
+
+        Returns:
+            A scalar: 1 where they agree up to rounding, else 0.
+        """
+        first = self._at_start
+        assert first is not None
+        again = self._evaluated(closure, parameters)[0].to(first.dtype)
+        if again.shape != first.shape:
+            return torch.zeros((), device=again.device)
+        largest = first.where(first.isfinite(), 0).abs().max()
+        rounding = torch.finfo(self._logits_dtype).eps ** 0.5
+        near = (again - first).abs() <= rounding * largest
+        same = near | (again == first) | (again.isnan() & first.isnan())
+        all_same: Tensor = same.all()
+        return all_same.float()
 
     def gradient(
         self, closure: Closure, parameters: Sequence[Tensor], with_h: bool
@@ -74,6 +117,7 @@ class Passes:
         """
         for p in parameters:
             p.grad = None
+        self._avoid_eps(*parameters)
         with torch.enable_grad():
             logits, targets = self._forward(closure, parameters)
             check_no_gradient(parameters)
@@ -82,6 +126,8 @@ class Passes:
                 losses = self._loss(logits, targets)
                 loss = mean(losses.detach(), targets)
             start = None
+            if with_h:
+                self._at_start = logits.detach()
             if with_h and self._h is self._loss:
                 start = Start(self._mean(losses.detach(), targets))
             elif with_h:
@@ -112,6 +158,7 @@ class Passes:
             logits, targets = self._forward(closure, parameters)
             if self.exact:
                 check_graph(logits)
+            self._at_start = logits.detach()
             return self._start(logits, targets, parameters, retain_graph=False)
 
     def h(self, closure: Closure, parameters: Sequence[Tensor]) -> Tensor:
@@ -142,25 +189,33 @@ class Passes:
         return Start(value.detach(), dict(zip(trained, of_h, strict=True)))
 
     def _forward(self, closure: Closure, parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """One evaluation of the closure, checked; logits in at least float32."""
-        versions = [p._version for p in parameters]
+        """One evaluation of the closure, counted and checked; logits in at least float32."""
         self._group["forward_passes"] += 1
-        logits, targets = checked(closure())
+        logits, targets = self._evaluated(closure, parameters)
         if self._first is None:
             self._first = logits
         elif logits is self._first:
             raise InvalidValueError(
                 "the closure returned the same logits again; run the model inside of it"
             )
+        self._logits_dtype = logits.dtype
+        self._avoid_eps(logits)
+        return (logits.float() if narrow(logits.dtype) else logits), targets
+
+    def _avoid_eps(self, *tensors: Tensor) -> None:
+        """Take the slope by autograd, if allowed, where ε · ∇L is below what tensors resolve."""
+        if self.may_be_exact and not self.exact:
+            self.exact = any(narrow(dtype) for dtype in {t.dtype for t in tensors})
+
+    def _evaluated(self, closure: Closure, parameters: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """One evaluation of the closure, checked."""
+        versions = [p._version for p in parameters]
+        logits, targets = checked(closure())
         if [p._version for p in parameters] != versions:
             raise InvalidValueError(
                 "the parameters moved while the closure ran; it must evaluate the model and "
                 "leave every step to the optimizer"
             )
-        if logits.dtype not in (torch.float32, torch.float64):
-            # ε · ∇L is below what such logits resolve.
-            self.exact = self.exact or self._may_be_exact
-            logits = logits.float()
         return logits, targets
 
     def _searched(self, logits: Tensor, targets: Tensor) -> Tensor:

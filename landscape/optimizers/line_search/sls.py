@@ -21,14 +21,18 @@ searched without growth: ``search_every=100, gamma=1``.
 
 **Passes.** h(0) is taken from the forward pass of the gradient, or costs one on a search batch;
 h(ε) costs one per step, where the slope is a finite difference. The host waits for the device once
-before the first trial and once per trial.
+before the first trial and once per trial. The first search makes two forward passes more, which are
+not counted: one is watched for what it moves, and one has to give the logits of h(0) again. So does
+the first search after modules changed between training and evaluation mode.
 
 **Side effects** are those of one forward and one backward pass. Every evaluation of a step starts
-from the random state that the first one started from (one dropout mask for all), and the
-generators of the CPU and of the parameters' devices end where the first one left them. While
-trials run, a hook on all modules detaches the running statistics from the normalisation layers
-that are in train mode; it needs no model and reaches layers that only the closure knows. Other
-buffers that a forward pass changes are changed by every pass.
+from the same state, and the step ends with that which its first evaluation left: the random
+generators of the CPU and of the parameters' devices (one dropout mask for all), those of Python and
+numpy if they are drawn from, and every buffer that an evaluation moves, running statistics and
+others. The buffers are those of the modules that the watched evaluation called and of all modules
+in them, scripted and compiled ones too, and of ``model``. A closure whose evaluations do not repeat
+is refused: one that takes another batch each time, or a model that works in place on its input or
+keeps a state elsewhere.
 
 **Ranks.** Where torch.distributed runs with more than one rank, the loss, h and the slope are
 averaged over the ranks of ``process_group`` before any decision, so that all ranks try and take

@@ -114,10 +114,12 @@ def test_passes_before_the_first_trial(name, slope, own, forward, backward):
     optimizer = FAMILY[name](model.parameters(), slope=slope, lr=0.1)
     optimizer.step(closure(model, batch(0)), None if own else closure(model, batch(1, 256)))
     counts = optimizer.counts
-    assert counts["forward_passes"] == len(calls) == forward + counts["trials"]
+    assert counts["forward_passes"] == forward + counts["trials"]
     assert counts["backward_passes"] == backward
+    # Two more, not counted, see what moves and whether it repeats.
+    assert len(calls) == counts["forward_passes"] + 2
     # The two gradients of one batch come from one graph.
-    assert sum(calls) == (1 if own else backward)
+    assert sum(calls) == (2 if own else backward)
 
 
 @pytest.mark.parametrize("name", ["sa", "l"])
@@ -260,11 +262,11 @@ def test_search_closures_that_cannot_be_searched(slope):
 
     cases = [
         (3, "the search closure is 3; give step"),
-        (lambda: model(inputs), "the closure returned a Tensor; return logits"),
+        (lambda: model(inputs), r"returned a tensor of shape \(64, 10\); return a tuple of two"),
         (lambda: (model(inputs), labels[:5]), r"targets \(5,\)"),
         (lambda: (model(inputs * math.nan), labels), "the metric is nan; a step needs it finite"),
         (moves, "the parameters moved while the closure ran"),
-        (backward, "the gradients moved while the closure was evaluated"),
+        (backward, r"the closure changed the gradients, by zero_grad\(\) or backward\(\)"),
     ]
     if slope == "autograd":
         cases.append((lambda: (model(inputs).detach(), labels), "carry no gradient"))
@@ -292,12 +294,12 @@ def test_own_closure_that_goes_backward_in_a_trial():
     def own():
         calls.append(1)
         logits = model(batch(0)[0])
-        if len(calls) > 1:
+        if len(calls) > 2:
             with torch.enable_grad():
                 F.cross_entropy(model(batch(0)[0]), batch(0)[1]).backward()
         return logits, batch(0)[1]
 
-    refused("the gradients moved while the closure was evaluated", lambda: optimizer.step(own))
+    refused(r"changed the gradients, by zero_grad\(\) or backward\(\)", lambda: optimizer.step(own))
     assert_equal_bits(bits(model), before)
 
 
