@@ -20,6 +20,7 @@ from landscape.arguments import local_path
 from landscape.errors import InvalidValueError, MissingFileError
 from landscape.histories import reading as history
 from landscape.histories.labels import head, natural, run_labels
+from landscape.store.layout import writing
 
 
 def collect(paths: str | Path | Iterable[str | Path]) -> xr.Dataset:
@@ -76,6 +77,7 @@ def pack(dataset: xr.Dataset, path: str | Path) -> Path:
         InvalidValueError: for another suffix, and for a Dataset that is no collection or has no
             finished epoch.
         MissingFileError: where the folder to write to does not exist.
+        StoreError: where the disk refuses.
     """
     path = local_path(path)
     if path.suffix != ".zip":
@@ -92,7 +94,7 @@ def pack(dataset: xr.Dataset, path: str | Path) -> Path:
         for one in (dataset.isel(run=i) for i in range(dataset.sizes["run"]))
     ]
     rows = dataset.reset_coords(drop=True).drop_vars("run")
-    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as temporary:
+    with writing(path), tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as temporary:
         folder = Path(temporary) / "runs.zarr"
         trees = [xr.DataTree(rows.isel(run=[i])) for i in range(len(runs))]
         writer = store.create(

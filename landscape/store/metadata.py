@@ -379,7 +379,8 @@ def _require_marks(metadata: Metadata) -> None:
     marks = metadata.arrays.get(FINISHED)
     if marks is None:
         raise StoreError(f"{path} is damaged: it has no {FINISHED!r}; make it anew")
-    if marks.dimensions != (along,) or marks.type != "bool":
+    # Older versions of xarray write truth values as int8.
+    if marks.dimensions != (along,) or marks.type not in ("bool", "int8"):
         raise StoreError(
             f"{path} is damaged: it says that it grows along {shown(along)}, and {FINISHED!r} is "
             f"{marks.type} along {', '.join(marks.dimensions) or 'nothing'}; make it anew"

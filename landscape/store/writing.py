@@ -115,7 +115,8 @@ class Writer:
         Raises:
             StoreError: where the disk refuses; what was finished stays.
         """
-        finished = self.finished
+        with reading(self.path):  # whether any is damaged was looked at when the store was opened
+            finished = np.asarray(self._array(FINISHED)[:], dtype=bool)
         if index is None:
             index = int(np.argmin(np.append(finished, False)))
         if index >= len(finished):

@@ -153,6 +153,21 @@ def test_stores_without_checksums_are_read_as_before(whole, tmp_path):
     assert "'loss' at rows 0 to 2 is not what was written (it cannot be decoded)" in message(path)
 
 
+def test_marks_of_older_xarray_are_read(whole, tmp_path):
+    path = tmp_path / "older.zarr"
+    dataset = xr.open_zarr(whole, consolidated=False, zarr_format=3, chunks=None).load()
+    dataset.attrs.pop("structure")
+    dataset["finished"] = dataset["finished"].astype("int8").assign_attrs(dtype="bool")
+    for variable in dataset.variables.values():
+        variable.encoding.clear()
+    dataset.to_zarr(path, consolidated=False, zarr_format=3)
+    assert json.loads((path / "finished" / "zarr.json").read_text())["data_type"] == "int8"
+    xr.testing.assert_identical(landscape.open(path), landscape.open(whole))
+    assert store.progress(path) == (3, 4)
+    store.resume(path).forget(2)
+    assert landscape.open(path)["iteration"].values.tolist() == [100, 200]
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("loss/c/1/0/0/0", "pipe"), ("zarr.json", "pipe"), ("epoch/zarr.json", "dir")],

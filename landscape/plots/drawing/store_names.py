@@ -11,7 +11,7 @@ from landscape.slices.wording import checkpoint_label, shortened
 # Settings of a probe that names leave out: axes and legend show them, or they change no value.
 SHOWN = ("step_sizes", "sets", "metrics", "slope_factors", "samples", "eval_batch_size")
 UNKNOWN = {None, ""}
-LONGEST = 300  # characters of a store's name; it is broken into lines
+LONGEST = 160  # characters of a name; it is broken into lines
 
 
 def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -> list[str]:

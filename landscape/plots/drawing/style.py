@@ -18,7 +18,7 @@ from landscape.errors import InvalidValueError
 from landscape.plots.drawing.theme import COLUMN_WIDTH, PAGE_WIDTH, width_or
 from landscape.slices.wording import shortened
 
-LONGEST = 100  # characters of a legend's entry
+LONGEST = 72  # characters of a legend's entry
 SETTINGS: Any = mpl.rcParams  # inside ``theme()`` those of the theme
 
 # Colours, line styles and markers

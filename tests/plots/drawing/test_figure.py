@@ -31,7 +31,8 @@ def closed():
 def test_a_name_is_drawn_as_it_is(name, tmp_path):
     shown = {NAMES[4]: r"red \x1b[31m \u202etxt", NAMES[5]: "a b"}.get(name, name)
     dataset = upgraded(slices())
-    dataset = dataset.assign_attrs(task=name, optimizer=name, direction_symbol=name)
+    named = {"task": name, "optimizer": name, "direction_symbol": name}
+    dataset = dataset.assign_attrs(schema=2, **named)
     dataset["accuracy"].attrs["long_name"] = name
     texts = svg(plots.plot_batches(dataset), tmp_path)
     assert any(text.startswith(f"{shown}, {shown}") for text in texts)
