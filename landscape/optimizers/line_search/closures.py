@@ -103,23 +103,28 @@ def checked(returned: object) -> tuple[Tensor, Tensor]:
     Raises:
         InvalidValueError: for anything else.
     """
-    received = _kind(returned)
-    if isinstance(returned, tuple | list):
-        kinds = ", ".join(map(_kind, returned))
-        received = f"a {type(returned).__name__} of {len(returned)} ({kinds})"
-        if [isinstance(part, Tensor) for part in returned] == [True, True]:
-            logits, targets = returned
+    if isinstance(returned, tuple | list) and len(returned) == 2:
+        logits, targets = returned
+        if isinstance(logits, Tensor) and isinstance(targets, Tensor):
             fits = (
                 logits.ndim == 2 and targets.ndim == 1 and 0 < targets.shape[0] == logits.shape[0]
             )
             if fits and logits.is_floating_point() and targets.dtype == torch.int64:
                 return logits, targets
-            shapes = [f"{tuple(t.shape)} {t.dtype}" for t in (logits, targets)]
-            received = f"logits {shapes[0]} and targets {shapes[1]}"
     raise InvalidValueError(
-        f"the closure returned {received}; return a tuple of two tensors, logits (N, C) of a float "
-        "dtype and targets (N,) of int64, and leave the loss and backward() to step()"
+        f"the closure returned {_received(returned)}; return a tuple of two tensors, logits (N, C) "
+        "of a float dtype and targets (N,) of int64, and leave the loss and backward() to step()"
     )
+
+
+def _received(returned: object) -> str:
+    if not isinstance(returned, tuple | list):
+        return _kind(returned)
+    if [isinstance(part, Tensor) for part in returned] == [True, True]:
+        shapes = [f"{tuple(t.shape)} {t.dtype}" for t in returned]
+        return f"logits {shapes[0]} and targets {shapes[1]}"
+    kinds = ", ".join(map(_kind, returned))
+    return f"a {type(returned).__name__} of {len(returned)} ({kinds})"
 
 
 def _kind(returned: object) -> str:
