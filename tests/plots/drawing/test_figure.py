@@ -92,8 +92,6 @@ def test_a_full_disk_is_said_with_the_files_name(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(axes.figure, "savefig", full)
-    with pytest.raises(
-        OSError, match=r"cannot write .*figure.png: No space left on device;"
-    ):
+    with pytest.raises(OSError, match=r"cannot write .*figure.png: No space left on device;"):
         plots.save(axes, path)
     assert list(tmp_path.iterdir()) == []
