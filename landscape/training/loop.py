@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.data import TensorData
-from landscape.errors import CheckpointError, InvalidValueError, users_code
+from landscape.errors import CheckpointError, InvalidValueError, shown, users_code
 from landscape.network import outputs
 from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward
@@ -265,7 +265,7 @@ class Training:
         for name, value in self._fixed().items():
             if before.get(name) != value:
                 raise CheckpointError(
-                    f"the checkpoint was trained with {name} {before.get(name)!r}, "
+                    f"the checkpoint was trained with {name} {shown(before.get(name))}, "
                     f"this run with {value!r}; give the same"
                 )
         if checkpoint.iteration > self.steps:
