@@ -65,6 +65,7 @@ def train(
     from landscape import histories, study
     from landscape.optimizers.named import is_line_search
     from landscape.runtime import devices
+    from landscape.tasks.loading import is_own
     from landscape.training import TrainingSettings
     from landscape_cli.bars import bars
 
@@ -100,4 +101,6 @@ def train(
         typer.echo(f"slices: {files.recording}")
         typer.echo(f"next: landscape plot {figure} {files.recording}")
     else:
-        typer.echo(f"next: landscape probe --checkpoint {out}")
+        # Code is not run because a file names it.
+        own = f" --task {task.task}" if is_own(task.task or "") else ""
+        typer.echo(f"next: landscape probe --checkpoint {out}{own}")

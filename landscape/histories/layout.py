@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from landscape.errors import CheckpointError, InvalidValueError, MissingFileError
-from landscape.store.layout import RECORD as RECORDED
+from landscape.errors import CheckpointError, InvalidValueError, MissingFileError, StoreError, shown
+from landscape.store.layout import RECORD as WRITTEN
 from landscape.store.metadata import require_types
 
 SLICES = "landscape.zarr"
@@ -20,6 +20,24 @@ RECORD = "run.json"
 CHECKPOINTS = "checkpoints"
 # Where the files lie on the machine that trained; neither compared nor passed on.
 PLACES = ("folder", "data", "dataset")
+DATA = "data_digest"  # the digests of the training and the validation data
+UNKNOWN = "unknown"  # in place of the digest of data that has none
+
+
+def _text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _count(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+# The types of what is used of a run's record.
+RECORDED: Mapping[str, Any] = {
+    **WRITTEN,
+    **dict.fromkeys(("folder", "data", "dataset", DATA), _text),
+    **dict.fromkeys(("batch_size", "train_samples", "seed", "epochs"), _count),
+}
 
 HISTORY_NAMES = {
     "iteration": ("iteration", "1"),
@@ -120,14 +138,11 @@ class Run:
         if not self.exists:
             raise MissingFileError(f"{self.folder} is not a run's folder: it has no {RECORD}")
         try:
-            record = json.loads(self.record.read_text(encoding="utf-8"))
-        except ValueError as error:
+            record: dict[str, Any] = json.loads(self.record.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
             raise CheckpointError(f"{self.record} is damaged: {error}") from error
-        if not isinstance(record, dict):
-            raise CheckpointError(f"{self.record} is damaged: it holds no JSON object")
-        if "optimizer" not in record:
+        if "optimizer" not in check_record(record, self.record):
             raise CheckpointError(f"{self.record} is damaged: it names no optimizer")
-        require_types(self.record, record, RECORDED)
         return record
 
     def require(self, record: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -144,12 +159,73 @@ class Run:
             MissingFileError: where this is no run's folder.
             CheckpointError: where its record is damaged.
         """
-        for name, value in {**defaults, **self.read()}.items():
-            if name not in PLACES and json.loads(json.dumps(record.get(name))) != value:
+        recorded = self.read()
+        require_same_data(f"{self.folder} holds a run", recorded, record)
+        for name, value in {**defaults, **recorded}.items():
+            if name not in (*PLACES, DATA) and json.loads(json.dumps(record.get(name))) != value:
                 raise InvalidValueError(
                     f"{self.folder} holds a run with {name.replace('_', ' ')} {value!r}, and now "
                     f"it is {record.get(name)!r}; use the same settings and data, or another folder"
                 )
+
+
+def check_record(record: Any, where: Path) -> dict[str, Any]:
+    """Refuse a run's record that is none, or whose values are of another type.
+
+    Args:
+        record: what a run's folder or a checkpoint holds as that.
+        where: the file, for the message.
+
+    Returns:
+        The record.
+
+    Raises:
+        CheckpointError: where it is no dict of plain values, or holds one of another type.
+    """
+    if not isinstance(record, dict):
+        raise CheckpointError(f"{where} is damaged: it holds no JSON object")
+    try:
+        json.dumps(record)
+    except Exception as error:  # of what JSON does not have, or of too deep a nesting
+        raise CheckpointError(
+            f"{where} is damaged: its record of the run holds more than plain values"
+        ) from error
+    try:
+        require_types(where, record, RECORDED)
+    except StoreError as error:
+        raise CheckpointError(str(error)) from error
+    return record
+
+
+def require_same_data(what: str, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse other data than what was recorded; what has no digest is not compared.
+
+    Args:
+        what: what was made with the recorded data, for the message, as "run holds a run".
+        recorded: attributes or a record, with the data's digests under :data:`DATA` if known.
+        now: the same of the data at hand.
+
+    Raises:
+        InvalidValueError: for training or validation data with another digest.
+    """
+    parts = ("training", "validation")
+    pairs = zip(_digests(recorded), _digests(now), strict=False)
+    differing = [
+        (part, before, after)
+        for part, (before, after) in zip(parts, pairs, strict=False)
+        if UNKNOWN not in (before, after) and before != after
+    ]
+    if differing:
+        names = " and ".join(part for part, *_ in differing)
+        _, before, after = differing[0]
+        raise InvalidValueError(
+            f"{what} made with other {names} data (digest {shown(before)}, now {shown(after)}); "
+            "give the task the data that it had, or start in another place"
+        )
+
+
+def _digests(record: Mapping[str, Any]) -> list[str]:
+    return str(record.get(DATA) or UNKNOWN).split("-")
 
 
 def store_at(path: Path, name: str = SLICES) -> Path:

@@ -1,23 +1,21 @@
 """Probe checkpoints into a store."""
 
-import sys
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import xarray as xr
 
-from landscape import store
-from landscape.arguments import local_path, number
-from landscape.errors import InvalidValueError, StoreError
-from landscape.histories.layout import SLICES, Run
-from landscape.metrics import SampleLoss
-from landscape.optimizers import named
+from landscape import arguments, store
+from landscape.arguments import local_path
+from landscape.data import digest
+from landscape.errors import InvalidValueError, StoreError, shown
+from landscape.histories.layout import DATA, SLICES, Run, require_same_data
 from landscape.probing.prober import Prober
 from landscape.probing.settings import ProbeSettings, comparable
 from landscape.runtime import randomness
@@ -26,9 +24,11 @@ from landscape.runtime.devices import versions
 from landscape.runtime.locks import exclusive
 from landscape.runtime.progress import Advance, Progress, silent
 from landscape.study.damaged_rows import Redo, damaged_rows
+from landscape.study.next_step import optimizer_of
 from landscape.tasks import Task, load_task, source
+from landscape.tasks.loading import is_own
 from landscape.training import checkpoints
-from landscape.training.checkpoints import Checkpoint, CheckpointFiles
+from landscape.training.checkpoints import CheckpointFiles
 
 
 def probe(
@@ -59,8 +59,9 @@ def probe(
         paths: checkpoint files, folders of files, or run folders.
         out: the store, a folder: new, or of a probe with the same settings.
         settings: how each checkpoint is probed.
-        learning_rate: that of plain SGD, above 0, for ``origin="after-step"`` where a checkpoint
-            holds no optimizer; NaN is the checkpoint's own.
+        learning_rate: that of a step of plain SGD, above 0, for ``origin="after-step"`` at
+            checkpoints that no landscape run wrote. NaN is the step that the checkpoint's optimizer
+            would take, which has to be torch's SGD.
         redo: whether to probe the checkpoints again whose rows in the store are damaged. What is
             whole stays as it is.
         device: where the model is probed.
@@ -72,19 +73,25 @@ def probe(
     Raises:
         MissingFileError: where a path has no checkpoint.
         CheckpointError: for a file that is no checkpoint or does not fit the model.
-        InvalidValueError: for settings that are not allowed or do not suit the data, for
-            checkpoints of two runs or twice at one iteration, and for another checkpoint than the
-            store was made from at an iteration.
+        InvalidValueError: for settings that are not allowed or do not suit the data, for data other
+            than the run's or the store's, for checkpoints of two runs, twice at one iteration or
+            at none, for another checkpoint than the store was made from at an iteration, and for
+            a step that is not known.
         StoreError: for a store with other settings, and for one that cannot be written.
     """
     out = local_path(out)
     require_room(out)
-    if not np.isnan(learning_rate):
-        learning_rate = number("the learning rate", learning_rate, above=0)
+    given = not (isinstance(learning_rate, float) and isnan(learning_rate))
+    if given:
+        learning_rate = arguments.number("learning_rate", learning_rate, above=0)
     with randomness.preserved():
         model = task.model().to(device)
+    if next(model.parameters(), None) is None:
+        raise InvalidValueError("the model has no parameters, so there is nothing to move")
     files = CheckpointFiles.of(paths)
     found, run = _survey(model, files)
+    data = {DATA: digest(task.train, task.validation)}
+    require_same_data(f"{files.paths[0]} is of a run", run, data)
     prober = Prober(task.train, task.validation, settings, loss=task.loss, device=device)
     wanted: dict[str, Any] = {
         "task": task.name,
@@ -93,11 +100,12 @@ def probe(
         "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
         "settings": prober.settings.as_dict(),
     }
-    if settings.origin == "after-step" and not np.isnan(learning_rate):
+    if settings.origin == "after-step" and given:
         wanted["learning_rate"] = learning_rate
     about = {
         "optimizer": run.get("optimizer", "unknown"),
         "run": run,
+        **data,
         **versions(torch.device(device)),
     }
 
@@ -109,7 +117,9 @@ def probe(
             iteration=checkpoint.iteration,
             epoch=checkpoint.epoch,
             learning_rate=checkpoint.learning_rate,
-            optimizer=_optimizer(model, task.loss, checkpoint, settings, learning_rate, path),
+            optimizer=None
+            if settings.origin == "before-step"
+            else optimizer_of(checkpoint, model, task.loss, learning_rate, path),
             advance=advance,
         )
 
@@ -120,6 +130,7 @@ def probe(
         if out.exists():
             held.enter_context(exclusive(out))
             writer = _there(out, wanted, run, redo)
+            require_same_data(f"{out} was", writer.attributes, data)
             if redo:
                 again = damaged_rows(writer, found)
                 writer.forget_rows(again.rows.values())
@@ -131,14 +142,14 @@ def probe(
             writer.reserve(len(digests) + len(set(todo) - set(again.rows)))
         with progress(f"probing {task.name}", prober.points * len(todo)) as advance:
             for iteration in todo:
-                path, digest = found[iteration]
+                path, content = found[iteration]
                 slice_ = slice_at(path, advance)
                 if writer is None:
                     writer = store.create(
                         out, slice_, rows=len(todo), attributes={**wanted, **about}
                     )
                     held.enter_context(exclusive(out))
-                digests[str(iteration)] = digest
+                digests[str(iteration)] = content
                 if again.shared:
                     writer.write_shared(slice_, again.shared)
                     again = replace(again, shared=())
@@ -167,23 +178,45 @@ def _survey(
     """Iteration -> (file, digest), ascending, and the run that the files belong to ({} if none)."""
     # Every file is read, so that none fails later.
     found: dict[int, tuple[Path, str]] = {}
+    unplaced: list[tuple[Path, str]] = []
     run: dict[str, Any] = {}
     for path in files.paths:
         checkpoint = files.read(path)
         checkpoints.load_into(model, checkpoint, path)
-        if checkpoint.iteration in found:
-            raise InvalidValueError(
-                f"{found[checkpoint.iteration][0]} and {path} are both at iteration "
-                f"{checkpoint.iteration}; let each file's name end in its own iteration"
-            )
         if run and checkpoint.run and checkpoint.run != run:
             raise InvalidValueError(
                 f"{path} belongs to another run than the files before it; probe each run into a "
                 "store of its own"
             )
         run = run or checkpoint.run or {}
-        found[checkpoint.iteration] = path, checkpoint.digest
+        this = path, checkpoint.digest
+        if not checkpoint.iteration_known and len(files.paths) > 1:
+            unplaced.append(this)
+        else:
+            _place(found, checkpoint.iteration, this)
+    # A copy of another file is that checkpoint; what is left is told apart by nothing.
+    known = {content for _, content in found.values()}
+    rest = {content: path for path, content in reversed(unplaced) if content not in known}
+    for content, path in rest.items():
+        if found or len(rest) > 1:
+            raise InvalidValueError(
+                f"{path} does not say its iteration, and nor does its name; let each file's name "
+                "end in its own iteration"
+            )
+        _place(found, 0, (path, content))
     return dict(sorted(found.items())), run
+
+
+def _place(
+    found: dict[int, tuple[Path, str]], iteration: int, checkpoint: tuple[Path, str]
+) -> None:
+    """Add a checkpoint, of which a copy may be there already."""
+    path, content = found.setdefault(iteration, checkpoint)
+    if content != checkpoint[1]:
+        raise InvalidValueError(
+            f"{path} and {checkpoint[0]} are both at iteration {iteration}; let each file's name "
+            "end in its own iteration"
+        )
 
 
 def _digests(
@@ -198,47 +231,14 @@ def _digests(
             f"{writer.path} is damaged: it has no digest of the checkpoint at iteration "
             f"{lacking[0]}; probe into another store"
         )
-    digests = {i: digest for i, digest in recorded.items() if i in there}
-    for iteration, (path, digest) in found.items():
-        if digests.get(str(iteration), digest) != digest:
+    digests = {i: content for i, content in recorded.items() if i in there}
+    for iteration, (path, content) in found.items():
+        if digests.get(str(iteration), content) != content:
             raise InvalidValueError(
                 f"{path} differs from the checkpoint at iteration {iteration} that {writer.path} "
                 "was made from; use another store"
             )
     return digests
-
-
-def _optimizer(
-    model: torch.nn.Module,
-    loss: SampleLoss,
-    checkpoint: Checkpoint,
-    settings: ProbeSettings,
-    learning_rate: float,
-    path: Path,
-) -> torch.optim.Optimizer | None:
-    """The optimizer that makes the step of ``origin="after-step"``."""
-    if settings.origin == "before-step":
-        return None
-    if checkpoint.run is not None and checkpoint.training is not None:
-        run = checkpoint.run
-        optimizer = named.build(
-            run["optimizer"],
-            model.parameters(),
-            run["learning_rate"],
-            run["options"],
-            loss=loss,
-            model=model,
-            steps_per_epoch=1,  # the loaded state replaces it
-        )
-        optimizer.load_state_dict(checkpoint.training["optimizer"])
-        return optimizer
-    rate = checkpoint.learning_rate if np.isnan(learning_rate) else learning_rate
-    if np.isnan(rate):
-        raise InvalidValueError(
-            f"{path} does not say how it was trained, and origin 'after-step' needs to know the "
-            "step; give the learning rate of plain SGD"
-        )
-    return torch.optim.SGD(model.parameters(), lr=rate)
 
 
 def task_of(
@@ -250,18 +250,25 @@ def task_of(
 ) -> tuple[Task, int]:
     """Load the task that checkpoints belong to.
 
+    A file is data: of what a checkpoint says, only the name of a built-in task is followed, and
+    where that task's data lie. From there arrays, and the published files of the data sets, are
+    read, without running anything in them; nothing is fetched into that folder. A task of one's
+    own is code, and so has to be given.
+
     Args:
         paths: checkpoint files, folders of files, or run folders.
         spec: the task's name, which replaces what a run's own checkpoints say; None where they say
             it.
         data: the folder of the data sets, or an .npz of arrays, likewise.
-        download: whether a data set that is not in that folder is fetched into it.
+        download: whether a data set that is not in that folder is fetched into it; without
+            ``data``, into ``./data``.
 
     Returns:
         The task, and the batch size it was trained with (its default where unknown), in samples.
 
     Raises:
-        InvalidValueError: where neither the checkpoints nor ``spec`` name a task.
+        InvalidValueError: where neither the checkpoints nor ``spec`` name a task, and where the
+            checkpoints name one that is not built in.
     """
     files = CheckpointFiles.of(paths)
     run = files.read(files.paths[0]).run or {}
@@ -271,9 +278,13 @@ def task_of(
             f"{files.paths[0]} does not say which task it belongs to; give --task, a built-in one "
             "or your own as my_module:my_task"
         )
-    if spec is None and run.get("folder") and run["folder"] not in sys.path:
-        sys.path.insert(0, run["folder"])  # where the user's module was found in training
-    if data is None and run.get("data"):
+    if spec is None and is_own(name):
+        raise InvalidValueError(
+            f"{files.paths[0]} belongs to task {shown(name)}, which is no built-in one, and code "
+            "that a file names is not run; if you trust it, give it yourself: --task "
+            + (shlex.quote(name) if name.isprintable() else shown(name))
+        )
+    if data is None and run.get("data") and not download:
         data = Path(run["data"])
     kept: dict[str, Any] = {}
     if spec is None or source(spec)["task"] == run.get("task"):

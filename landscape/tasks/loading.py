@@ -53,7 +53,7 @@ def load_task(
             task, and for a damaged data set.
         MissingFileError: for a file or a data set that is not found.
     """
-    if spec is not None and _is_own(spec):
+    if spec is not None and is_own(spec):
         if model is not None or dataset is not None:
             raise InvalidValueError(
                 f"task {spec!r} has a model and data of its own; give --model and --dataset "
@@ -90,7 +90,7 @@ def source(
         arguments of :func:`load_task`; ``folder`` is where a task of your own is imported from.
     """
     found: dict[str, Any] = {}
-    if spec is not None and _is_own(spec):
+    if spec is not None and is_own(spec):
         where, _, name = spec.rpartition(":")
         path = str(local_path(where).resolve()) if where.endswith(".py") else where
         found |= {"task": f"{path}:{name}", "folder": str(Path.cwd())}
@@ -121,7 +121,15 @@ def _choice(
     return combining.combination(spec, model, dataset), data
 
 
-def _is_own(spec: str) -> bool:
+def is_own(spec: str) -> bool:
+    """Whether a name means a task of a user's own, whose module is imported, and no built-in one.
+
+    Args:
+        spec: a task's name, as for :func:`load_task`.
+
+    Returns:
+        True for ``my_module:my_task`` and the like.
+    """
     return all(spec.rpartition(":"))
 
 

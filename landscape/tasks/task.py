@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from types import MethodType
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from landscape import arguments
 from landscape.data import Data, TensorData, as_data
-from landscape.errors import InvalidValueError, UnknownNameError, users_code
+from landscape.errors import InvalidValueError, UnknownNameError, shown, users_code
 from landscape.metrics import SampleLoss, cross_entropy
 from landscape.network.losses import sample_loss
 
@@ -55,6 +55,7 @@ class Task:
             object.__setattr__(self, name, arguments.integer(name, getattr(self, name), 1))
 
 
+MOST_CALLS = 3  # a function may give a class, which makes an instance
 REQUIRED = ("model", "train", "validation")
 OPTIONAL = ("loss", "batch_size", "epochs", "learning_rate", "augment")
 
@@ -87,13 +88,22 @@ def as_task(source: Any, name: str) -> Task:
     """
     if isinstance(source, Task):
         return source
-    members = _members(source)
-    if callable(source) and (isinstance(source, type) or not members):
+    members = _members(source, name)
+    for _ in range(MOST_CALLS):
+        if not callable(source) or (members and not isinstance(source, type)):
+            break
         if not _takes(source, 0):
             raise InvalidValueError(f"task {name!r} needs arguments; it must be callable with none")
         with users_code(f"task {name!r}"):
-            made = source()
-        return as_task(made, name)
+            source = source()
+        if isinstance(source, Task):
+            return source
+        members = _members(source, name)
+    else:
+        raise InvalidValueError(
+            f"task {name!r} gives a {type(source).__name__} to be called again and again; let it "
+            "give the members of a task"
+        )
     missing = [member for member in REQUIRED if member not in members]
     if missing:
         raise InvalidValueError(
@@ -114,7 +124,7 @@ def as_task(source: Any, name: str) -> Task:
     return Task(name, _factory(members.pop("model")), train, validation, **members)
 
 
-def _members(source: Any) -> dict[str, Any]:
+def _members(source: Any, task: str) -> dict[str, Any]:
     """The members that the source has; a dict must have no other keys."""
     names = (*REQUIRED, *OPTIONAL)
     if isinstance(source, Mapping):
@@ -122,12 +132,20 @@ def _members(source: Any) -> dict[str, Any]:
             if key not in names:
                 raise UnknownNameError("member of a task", key, names)
         return dict(source)
-    return {name: getattr(source, name) for name in names if hasattr(source, name)}
+    members = {}
+    for name in names:
+        with users_code(f"{name} of task {task!r}"):
+            try:
+                members[name] = getattr(source, name)
+            except AttributeError:
+                if hasattr(type(source), name):  # a property that fails inside
+                    raise
+    return members
 
 
 def _factory(model: Any) -> Callable[[], nn.Module]:
     if isinstance(model, nn.Module):
-        return lambda: deepcopy(model)
+        return lambda: _copied(model)
     function = _function(model, 0)
     if not callable(function) or not _takes(function, 0):
         raise InvalidValueError(
@@ -143,6 +161,25 @@ def _factory(model: Any) -> Callable[[], nn.Module]:
         return made
 
     return fresh
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """A copy of a ready model, also after it has run."""
+    # What a hook computes afresh from parameters before each run, as weight norm and pruning do,
+    # has a history, which torch does not copy.
+    computed = [
+        value
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    ]
+    try:
+        return deepcopy(model, {id(value): value.detach().clone() for value in computed})
+    except Exception as error:
+        raise InvalidValueError(
+            f"the task's model cannot be copied: {type(error).__name__}: {shown(str(error))}; give "
+            "a function that makes it"
+        ) from error
 
 
 def _function(value: Any, arguments: int) -> Any:

@@ -6,7 +6,7 @@ global generators.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import asdict
@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from landscape.data import TensorData
-from landscape.errors import CheckpointError, InvalidValueError, users_code
+from landscape.errors import CheckpointError, InvalidValueError, shown, users_code
 from landscape.network import outputs
 from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward
+from landscape.network.losses import check_mean
 from landscape.network.point import preserved
 from landscape.optimizers import named, schedules
 from landscape.optimizers.line_search.base import COUNTS, LineSearch
@@ -29,7 +30,13 @@ from landscape.runtime.interrupts import interrupts_held
 from landscape.runtime.progress import Advance
 from landscape.tasks.task import Task
 from landscape.training.batches import INITIALISATION, MODEL, Batches
-from landscape.training.checkpoints import Checkpoint, load_into
+from landscape.training.checkpoints import (
+    Checkpoint,
+    check_state,
+    copied,
+    load_into,
+    read_safely,
+)
 from landscape.training.settings import TrainingSettings, checkpoint_iterations
 from landscape.training.updates import Updater
 from landscape.training.validation import EpochRecord, validate
@@ -79,7 +86,9 @@ class Training:
             len(task.train), settings.batch_size, settings.epochs, settings.checkpoints
         )
         with users_code("making the model"), randomness.seeded(INITIALISATION, settings.seed):
-            self.model: nn.Module = task.model().to(self.device)
+            made = task.model()
+            _check_trainable(made)
+            self.model: nn.Module = made.to(self.device)
         self._forward = Forward(
             self.model,
             settings.precision,
@@ -163,13 +172,16 @@ class Training:
         The model, the data and the global generators are left as they are.
 
         Raises:
-            InvalidValueError: where the model or the loss fails on a batch, in training or in
-                validation, a label is not one of the model's classes, there is nothing to train, or
-                a line search cannot move the parameters, because they share memory.
+            InvalidValueError: where the model, the loss or the augmentation fails on a batch, in
+                training or in validation, where the loss depends on no parameter that is trained,
+                where a label is not one of the model's classes, and where a line search cannot move
+                the parameters, because they share memory.
+            CheckpointError: for a model whose state no checkpoint can hold.
         """
         if isinstance(self.optimizer, LineSearch):
             self.optimizer.check_parameters()
         with torch.no_grad(), self._forward.precision_context(), preserved(self.model):
+            check_state(self.model)
             self.model.eval()
             for what, data in (("training", self._batches.data), ("validation", self._validation)):
                 inputs, targets = data.take(torch.arange(min(len(data), self.settings.batch_size)))
@@ -181,7 +193,23 @@ class Training:
                 outputs.check_targets(everything, classes, f"{what} data")
                 with users_code("the loss"):
                     self._loss(logits, targets)
-        self._check_gradient()
+                    check_mean(self._loss, logits, targets)
+            self._check_update()
+
+    def _check_update(self) -> None:
+        """Refuse a first batch that cannot be trained on, up to the gradient."""
+        self.model.train()
+        inputs, targets, _ = self._batches.batch(0)
+        with torch.enable_grad(), users_code(f"training on a batch of shape {tuple(inputs.shape)}"):
+            loss = self._loss(self._forward.eager(inputs.clone()), targets).mean()
+        if not loss.requires_grad:
+            raise InvalidValueError(
+                "the loss depends on no parameter that is trained; give a model whose output has a "
+                "gradient"
+            )
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        with users_code("the gradient of the loss"):
+            torch.autograd.grad(loss, trained, allow_unused=True)
 
     def checkpoint(self) -> Checkpoint:
         """Copy the run's present state to the CPU, to be probed or continued.
@@ -199,10 +227,7 @@ class Training:
             )
         return Checkpoint(
             iteration=self.iteration,
-            model={
-                name: tensor.detach().to("cpu", copy=True)
-                for name, tensor in self.model.state_dict().items()
-            },
+            model=copied(self.model.state_dict()),
             epoch=float(self.iteration // self.steps_per_epoch),
             learning_rate=self._learning_rate(),
             training={
@@ -242,12 +267,16 @@ class Training:
                 f"the checkpoint at iteration {checkpoint.iteration} comes from an older version's "
                 "training; it can be probed, not continued"
             )
+        with read_safely(f"the checkpoint at iteration {checkpoint.iteration}"):
+            self._resume(checkpoint, state)
+
+    def _resume(self, checkpoint: Checkpoint, state: Mapping[str, Any]) -> None:
         # A setting that the checkpoint does not record has its default.
         before = asdict(TrainingSettings()) | state["settings"]
         for name, value in self._fixed().items():
             if before.get(name) != value:
                 raise CheckpointError(
-                    f"the checkpoint was trained with {name} {before.get(name)!r}, "
+                    f"the checkpoint was trained with {name} {shown(before.get(name))}, "
                     f"this run with {value!r}; give the same"
                 )
         if checkpoint.iteration > self.steps:
@@ -255,6 +284,8 @@ class Training:
                 f"the checkpoint is at iteration {checkpoint.iteration}; "
                 f"this run ends at {self.steps}; train for more epochs"
             )
+        with randomness.preserved():
+            randomness.restore(state["random"])
         load_into(self.model, checkpoint, "the checkpoint")
         # A copy, since the optimizer keeps the very tensors that it is given.
         self.optimizer.load_state_dict(deepcopy(state["optimizer"]))
@@ -262,33 +293,14 @@ class Training:
             self.schedule.load_state_dict(deepcopy(state["schedule"]))
         self.iteration = checkpoint.iteration
         self._random = state["random"]
-        self._yielded = state["yielded"]
-        self._losses = list(state["losses"])
-        self._update.passes = dict(state["passes"])
-        self._before = dict(state["before"])
-        self._seconds = state["seconds"]
+        self._yielded = int(state["yielded"])
+        self._losses = [float(loss) for loss in state["losses"]]
+        self._update.passes = {name: int(state["passes"][name]) for name in COUNTS}
+        self._before = {name: int(state["before"][name]) for name in COUNTS}
+        self._seconds = float(state["seconds"])
         record = state.get("record")  # which older checkpoints lack
         self.record = EpochRecord(**record) if record else None
         self._cut_off = False
-
-    def _check_gradient(self) -> None:
-        """Refuse a model, a loss or an augmentation that fails on the first batch of training."""
-        trained = [each for each in self.model.parameters() if each.requires_grad]
-        if not trained:
-            raise InvalidValueError(
-                "every parameter of the model is frozen (requires_grad is False), so that nothing "
-                "is trained; set requires_grad of some"
-            )
-        with (
-            self._forward.precision_context(),
-            preserved(self.model),
-            users_code(f"training on the first batch, of {self.settings.batch_size} samples,"),
-        ):
-            inputs, targets, _ = self._batches.batch(0)
-            with torch.enable_grad():
-                self.model.train()
-                loss = self._loss(self._forward.eager(inputs), targets).mean()
-            torch.autograd.grad(loss, trained, allow_unused=True)
 
     def _choose_memory_format(self) -> None:
         """See :meth:`Forward.choose_memory_format`."""
@@ -368,3 +380,18 @@ class Training:
             finally:
                 self._random = randomness.capture()
                 self._seconds += time.perf_counter() - started
+
+
+def _check_trainable(model: nn.Module) -> None:
+    """Refuse a model that there is nothing to train of, or that has no size yet."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if nn.parameter.is_lazy(tensor) or tensor.is_meta:
+            raise InvalidValueError(
+                f"the model's {name} has no values yet; let the task's model run once on a sample "
+                "before it is given, or name its sizes"
+            )
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise InvalidValueError(
+            "the model has no parameter that is trained; give one with parameters that require "
+            "gradients"
+        )

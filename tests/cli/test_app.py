@@ -108,8 +108,13 @@ def test_tasks_lists_all_and_new_writes_one_that_runs():
     assert all(name in listed for name in BUILTIN)
     result = run("tasks", "new", "mine.py")
     command = re.search(r"next: landscape (.*)", result.stdout)[1].split()
-    run(*command, "--epochs", 2, "--checkpoints", 2)
-    run("probe", "--checkpoint", command[-1], "--points", 3)
+    trained = run(*command, "--epochs", 2, "--checkpoints", 2)
+    following = re.search(r"next: landscape (.*)", trained.stdout)[1].split()
+    assert following == ["probe", "--checkpoint", command[-1], "--task", "mine.py:task"]
+    line = refused(*following[:3], "--points", 3)
+    assert re.search(r"if you trust it, give it yourself: --task \S*/mine.py:task$", line.strip())
+    assert not (Path(command[-1]) / "landscape.zarr").exists()
+    run(*following, "--points", 3)
     assert landscape.open(Path(command[-1]) / "landscape.zarr").sizes["checkpoint"] == 2
     assert "mine.py exists already" in refused("tasks", "new", "mine.py")
 
@@ -154,6 +159,19 @@ def bad_checkpoint(kind, trained):
     elif kind == "other":
         torch.save(torch.nn.Linear(64, 10).state_dict(), path)
     return path
+
+
+def test_a_file_cannot_make_the_command_run_code(tmp_path):
+    Path("thing.py").write_text("open('owned', 'w')")
+    for task in ("thing:task", "thing.py:task", "os:abort"):
+        content = {"format": "landscape checkpoint", "version": 1, "iteration": 1, "training": None}
+        content |= {"model": {"weight": torch.zeros(2, 2)}, "epoch": 0.0, "learning_rate": 0.1}
+        torch.save(content | {"run": {"task": task, "folder": str(tmp_path)}}, "a.pt")
+        assert (
+            f"code that a file names is not run; if you trust it, give it yourself: --task {task}"
+            in (refused("probe", "--checkpoint", "a.pt"))
+        )
+    assert not Path("owned").exists()
 
 
 @pytest.mark.parametrize(

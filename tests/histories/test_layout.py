@@ -134,3 +134,43 @@ def test_the_store_of_a_run_or_the_path_itself(run):
     assert store_at(run.folder) == run.slices
     assert store_at(run.folder, "history.zarr") == run.history
     assert store_at(run.history) == run.history
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "names"),
+    [
+        ("a-b", "a-b", None),
+        ("a-b", "c-b", "training"),
+        ("a-b", "a-c", "validation"),
+        ("a-b", "c-d", "training and validation"),
+        (None, "c-d", None),  # an older record, of data that was not in memory
+        ("a-b", None, None),
+        ("unknown-b", "a-b", None),
+        ("a-unknown", "c-b", "training"),
+    ],
+)
+def test_other_data_is_refused_where_both_are_known(run, before, now, names):
+    write(run, {**RECORD, "data_digest": before})
+    if names is None:
+        run.require({**RECORD, "data_digest": now}, {})
+    else:
+        message = (
+            f"holds a run made with other {names} data .digest '[abc]', now '[bcd]'.; give the"
+        )
+        with pytest.raises(InvalidValueError, match=message):
+            run.require({**RECORD, "data_digest": now}, {})
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"task": ["a"]}, r"its 'task' is \['a'\], which no version"),
+        ({"learning_rate": "fast"}, "its 'learning_rate' is 'fast', which"),
+        ({"options": [1]}, r"its 'options' is \[1\], which"),
+        ({"batch_size": 0.5}, "its 'batch_size' is 0.5, which"),
+    ],
+)
+def test_a_record_with_values_of_another_type(run, value, message):
+    write(run, {**RECORD, **value})
+    with pytest.raises(CheckpointError, match=rf"run\.json is damaged: {message}"):
+        run.read()

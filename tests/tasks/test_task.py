@@ -1,3 +1,6 @@
+import sys
+import threading
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType, SimpleNamespace
@@ -7,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import prune, spectral_norm, weight_norm
 from torch.utils.data import TensorDataset
 
 from landscape.data import DatasetData, TensorData
@@ -193,4 +197,70 @@ def test_augment_beside_a_dataset_is_refused():
 def test_a_factory_of_something_else_is_refused_when_it_is_called():
     task = as_task(MEMBERS | {"model": lambda: "resnet"}, "mine")
     with pytest.raises(InvalidValueError, match=r"model\(\) gives a str, not a torch module"):
+        task.model()
+
+
+def test_a_function_that_gives_itself_has_no_end():
+    def endless():
+        return endless
+
+    with pytest.raises(InvalidValueError, match="task 'mine' gives a function to be called again"):
+        as_task(endless, "mine")
+
+
+def test_a_function_may_give_a_class():
+    made = type("Mine", (), MEMBERS | {"model": staticmethod(network)})
+    assert len(as_task(lambda: made, "mine").train) == len(TRAIN[0])
+
+
+class Failing:
+    model, validation = network, TRAIN
+
+    @property
+    def train(self):
+        raise self.error
+
+    def __init__(self, error):
+        self.error = error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no disk"), AttributeError("no disk")])
+def test_a_property_that_fails_is_said(error):
+    with pytest.raises(InvalidValueError, match=r"train of task 'mine' fails: .*Error: no disk"):
+        as_task(Failing(error), "mine")
+
+
+def test_code_that_wants_to_exit_is_one_line():
+    with pytest.raises(InvalidValueError, match="task 'mine' fails: SystemExit: 3"):
+        as_task(lambda: sys.exit(3), "mine")
+
+
+def reparametrised(kind):
+    model = network()
+    if kind == "pruned":
+        return prune.l1_unstructured(model, "weight", 0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return {"weight norm": weight_norm, "spectral norm": spectral_norm}[kind](model)
+
+
+@pytest.mark.parametrize("kind", ["weight norm", "spectral norm", "pruned"])
+def test_a_ready_model_that_has_run_is_copied(kind):
+    ready = reparametrised(kind)
+    expected = ready(TRAIN[0]).detach()
+    ready.eval()
+    expected = ready(TRAIN[0]).detach()
+    made = as_task(MEMBERS | {"model": ready}, "mine").model()
+    assert torch.equal(made(TRAIN[0]), expected)
+    made.bias.data.zero_()
+    assert torch.equal(ready(TRAIN[0]), expected)
+
+
+def test_a_ready_model_that_cannot_be_copied_is_one_line():
+    ready = network()
+    ready.lock = threading.Lock()
+    task = as_task(MEMBERS | {"model": ready}, "mine")
+    with pytest.raises(
+        InvalidValueError, match=r"task's model cannot be copied: TypeError: .*lock"
+    ):
         task.model()

@@ -1,6 +1,11 @@
+import gc
+import gzip
 import math
 import os
 import pickle
+import tarfile
+import warnings
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,11 +163,18 @@ def cut_off(path):
         (lambda path: path.write_bytes(b"PK"), "is damaged or cut off"),
         (cut_off, "is damaged or cut off"),
         (lambda path: torch.save(Trap(), path), "holds posix.mkdir.*could run code; save the st"),
-        (lambda path: path.write_bytes(pickle.dumps(Trap())), "is no checkpoint"),
+        (
+            lambda path: path.write_bytes(pickle.dumps(Trap())),
+            "is a pickle that torch.save did not",
+        ),
         (lambda path: torch.save({"a": Trap(), **state()}, path), "could run code"),
         (lambda path: torch.save(small_cnn(), path), "torch.nn.modules.container.Sequential"),
         (lambda path: torch.save(torch.zeros(3), path), "holds no state dict but Tensor; give"),
-        (lambda path: torch.save({}, path), "holds no state dict but dict"),
+        (lambda path: torch.save({}, path), "holds no state dict but an empty dict"),
+        (
+            lambda path: torch.save({"state_dict": {}}, path),
+            "no state dict but a dict of state_dict",
+        ),
         (lambda path: torch.save({1: 2, "x": {}}, path), "no state dict but a dict of 1, x; give"),
         (
             lambda path: torch.save({"a": state(), "b": state()}, path),
@@ -238,7 +250,7 @@ def test_what_does_not_fit_is_named_and_nothing_is_set():
 
 
 def test_only_the_first_names_are_listed():
-    with pytest.raises(CheckpointError, match=r"missing: 0.weight, 1.weight, 1.bias and 17 more"):
+    with pytest.raises(CheckpointError, match=r"missing: 0.weight, 1.weight, 1.bias and 14 more"):
         load_into(small_cnn(), Checkpoint(1, {"head.weight": torch.zeros(1)}), "a.pt")
 
 
@@ -307,3 +319,333 @@ def test_each_file_is_read_once_as_long_as_all_fit(tmp_path, monkeypatch):
     for _ in range(2):
         assert [files.read(path).iteration for path in files.paths] == [0, 1, 2]
     assert sorted(read) == sorted([*paths, *paths[1:]])
+
+
+# Which file, and which iteration
+
+
+def test_a_link_is_the_file_that_it_leads_to(tmp_path):
+    for iteration in (10, 20):
+        torch.save(
+            {"weight": torch.full((2,), float(iteration))}, tmp_path / f"ckpt-{iteration}.pt"
+        )
+    (tmp_path / "latest.pt").symlink_to("ckpt-20.pt")
+    (tmp_path / "best-7.pt").symlink_to("ckpt-10.pt")
+    for paths in ([tmp_path], sorted(tmp_path.iterdir()), sorted(tmp_path.iterdir())[::-1]):
+        assert [path.name for path in find(paths)] == ["ckpt-10.pt", "ckpt-20.pt"]
+    for name, iteration in (("latest.pt", 20), ("best-7.pt", 10)):
+        assert [path.name for path in find([tmp_path / name])] == [name]
+        assert read(tmp_path / name).iteration == iteration
+
+
+def test_a_link_into_a_cache_by_hashes_has_the_name(tmp_path):
+    torch.save({"weight": torch.zeros(2)}, tmp_path / "5f3e9")
+    (tmp_path / "step-40.pt").symlink_to("5f3e9")
+    assert read(tmp_path / "step-40.pt").iteration == 40
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "known"),
+    [
+        ("best.pt", {}, False),
+        ("best.pt", {"step": 3}, True),
+        ("best-3.pt", {}, True),
+    ],
+)
+def test_whether_a_file_says_its_iteration(tmp_path, name, content, known):
+    torch.save({"model": state(), **content}, tmp_path / name)
+    found = read(tmp_path / name)
+    assert found.iteration_known == known
+    assert found.iteration == 3 * known
+
+
+@pytest.mark.parametrize("iteration", [-1, 1.5, 1e300, math.inf, 2**63])
+def test_an_iteration_that_is_none(tmp_path, iteration):
+    torch.save({"model": state(), "step": iteration}, tmp_path / "a.pt")
+    with pytest.raises(
+        CheckpointError, match=r"a\.pt is at iteration .*; an iteration is a number"
+    ):
+        read(tmp_path / "a.pt")
+
+
+# What a file is instead
+
+
+def folder_with(*names):
+    def make(path):
+        path.mkdir()
+        for name in names:
+            (path / name).write_bytes(b"x")
+
+    return make
+
+
+def exported(path):
+    torch.export.save(torch.export.export(nn.Linear(3, 2), (torch.zeros(1, 3),)), path)
+
+
+def scripted(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(nn.Linear(3, 2)).save(path)
+
+
+def tarred(path):
+    with tarfile.open(path, "w") as archive:
+        archive.add(__file__, "a")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (scripted, r"is a TorchScript archive; torch.save\(torch.jit.load"),
+        (exported, r"is an exported program; torch.save\(torch.export.load"),
+        (lambda path: np.savez(path.open("wb"), a=np.zeros(3)), "is an .npz of arrays; torch.save"),
+        (lambda path: np.save(path.open("wb"), np.zeros(3)), "is one numpy array"),
+        (
+            lambda path: path.write_bytes(b"\x02\0\0\0\0\0\0\0{}"),
+            "is a safetensors file; torch.save",
+        ),
+        (lambda path: path.write_bytes(gzip.compress(b"x")), "is packed with gzip; unpack it"),
+        (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n"), "is an HDF5 file"),
+        (
+            lambda path: path.write_text("version https://git-lfs.github.com"),
+            "is a pointer of Git LFS, .* git lfs pull",
+        ),
+        (lambda path: path.write_text("<html>"), "is a page of .* download the file itself"),
+        (tarred, "is a tar archive"),
+        (lambda path: zipfile.ZipFile(path, "w").writestr("a", "b"), "is a zip archive of someth"),
+        (folder_with(".metadata", "__0_0.distcp"), "is a distributed checkpoint; make one file"),
+        (folder_with("m.index.json", "m-00001-of-00002.bin"), "holds one checkpoint in several sh"),
+        (folder_with("data.pkl", "version"), "is an unpacked checkpoint; pack the folder again"),
+        (lambda path: os.mkfifo(path), "is no regular file; give a file that torch.save wrote"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_good_file_of_another_kind_is_called_what_it_is(tmp_path, make, message):
+    path = tmp_path / "a.pt"
+    make(path)
+    gc.collect()  # closes what it wrote
+    with pytest.raises(CheckpointError, match=f"a.pt {message}") as error:
+        read(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_of_shards_is_no_folder_of_checkpoints(tmp_path):
+    for i in (1, 2):
+        torch.save({"weight": torch.zeros(2)}, tmp_path / f"model-0000{i}-of-00002.bin")
+    with pytest.raises(CheckpointError, match="holds one checkpoint in several shards; load it"):
+        find([tmp_path])
+
+
+def test_a_flipped_bit_anywhere_is_noticed(tmp_path):
+    path, random = tmp_path / "a-1.pt", np.random.default_rng(0)
+    write(path, Checkpoint(1, {"weight": torch.randn(30)}, 2.0, 0.5))
+    good, digest = path.read_bytes(), read(path).digest
+    noticed = 0
+    for _ in range(300):
+        flipped = bytearray(good)
+        flipped[random.integers(len(good))] ^= 1 << random.integers(8)
+        path.write_bytes(flipped)
+        try:
+            found = read(path)
+        except CheckpointError:
+            noticed += 1
+        else:
+            assert found.digest == digest
+            assert (found.iteration, found.epoch, found.learning_rate) == (1, 2, 0.5)
+    assert noticed > 150
+
+
+def test_a_file_that_was_written_without_checksums_is_read(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(state(), tmp_path / "a.pt")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert same(read(tmp_path / "a.pt").model, state())
+
+
+# What a state dict may hold
+
+
+class Counting(nn.Linear):
+    """It keeps more than tensors."""
+
+    def __init__(self):
+        super().__init__(3, 2)
+        self.calls = 0
+
+    def get_extra_state(self):
+        return {"calls": self.calls, "mean": torch.ones(2)}
+
+    def set_extra_state(self, state):
+        self.calls = state["calls"]
+
+
+def test_extra_state_is_kept(tmp_path):
+    model, other = Counting(), Counting()
+    model.calls = 5
+    torch.save(model.state_dict(), tmp_path / "a-1.pt")
+    load_into(other, read(tmp_path / "a-1.pt"), "a-1.pt")
+    assert other.calls == 5
+    write(tmp_path / "b.pt", Checkpoint(1, model.state_dict()))
+    one = read(tmp_path / "b.pt")
+    assert one.digest == read(tmp_path / "a-1.pt").digest
+    model.calls = 6
+    assert Checkpoint(1, model.state_dict()).digest != one.digest
+
+
+class Versioned(nn.Linear):
+    """Its first version kept weights of the other sign."""
+
+    _version = 2
+
+    def __init__(self):
+        super().__init__(3, 2)
+
+    def _load_from_state_dict(self, state, prefix, versions, *rest):
+        if versions.get("version", 1) < 2:
+            state[f"{prefix}weight"] = -state[f"{prefix}weight"]
+        super()._load_from_state_dict(state, prefix, versions, *rest)
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_modules_convert_what_older_versions_wrote_and_nothing_else(tmp_path, prefix):
+    source = nn.Sequential(Versioned())
+    wrapped = nn.ModuleDict({"module": source}) if prefix else source
+    torch.save(wrapped.state_dict(), tmp_path / "new-1.pt")
+    torch.save(dict(wrapped.state_dict()), tmp_path / "old-1.pt")
+    write(tmp_path / "own.pt", Checkpoint(1, checkpoints.copied(wrapped.state_dict())))
+    for name, sign in (("new-1.pt", 1), ("old-1.pt", -1), ("own.pt", 1)):
+        model = nn.Sequential(Versioned())
+        load_into(model, read(tmp_path / name), name)
+        assert torch.equal(model[0].weight, sign * source[0].weight)
+
+
+def test_batch_norm_from_before_it_counted_batches():
+    model = small_cnn(width=2)
+    old = {name: tensor for name, tensor in state().items() if "tracked" not in name}
+    load_into(model, Checkpoint(1, old), "a.pt")
+    assert same({name: model.state_dict()[name] for name in old}, old)
+
+
+def test_what_averaging_compiling_and_sharding_add_to_names():
+    source = small_cnn(width=2)
+    averaged = torch.optim.swa_utils.AveragedModel(source)
+    torch.nn.init.constant_(averaged.module[0].weight, 3.0)
+    model = small_cnn(width=2)
+    load_into(model, Checkpoint(1, averaged.state_dict()), "a.pt")
+    assert same(model.state_dict(), averaged.module.state_dict())
+    inside = {
+        name.replace(".", "._orig_mod.", 1): tensor for name, tensor in source.state_dict().items()
+    }
+    load_into(model, Checkpoint(1, inside), "a.pt")
+    assert same(model.state_dict(), source.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("dtype", "other", "held"),
+    [
+        (torch.float32, torch.float8_e4m3fn, True),
+        (torch.float32, torch.float16, True),
+        (torch.float64, torch.float32, True),
+        (torch.float32, torch.float64, False),
+        (torch.float16, torch.bfloat16, False),
+        (torch.bfloat16, torch.float16, False),
+        (torch.float8_e4m3fn, torch.float32, False),
+        (torch.float32, torch.int64, False),
+        (torch.int64, torch.bool, True),
+        (torch.complex64, torch.float32, False),
+        (torch.complex64, torch.int64, False),
+        (torch.float32, torch.complex64, False),
+        (torch.int64, torch.uint16, False),  # torch does not say
+    ],
+)
+def test_a_type_that_a_models_cannot_hold_exactly_is_refused(dtype, other, held):
+    model = nn.Module()
+    model.register_buffer("values", torch.zeros(3).to(dtype))
+    given = Checkpoint(1, {"values": torch.tensor([0.0, 1.0, 1.0]).to(other)})
+    if held:
+        load_into(model, given, "a.pt")
+        assert model.values.float().tolist() == [0, 1, 1]
+    else:
+        with pytest.raises(CheckpointError, match=f"values {other} instead of {dtype}"):
+            load_into(model, given, "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (torch.Tensor.to_sparse, r"holds 'a', which is of layout sparse_coo; make it dense"),
+        (lambda t: t.to("meta"), "holds 'a', which is on the device meta, without values"),
+        (lambda t: quantised(t), r"holds 'a', which is quantised; make plain numbers of it"),
+    ],
+)
+def test_a_tensor_whose_values_cannot_be_read(tmp_path, change, message):
+    torch.save({"a": change(torch.zeros(3))}, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=message):
+        read(tmp_path / "a.pt")
+
+
+def quantised(tensor):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8)
+
+
+def test_a_model_whose_hooks_fail_is_left_as_it_was():
+    model = nn.Sequential(nn.Linear(3, 3), Counting())
+    before = {name: t.clone() for name, t in model.state_dict().items() if t is not None and
+              isinstance(t, torch.Tensor)}  # fmt: skip
+    other = {name: t + 1 for name, t in before.items()} | {"1._extra_state": ["not a dict"]}
+    with pytest.raises(
+        CheckpointError, match=r"a\.pt does not fit the model: TypeError: list indic"
+    ):
+        load_into(model, Checkpoint(1, other), "a.pt")
+    assert all(torch.equal(model.state_dict()[name], t) for name, t in before.items())
+
+
+def test_a_lazy_layer_takes_its_size_from_the_file():
+    model = nn.Sequential(nn.LazyLinear(2))
+    source = nn.Sequential(nn.Linear(3, 2))
+    load_into(model, Checkpoint(1, source.state_dict()), "a.pt")
+    assert torch.equal(model(torch.ones(1, 3)), source(torch.ones(1, 3)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epoch": "three"}, "is damaged: its epoch is 'three'; it has to be a number"),
+        ({"learning_rate": [0.1]}, r"is damaged: its learning rate is \[0.1\]; it has"),
+        ({"epoch": 10**400}, "is damaged or no checkpoint: OverflowError"),
+        ({"training": 3}, "is damaged: its training is 3; it has to be a dict"),
+        ({"run": "digits-mlp"}, "is damaged: it holds no JSON object"),
+        ({"run": {"task": 3}}, "is damaged: its 'task' is 3, which no version of"),
+        ({"run": {"batch_size": True}}, "is damaged: its 'batch_size' is True, which"),
+        (
+            {"run": {"task": "a", "x": torch.zeros(2)}},
+            "its record of the run holds more than plain",
+        ),
+        ({"iteration": float("nan")}, "is at iteration nan"),
+        ({"iteration": 10**400}, "is at iteration 1000.*0…; an iteration is a number"),
+        ({"version": [1]}, r"has checkpoint version \[1\]; this landscape reads version 1"),
+        ({"model": {}}, "is damaged: it lacks a state dict"),
+        ({"model": {1: torch.zeros(2)}}, "is damaged: it lacks a state dict"),
+    ],
+)
+def test_values_of_another_type_are_one_line(tmp_path, change, message):
+    path = tmp_path / "a.pt"
+    write(path, Checkpoint(1, state(), 2.0, 0.1, {}, {"task": "a", "optimizer": "sgd"}))
+    torch.save(torch.load(path) | change, path)
+    with pytest.raises(CheckpointError, match=message) as error:
+        read(path)
+    assert "\n" not in str(error.value)
+
+
+def test_the_optimizers_that_a_file_holds(tmp_path):
+    one, two = ({"state": {}, "param_groups": [{"lr": lr}]} for lr in (0.5, 0.25))
+    torch.save({"model": state(), "optimizer_states": [one, {"inner": two}]}, tmp_path / "a.pt")
+    found = read(tmp_path / "a.pt")
+    assert found.optimizers == (one, two)
+    assert found.learning_rate == 0.5

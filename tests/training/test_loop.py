@@ -1,22 +1,25 @@
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from helpers import reference
+from helpers import cases, reference
 from helpers.training import dropout, every, same, weights
+from torch import nn
 from torch.nn import functional as F
 
 from landscape.data import TensorData
-from landscape.errors import InvalidValueError
+from landscape.errors import CheckpointError, InvalidValueError, LandscapeError
 from landscape.network.chunking import EvalBatchSize
 from landscape.optimizers import named
 from landscape.optimizers.line_search.sls import SmoothAccuracySLS
 from landscape.runtime import randomness
 from landscape.runtime.randomness import generator
-from landscape.tasks import load_task
+from landscape.study import runs
+from landscape.tasks import as_task, load_task
 from landscape.training import EpochRecord, Training, TrainingSettings, validate
 from landscape.training.batches import AUGMENTATION, INITIALISATION, ORDER
 from landscape.training.checkpoints import Checkpoint
@@ -334,3 +337,116 @@ def test_parameters_that_share_memory_are_refused_before_a_search_trains_them():
     with pytest.raises(InvalidValueError, match=r"^1.weight and 2.weight share memory"):
         Training(task, every(task, optimizer="sa-sls")).check()
     Training(task, every(task, optimizer="sgd")).check()
+
+
+# What is refused before anything is trained
+
+
+class Detached(nn.Linear):
+    def forward(self, inputs):
+        return super().forward(inputs).detach()
+
+
+class Unkept(nn.Linear):
+    def get_extra_state(self):
+        return SimpleNamespace(a=1)
+
+    def set_extra_state(self, state):
+        pass
+
+
+class Unloadable(nn.Linear):
+    def get_extra_state(self):
+        return 1
+
+    def set_extra_state(self, state):
+        raise RuntimeError("not again")
+
+
+X, Y = torch.randn(30, 4, generator=torch.Generator().manual_seed(0)), torch.arange(30) % 2
+NORMED = (nn.Linear(4, 2), nn.BatchNorm1d(2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": nn.Linear(4, 2).requires_grad_(False)}, "no parameter that is trained"),
+        ({"model": nn.Flatten}, "no parameter that is trained"),
+        ({"model": Detached(4, 2)}, "the loss depends on no parameter that is trained"),
+        ({"loss": lambda a, b: torch.zeros(len(b))}, "the loss depends on no parameter"),
+        ({"model": nn.LazyLinear(2)}, "the model's weight has no values yet; let the task's model"),
+        ({"model": nn.Linear(4, 2, device="meta")}, "the model's weight has no values yet"),
+        ({"model": Unkept(4, 2)}, "_extra_state is a SimpleNamespace, which no checkpoint can"),
+        ({"model": Unloadable(4, 2)}, "its own state does not fit the model: RuntimeError: not ag"),
+        ({"augment": lambda x, g: 1 / 0}, "augment fails: ZeroDivisionError"),
+        ({"augment": lambda x, g: x[:, :3]}, r"training on a batch of shape \(10, 3\) fails"),
+        ({"model": nn.Sequential(*NORMED), "batch_size": 1}, "fails: ValueError: Expected more th"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(tmp_path, changes, message):
+    parts = {"model": nn.Linear(4, 2), "train": (X, Y), "validation": (X, Y), "batch_size": 10}
+    task = as_task(parts | changes, "mine")
+    with pytest.raises(LandscapeError, match=message) as error:
+        runs.train(task, TrainingSettings.for_task(task, epochs=1), tmp_path / "run")
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_check_changes_neither_model_nor_generators():
+    model = nn.Sequential(*NORMED, nn.Dropout(0.5))
+    task = as_task(
+        {"model": model, "train": (X, Y), "validation": (X, Y), "batch_size": 10}, "mine"
+    )
+    training = Training(task, TrainingSettings.for_task(task, epochs=1))
+    before = cases.state(training.model)
+    training.check()
+    cases.assert_same_state(before, cases.state(training.model))
+
+
+class Counted(nn.Linear):
+    """It counts its passes in training, and keeps the count beside its parameters."""
+
+    calls = 0
+
+    def forward(self, inputs):
+        self.calls += self.training
+        return super().forward(inputs)
+
+    def get_extra_state(self):
+        return {"calls": self.calls}
+
+    def set_extra_state(self, state):
+        self.calls = state["calls"]
+
+
+def test_extra_state_is_trained_and_continued_with():
+    parts = {"model": lambda: Counted(4, 2), "train": (X, Y), "validation": (X, Y)}
+    task = as_task(parts, "mine")
+    settings = TrainingSettings.for_task(task, epochs=2, batch_size=10, checkpoints=2)
+    stops = [stop for stop in Training(task, settings).run() if isinstance(stop, Checkpoint)]
+    assert [stop.model["_extra_state"]["calls"] for stop in stops] == [1, 3]
+    again = Training(task, settings)
+    again.resume(stops[0])
+    assert again.model.calls == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": 3},
+        {"random": {}},
+        {"optimizer": {}},
+        {"losses": ["a"]},
+        {"passes": None},
+        {"seconds": "x"},
+    ],
+)
+def test_a_damaged_training_is_one_line(change):
+    parts = {"model": nn.Linear(4, 2), "train": (X, Y), "validation": (X, Y), "batch_size": 10}
+    task = as_task(parts, "mine")
+    training = Training(task, TrainingSettings.for_task(task, epochs=1, checkpoints=2))
+    checkpoint = next(stop for stop in training.run() if isinstance(stop, Checkpoint))
+    damaged = replace(checkpoint, training=checkpoint.training | change)
+    with pytest.raises(CheckpointError, match="the checkpoint at iteration 1 is damaged") as error:
+        training.resume(damaged)
+    assert "\n" not in str(error.value)
