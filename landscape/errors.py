@@ -124,6 +124,6 @@ def users_code(what: str) -> Iterator[None]:
         yield
     except LandscapeError:
         raise
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         reason = next(iter(str(error).strip().splitlines()), "no reason given")
         raise InvalidValueError(f"{what} fails: {type(error).__name__}: {reason}") from error

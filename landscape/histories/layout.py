@@ -160,13 +160,13 @@ class Run:
             CheckpointError: where its record is damaged.
         """
         recorded = self.read()
-        require_same_data(f"{self.folder} holds a run", recorded, record)
         for name, value in {**defaults, **recorded}.items():
             if name not in (*PLACES, DATA) and json.loads(json.dumps(record.get(name))) != value:
                 raise InvalidValueError(
                     f"{self.folder} holds a run with {name.replace('_', ' ')} {value!r}, and now "
                     f"it is {record.get(name)!r}; use the same settings and data, or another folder"
                 )
+        require_same_data(f"{self.folder} holds a run", recorded, record)
 
 
 def check_record(record: Any, where: Path) -> dict[str, Any]:

@@ -94,8 +94,11 @@ def as_task(source: Any, name: str) -> Task:
             break
         if not _takes(source, 0):
             raise InvalidValueError(f"task {name!r} needs arguments; it must be callable with none")
-        with users_code(f"task {name!r}"):
-            source = source()
+        try:
+            with users_code(f"task {name!r}"):
+                source = source()
+        except SystemExit as error:
+            raise InvalidValueError(f"task {name!r} fails: SystemExit: {error}") from error
         if isinstance(source, Task):
             return source
         members = _members(source, name)

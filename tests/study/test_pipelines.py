@@ -97,9 +97,9 @@ def test_all_files_are_looked_at_before_any_is_probed(tmp_path, run):
 
 
 def test_two_files_at_one_iteration(tmp_path):
-    for name in ("a.pt", "b.pt"):
+    for name in ("a-7.pt", "b-7.pt"):
         torch.save(TASK.model().state_dict(), tmp_path / name)
-    with pytest.raises(InvalidValueError, match=r"a.pt and .*b.pt are both at iteration 0"):
+    with pytest.raises(InvalidValueError, match=r"a-7.pt and .*b-7.pt are both at iteration 7"):
         study.probe(TASK, [tmp_path], tmp_path / "s.zarr", SETTINGS)
 
 

@@ -121,7 +121,9 @@ def test_other_data_is_refused_also_under_the_same_name(tmp_path, whole):
     with pytest.raises(InvalidValueError, match="train samples None, and now it is 1400"):
         train(fewer, settings(), whole, source={"task": TASK.name, "train_samples": 1400})
     changed = replace(TASK, validation=replace(TASK.validation, inputs=TASK.validation.inputs + 1))
-    with pytest.raises(InvalidValueError, match=r"data digest '.*', and now it is"):
+    with pytest.raises(
+        InvalidValueError, match=r"made with other validation data \(digest '.*', now"
+    ):
         train(changed, settings(), whole, source={"task": TASK.name})
 
 
