@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -39,13 +38,15 @@ class Point:
         self._live = {name: p.detach() for name, p in model.named_parameters()}
         self.parameters = {name: p.clone() for name, p in self._live.items()}
         memory = Memory(self._live)
-        self._parameters = [(module, dict(module._parameters)) for module in model.modules()]
-        self._owners = [(module, dict(module._buffers)) for module in model.modules()]
+        # Nothing can be registered in a scripted module anew.
+        plain = [m for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
+        self._parameters = [(module, dict(module._parameters)) for module in plain]
+        self._owners = [(module, dict(module._buffers)) for module in plain]
         # Of each module, its buffers and what they hold.
         self._buffers = {
             module: (live, [buffer.detach().clone() for buffer in live])
-            for module, buffers in self._owners
-            if (live := [b for b in buffers.values() if _moves_alone(b, memory)])
+            for module in model.modules()
+            if (live := [b for b in module.buffers(recurse=False) if _moves_alone(b, memory)])
         }
         self._attributes = Attributes(model, memory.shares)
 
@@ -126,9 +127,9 @@ class Point:
         self.reset_buffers()
 
 
-def _moves_alone(buffer: Tensor | None, memory: Memory) -> TypeGuard[Tensor]:
+def _moves_alone(buffer: Tensor, memory: Memory) -> bool:
     """Whether a buffer can be put back: not if it is expanded, which no forward pass can change."""
-    return buffer is not None and writable(buffer) and not memory.shares(buffer)
+    return writable(buffer) and not memory.shares(buffer)
 
 
 def _same(first: Mapping[str, Tensor | None], second: Mapping[str, Tensor | None]) -> bool:

@@ -115,3 +115,15 @@ def test_reset_leaves_the_modules_that_are_excepted():
     point.reset_buffers()
     assert (layer.momentum, other.momentum) == (0.1, 0.1)
     assert torch.equal(layer.running_mean, start)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_scripted_model_is_put_back():
+    layers = torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3)
+    model = torch.jit.script(torch.nn.Sequential(*layers))
+    before = {name: values.clone() for name, values in model.state_dict().items()}
+    with preserved(model, training=True):
+        model(torch.randn(4, 3))
+        with torch.no_grad():
+            model[0].weight += 1
+    assert all(torch.equal(values, before[name]) for name, values in model.state_dict().items())
