@@ -117,7 +117,7 @@ def test_reset_leaves_the_modules_that_are_excepted():
     assert torch.equal(layer.running_mean, start)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*jit.*:FutureWarning", "ignore::DeprecationWarning")
 def test_a_scripted_model_is_put_back():
     layers = torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3)
     model = torch.jit.script(torch.nn.Sequential(*layers))
