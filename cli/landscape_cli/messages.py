@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -20,8 +21,10 @@ def one_line() -> Iterator[None]:
     """Turn what is raised inside into a line and an exit status.
 
     They are 2 for what was refused, 130 after Ctrl-C and 143 after SIGTERM, as shells have it, and
-    1 for what should not happen, whose traceback ``python -X dev -m landscape`` shows.
+    1 for what should not happen, whose traceback ``python -X dev -m landscape`` shows. A warning is
+    a line too.
     """
+    shown_before, warnings.showwarning = warnings.showwarning, _warn
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -41,6 +44,12 @@ def one_line() -> Iterator[None]:
             raise
         _say(f"this should not happen: {type(error).__name__}: {error} (see it with python -X dev)")
         raise typer.Exit(1) from error
+    finally:
+        warnings.showwarning = shown_before
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    typer.echo(f"warning: {visible(' '.join(str(message).split()))}", err=True)
 
 
 def _stopped(number: int, error: BaseException) -> NoReturn:

@@ -377,3 +377,28 @@ def test_shell_completion_offers_the_commands_without_loading_torch():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )
     assert done.stdout.strip() == "probe", done.stderr
+
+
+THROUGH = """
+import torch
+from torch import nn
+class Through(torch.autograd.Function):
+    @staticmethod
+    def forward(_, x): return x.clone()
+    @staticmethod
+    def backward(_, gradient): return 3 * gradient
+class Net(nn.Linear):
+    def forward(self, x): return Through.apply(super().forward(x))
+x, y = torch.randn(60, 4, generator=torch.Generator().manual_seed(0)), torch.arange(60) % 2
+task = dict(model=lambda: Net(4, 2), train=(x, y), validation=(x, y), batch_size=20, epochs=1)
+"""
+
+
+def test_a_warning_is_one_line():
+    Path("mine.py").write_text(THROUGH)
+    run("train", "mine.py:task", "--checkpoints", 1, "--out", "run")
+    probe = "probe --checkpoint run --task mine.py:task --step-sizes 0,0.1 --big-batch 30"
+    result = run(*probe.split())
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("warning: by the gradient the loss changes by -")
+    assert "1 checkpoints probed, 1 in the store" in result.stdout
