@@ -394,6 +394,7 @@ task = dict(model=lambda: Net(4, 2), train=(x, y), validation=(x, y), batch_size
 """
 
 
+@pytest.mark.filterwarnings("always::landscape.errors.SlopeWarning")
 def test_a_warning_is_one_line():
     Path("mine.py").write_text(THROUGH)
     run("train", "mine.py:task", "--checkpoints", 1, "--out", "run")
