@@ -108,8 +108,9 @@ class Point:
             if not _same(module._buffers, buffers):
                 module._buffers.clear()
                 module._buffers.update(buffers)
-        chosen = [pair for module, pair in self._buffers.items() if module not in but]
-        _copy([b for live, _ in chosen for b in live], [b for _, kept in chosen for b in kept])
+        for module, (live, kept) in self._buffers.items():
+            if module not in but:
+                _copy(live, kept)
         self._attributes.reset(but)
 
     @torch.no_grad()
