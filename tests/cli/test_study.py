@@ -88,8 +88,8 @@ def test_a_run_of_other_settings_is_marked_too():
     assert "a run with batch size 64, and now it is 32" in result.stderr
 
 
-# The network of the second run fails at its second batch: at the first it would be refused. The first
-# network that is made is that of the check.
+# The network of the second run fails at its second batch: at the first it would be refused. The
+# first network that is made is that of the check.
 FRAIL = """
 import torch
 from torch import nn
