@@ -278,8 +278,13 @@ def local_path(value: "str | os.PathLike[str]") -> Path:
         The path.
 
     Raises:
-        InvalidValueError: for an address, and for the home of a user who is not known here.
+        InvalidValueError: for an address, a name that is no text, and the home of a user who is not
+            known here.
     """
+    if re.search("[\ud800-\udfff]", str(value)):  # bytes that Python could not decode
+        raise InvalidValueError(
+            f"the path is {shown(str(value))}, which is no text; give a name in UTF-8"
+        )
     # A Path has lost the second slash.
     if address := re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(value)):
         raise InvalidValueError(

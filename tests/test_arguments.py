@@ -64,6 +64,12 @@ def test_integers_of_more_than_64_bits_fit_in_no_array():
     assert arguments.integer("x", 8, most=8) == 8
 
 
+def test_a_path_is_text_of_a_home_that_there_is():
+    for path, message in (("a/\udcff", "which is no text"), ("~nobody-of-that-name/a", "no home")):
+        with pytest.raises(InvalidValueError, match=message):
+            arguments.local_path(path)
+
+
 def test_the_least_integer_is_allowed():
     is_(arguments.integer("x", np.int64(2), 2), 2)
     refused("x is 1; give an integer of at least 2", arguments.integer, np.int64(1), 2)

@@ -1,12 +1,14 @@
 """The command ``landscape``: its subcommands, and where errors become a single line."""
 
 import os
+import re
 import sys
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from landscape.errors import InvalidValueError, shown
 from landscape_cli import (
     check,
     demo,
@@ -26,10 +28,13 @@ from landscape_cli.messages import one_line
 class Commands(TyperGroup):
     """Turn whatever ends a command early into one line and an exit status."""
 
-    def make_context(self, *args: Any, **extra: Any) -> Any:
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Parse what stands before the subcommand."""
         with one_line():
-            return super().make_context(*args, **extra)
+            for word in args:
+                if re.search("[\ud800-\udfff]", word):  # bytes that Python could not decode
+                    raise InvalidValueError(f"{shown(word)} is no text; give it in UTF-8")
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand."""

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from io import TextIOWrapper
 from typing import NoReturn
 
 import typer
@@ -26,9 +25,6 @@ def one_line() -> Iterator[None]:
     a line too.
     """
     shown_before, warnings.showwarning = warnings.showwarning, _warn
-    for stream in (sys.stdout, sys.stderr):  # names of files need not be text
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     try:
         yield
     except KeyboardInterrupt as stop:

@@ -403,7 +403,3 @@ def test_a_warning_is_one_line():
     (line,) = result.stderr.splitlines()
     assert line.startswith("warning: by the gradient the loss changes by -")
     assert "1 checkpoints probed, 1 in the store" in result.stdout
-
-
-def test_a_name_that_is_no_text_is_written_out():
-    assert "a\\udcff" in refused("info", "a\udcff")

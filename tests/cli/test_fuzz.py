@@ -83,6 +83,51 @@ VALUES = [
     *("..", "/", "/dev/null", "/proc/x", "~", "~nobody/x", "s3://a/b", "text/below", "work/sub/x"),
     *("missing/a.png", "work/a.png", "work/a.bmp", "work/a", "work", "work/x.zarr", "locked/x"),
 ]
+HUGE = ["0", "-1", "1", "1000000000", str(2**63), "9" * 5000, "1.5", "nan", ""]
+PLACES = ["text/below", "missing/a/b", "/dev/null", "/proc/x", "~/x", "~nobody/x", "s3://a/b", ".",
+          "text", "run", "store.zarr", "x" * 300, "work/\udcff", "", "work", "task.py"]  # fmt: skip
+# What an option is likelier to be given, wrong in a way of its own.
+OWN = {
+    "--device": ["cpu:7", "cuda", "mps", "meta", "xla", "vulkan", "lazy", "hpu", "ipu", "a:b", ""],
+    "--lr": ["-1", "0", "nan", "inf", "1e39", "1e-400", "-0.0", "1e308"],
+    "--step-sizes": ["0,1e39", "1,1", "0,x", ",", "-1e308,1e308", "nan", "0", "1e-320", "9" * 400],
+    "--slope-factors": ["0", "1e39", "-1", "nan", "1,1", ","],
+    "--range": ["0", "-1", "1e39", "1e308", "nan", "1e-320"],
+    "--points": ["1", "2", "1000000001", *HUGE],
+    **{
+        flag: [each for each in HUGE if each != "1"]
+        for flag in (
+            "--epochs", "--batch-size", "--seed", "--checkpoints", "--search-batch", "--draws",
+            "--train-samples", "--other-batches", "--big-batch", "--validation-samples", "--draw",
+            "--eval-batch-size", "--seeds",
+        )
+    },
+    "--probe-set": [
+        "big_batch=100000", "batch_size=1", "batch_size=100000", "draws=2", "draws=1e3", "sets=[]",
+        "step_sizes=[1e39]", "step_sizes=[[1]]", "other_batches=100000", "other_batches=-1",
+        "validation_samples=9999", "precision=tf32", "dropout=1", "batch_norm=1", "seed=-1",
+        "recalibration_batches=1000000000", "direction=random", "origin=after-step", "x=1",
+        'batch_norm={"validation": "recalibrated"}', "metrics=[1]", "slope_factors=[0]", "=",
+    ],
+    "--set": [
+        "momentum=nan", "momentum=[1]", "momentum=-1", "betas=[0,1]", "betas=1", "lr=1", "x=1",
+        "weight_decay=x", "nesterov=true", "foreach=1", "params=1", "slope_factor=0", "c=2",
+        "beta=1", "max_trials=1000000000", "search_every=0", "=", "momentum=" + "[" * 3000,
+    ],
+    "--schedule": ["StepLR", "LambdaLR", "OneCycleLR", "ReduceLROnPlateau", "CyclicLR", "x", ""],
+    "--schedule-set": ["step_size=0", "factor=x", "fractions=[2]", "gamma=nan", "x=1", "T_max=0"],
+    "--optimizer": [
+        "lbfgs", "sparseadam", "muon", "adafactor", "rprop", "sgdd", "", ",", "sgd:", "sgd:lr=-1",
+        "sgd,sgd", "sgd:epochs=0", "sgd:x=1", "sgd:epochs=1000000000", "torch.", "optimizer",
+        "Optimizer", "sa-sls", "asgd", "sgd:batch_size=1", "sgd:schedule=x",
+    ],
+    "--out": PLACES, "-o": [*PLACES, "a.bmp", "text/a.png", "locked.png/a.png"],
+    "--style": ["dark_background", "text", "run", "missing.mplstyle", "\udcff", "ggplot", ""],
+    "--checkpoint": ["half.pt", "text", "empty", "begun", "store.zarr", "arrays.npz", "missing"],
+    "--task": ["task.py:none", "task.py:frozen", "os:abort", "a:b:c", ":", "digits-mlp:x", "text"],
+    "--dataset": ["half.npz", "missing.npz", "run", "digits", "x", "text"],
+    "--data": ["half.npz", "missing", "text", "~nobody/x"],
+}  # fmt: skip
 LEFT_OUT = ("--download", "--compile", "--install-completion", "--show-completion")
 
 TASKS = """
@@ -131,6 +176,12 @@ def options(command=None, path=()):
 OPTIONS = options()
 
 
+def value(random, flag):
+    """A value for an option, or for an argument."""
+    own = OWN.get(flag)
+    return random.choice(own if own and random.random() < 0.7 else VALUES)
+
+
 def generated(random):
     """A command line: one of ``LINES`` after one to three changes."""
     words = random.choice(LINES).split()
@@ -140,10 +191,11 @@ def generated(random):
         change = random.random()
         if change < 0.45 and words:
             values = [i for i, word in enumerate(words) if i and not word.startswith("-")] or [at]
-            words[random.choice(values)] = random.choice(VALUES)
+            place = random.choice(values)
+            words[place] = value(random, words[place - 1])
         elif change < 0.8 and of:
             flag = random.choice([*of])
-            new = [flag] if of[flag] else [flag, random.choice(VALUES)]
+            new = [flag] if of[flag] else [flag, value(random, flag)]
             if not of[flag] and random.random() < 0.2:
                 new = [f"{flag}={new[1]}"]
             words += new

@@ -170,6 +170,7 @@ STUDY = "study pre-study digits-mlp --epochs 1 --device cpu"
         (f"{TRAIN} -o a --epochs x", "'x'"),
         (f"{TRAIN} -o a --epohcs 1", "Did you mean --epochs?"),
         (f"{TRAIN}", "Missing option '--out'"),
+        ("plot losses -o \udcff.png", "'\\udcff.png' is no text; give it in UTF-8"),
         ("--verison", "Did you mean --version?"),
         ("plto losses", "Did you mean 'plot'?"),
         *((f"{TRAIN[:-4]} {device} -o a", f"device {device!r} is not there; choose from auto, cpu")
