@@ -6,6 +6,8 @@ import torch
 import xarray as xr
 from helpers.synthetic import synthetic
 
+from landscape.runtime import interrupts
+
 # Several test processes share the cores; threads that wait for each other would only slow them.
 torch.set_num_threads(1)
 
@@ -18,6 +20,12 @@ def make() -> Callable[..., xr.Dataset]:
 @pytest.fixture
 def dataset() -> xr.Dataset:
     return synthetic()
+
+
+@pytest.fixture(autouse=True)
+def no_signal_is_remembered() -> Iterator[None]:
+    yield
+    interrupts.received.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -53,6 +53,7 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def _stopped(number: int, error: BaseException) -> NoReturn:
+    interrupts.received.clear()
     typer.echo("stopped; the same command resumes from here", err=True)
     raise typer.Exit(128 + number) from error
 

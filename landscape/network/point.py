@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from landscape.errors import users_code
 from landscape.network.attributes import Attributes, writable
-from landscape.network.sharing import Memory, check_apart
+from landscape.network.sharing import Memory
 from landscape.runtime import randomness
 from landscape.runtime.interrupts import interrupts_held
 
@@ -27,13 +27,9 @@ class Point:
 
     Attributes:
         parameters: parameter name -> the stored θ, a copy of its shape and dtype.
-
-    Raises:
-        InvalidValueError: where two parameters share memory, so that neither moves on its own.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        check_apart(model.named_parameters())
         self._model = model
         self._live = {name: p.detach() for name, p in model.named_parameters()}
         self.parameters = {name: p.clone() for name, p in self._live.items()}
@@ -177,8 +173,7 @@ def preserved(model: nn.Module, training: bool | None = None) -> Iterator[Point]
         The :class:`Point` at which the model is inside.
 
     Raises:
-        InvalidValueError: where the model's own ``train`` or ``eval`` fails, and where two of its
-            parameters share memory.
+        InvalidValueError: where the model's own ``train`` or ``eval`` fails.
         KeyboardInterrupt: for a Ctrl-C that was held back.
     """
     modes = [(module, module.training) for module in model.modules()]

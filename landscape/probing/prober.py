@@ -18,6 +18,7 @@ from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward, check_precision
 from landscape.network.losses import sample_loss
 from landscape.network.point import Point, preserved
+from landscape.network.sharing import check_apart
 from landscape.probing import dataset as slices
 from landscape.probing import evaluation_sets
 from landscape.probing.after_step import after_step
@@ -416,3 +417,4 @@ def _check_model(model: nn.Module) -> None:
             raise InvalidValueError(
                 f"the model's {name} has no values yet; run the model once, or load its weights"
             )
+    check_apart(parameters.items())

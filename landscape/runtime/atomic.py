@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from landscape.errors import InvalidValueError, LandscapeError, MissingFileError
+from landscape.errors import InvalidValueError, LandscapeError, MissingFileError, StoreError
 
 
 def require_place(path: Path) -> None:
@@ -80,7 +80,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Raises:
         LandscapeError: as it was raised inside.
-        OSError: where the disk refuses, with the name of the file.
+        StoreError: where the disk refuses.
     """
     partial = None
     try:
@@ -90,9 +90,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except LandscapeError:
         raise
     except OSError as error:
-        if error.errno is None or error.filename not in (None, partial, str(partial)):
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise StoreError(
+            f"cannot write {path}: {error.strerror or error}; nothing was written"
+        ) from error
     finally:
         if partial is not None:
             with suppress(OSError):

@@ -18,9 +18,7 @@ from landscape.arguments import local_path
 from landscape.errors import StoreError
 from landscape.store.layout import FINISHED, PER_SAMPLE, reading
 from landscape.store.metadata import Array, Files, Metadata, files_of, read
-from landscape.store.opening import zarr_store
-
-Marks = np.ndarray[Any, np.dtype[np.bool_]]
+from landscape.store.opening import Marks, zarr_store
 
 
 @dataclass(frozen=True)

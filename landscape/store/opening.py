@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import numpy as np
 from zarr.storage import LocalStore, WrapperStore, ZipStore
 
 from landscape.errors import StoreError
-from landscape.store.metadata import Files, Metadata
+from landscape.store.metadata import Array, Files, Metadata
+
+Marks = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class CheckedStore(WrapperStore[Any]):
@@ -18,11 +21,16 @@ class CheckedStore(WrapperStore[Any]):
     Args:
         store: the store of zarr's.
         metadata: of the store.
+        finished: whether each row is finished, (rows,); the chunks of others need not be there.
+            None where all have to be.
     """
 
-    def __init__(self, store: LocalStore | ZipStore, metadata: Metadata) -> None:
+    def __init__(
+        self, store: LocalStore | ZipStore, metadata: Metadata, finished: Marks | None = None
+    ) -> None:
         super().__init__(store)
         self._metadata = metadata
+        self._finished = finished
         self._files = Files(metadata.path)
 
     async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
@@ -39,12 +47,20 @@ class CheckedStore(WrapperStore[Any]):
         Raises:
             StoreError: for a chunk that is missing, or not a file.
         """
-        array = self._metadata.arrays.get(key.rpartition("/c")[0])
+        name, _, place = key.rpartition("/c")
+        array = self._metadata.arrays.get(name)
         if array is not None:
             fault = self._files.fault(key)
-            if fault == "not a file" or (fault and array.checksummed):
+            if fault == "not a file" or (fault and array.checksummed and self._due(array, place)):
                 raise StoreError(fault)
         return await self._store.get(key, prototype, byte_range)
+
+    def _due(self, array: Array, place: str) -> bool:
+        """Whether a chunk holds a finished row, or what all rows share."""
+        if self._finished is None or not array.along(self._metadata.along):
+            return True
+        start = int(place.split("/")[1]) * array.chunks[0]
+        return bool(self._finished[start : start + array.chunks[0]].any())
 
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """The checked groups and arrays below a group.
@@ -64,15 +80,16 @@ class CheckedStore(WrapperStore[Any]):
                 yield name
 
 
-def zarr_store(metadata: Metadata) -> CheckedStore:
+def zarr_store(metadata: Metadata, finished: Marks | None = None) -> CheckedStore:
     """Zarr's store for reading.
 
     Args:
         metadata: of the store.
+        finished: whether each row is finished, where others are not read, (rows,).
 
     Returns:
         The store, read-only.
     """
     path = metadata.path
     inner = LocalStore(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r")
-    return CheckedStore(inner, metadata)
+    return CheckedStore(inner, metadata, finished)

@@ -14,7 +14,7 @@ from landscape.slices.schema import upgraded
 from landscape.store.damage import finished_rows, reading_values, require_whole
 from landscape.store.layout import FINISHED, PER_SAMPLE, reading
 from landscape.store.metadata import STRUCTURE, Metadata, read
-from landscape.store.opening import zarr_store
+from landscape.store.opening import Marks, zarr_store
 
 # What every store of slices has: name -> (dimensions, kinds of numpy's dtype).
 ALWAYS = {
@@ -99,7 +99,7 @@ def open_samples(
     finished = finished_rows(metadata)
     require_whole(metadata, finished, arrays)
     with reading(path):
-        samples = _opened(metadata, group, None if chunks is None else dict(chunks))
+        samples = _opened(metadata, finished, group, None if chunks is None else dict(chunks))
     root = root.isel(evaluation_set=sets.index(evaluation_set))
     shared = [name for name, c in root.coords.items() if set(c.dims) <= set(samples.dims)]
     samples = samples.isel({metadata.along: np.flatnonzero(finished)[rows]})
@@ -133,7 +133,7 @@ def _rows(metadata: Metadata) -> tuple[xr.Dataset, np.ndarray[Any, Any]]:
     along = metadata.along
     finished = finished_rows(metadata)
     with reading_values(metadata):
-        dataset = _opened(metadata)
+        dataset = _opened(metadata, finished)
         if not finished.all():
             dataset = dataset.isel({along: np.flatnonzero(finished)})
         dataset.load()
@@ -144,11 +144,14 @@ def _rows(metadata: Metadata) -> tuple[xr.Dataset, np.ndarray[Any, Any]]:
 
 
 def _opened(
-    metadata: Metadata, group: str = "/", chunks: dict[str, int] | None = None
+    metadata: Metadata,
+    finished: Marks,
+    group: str = "/",
+    chunks: dict[str, int] | None = None,
 ) -> xr.Dataset:
     """One group as xarray reads it; attributes mean nothing but what this package writes."""
     dataset: xr.Dataset = xr.open_zarr(
-        zarr_store(metadata),
+        zarr_store(metadata, finished),
         group=group,
         consolidated=False,
         zarr_format=3,

@@ -15,11 +15,11 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from landscape.errors import StoreError
 from landscape.runtime.atomic import flush, temporary_path
 from landscape.slices.schema import DERIVED, upgraded
-from landscape.store.damage import Marks, finished_rows, marks, reading_values, require_whole
+from landscape.store.damage import finished_rows, marks, reading_values, require_whole
 from landscape.store.durable import DurableStore
 from landscape.store.layout import FINISHED, PARTIAL, SCHEMA, reading, writing
 from landscape.store.metadata import STRUCTURE, read, structure
-from landscape.store.opening import zarr_store
+from landscape.store.opening import Marks, zarr_store
 from landscape.store.reading import open_
 
 # The codecs after the one that makes bytes of values.

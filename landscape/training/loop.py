@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import asdict
 from functools import partial
+from math import inf
 from typing import Any
 
 import torch
@@ -180,6 +181,7 @@ class Training:
         """
         if isinstance(self.optimizer, LineSearch):
             self.optimizer.check_parameters()
+        self._check_numbers()
         with torch.no_grad(), self._forward.precision_context(), preserved(self.model):
             check_state(self.model)
             self.model.eval()
@@ -195,6 +197,19 @@ class Training:
                     self._loss(logits, targets)
                     check_mean(self._loss, logits, targets)
             self._check_update()
+
+    def _check_numbers(self) -> None:
+        """Refuse settings of the optimizer that the parameters' own type takes for infinite."""
+        for group in self.optimizer.param_groups:
+            dtypes = {p.dtype for p in group["params"] if p.is_floating_point()}
+            most = min((torch.finfo(each).max for each in dtypes), default=inf)
+            for name, value in group.items():
+                if isinstance(value, float) and most < abs(value) < inf:
+                    what = "learning rate" if name == "lr" else name
+                    raise InvalidValueError(
+                        f"the {what} is {value:g}; the model's parameters hold numbers up to "
+                        f"{most:g}, so choose less"
+                    )
 
     def _check_update(self) -> None:
         """Refuse a first batch that cannot be trained on, up to the gradient."""

@@ -132,7 +132,8 @@ def test_a_row_that_was_not_finished_is_no_damage(copy):
     row = xr.Dataset({"epoch": ("checkpoint", [4.0]), "stop": ("checkpoint", [0.0])})
     with pytest.raises(StoreError, match="has no 'stop'"):  # in the middle of the row
         writer.write(xr.DataTree(row))
-    assert (copy / "epoch" / "c" / "3").exists()
+    assert not (copy / "epoch" / "c" / "3").exists()  # all of a row is put in place at once
+    (copy / "epoch" / "c" / "3").write_bytes(b"cut off between two files of it")
     assert store.progress(copy) == (3, 4)
     assert store.find_damage(copy) == []
     assert landscape.open(copy).identical(before)

@@ -29,7 +29,10 @@ def test_probing_on_the_way_changes_no_bit_of_the_run(optimizer, tmp_path):
         one, other = (
             checkpoints.read(tmp_path / folder / name).training for folder in ("plain", "probed")
         )
-        one["seconds"] = other["seconds"] = 0
+        for each in (one, other):
+            each["seconds"] = 0
+            if each["record"] is not None:
+                each["record"]["seconds"] = 0
         assert repr(one) == repr(other)
     recorded = store.open_(Run(tmp_path / "probed").recording)
     assert recorded.iteration.values.tolist() == [1, 4, 8, 12]
