@@ -204,7 +204,10 @@ def test_a_full_disk_is_said_with_the_file_and_leaves_nothing(monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
-    assert refused("tasks", "new", "mine.py") == "error: mine.py: No space left on device"
+    assert (
+        refused("tasks", "new", "mine.py")
+        == "error: cannot write mine.py: No space left on device; nothing was written"
+    )
     line = refused(*TRAIN.split(), "--out", "a/b")
     assert line == "error: a/b/run.json: No space left on device"
     assert not list(Path().iterdir())
