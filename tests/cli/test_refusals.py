@@ -209,7 +209,7 @@ def test_a_full_disk_is_said_with_the_file_and_leaves_nothing(monkeypatch):
         == "error: cannot write mine.py: No space left on device; nothing was written"
     )
     line = refused(*TRAIN.split(), "--out", "a/b")
-    assert line == "error: a/b/run.json: No space left on device"
+    assert line == "error: cannot write a/b/run.json: No space left on device; nothing was written"
     assert not list(Path().iterdir())
 
 
