@@ -81,6 +81,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Raises:
         LandscapeError: as it was raised inside.
         StoreError: where the disk refuses.
+        OSError: of another file, as it was raised inside.
     """
     partial = None
     try:
@@ -90,6 +91,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except LandscapeError:
         raise
     except OSError as error:
+        if error.filename not in (None, partial, str(partial)):
+            raise  # of another file, which is read or written inside
         raise StoreError(
             f"cannot write {path}: {error.strerror or error}; nothing was written"
         ) from error
