@@ -26,7 +26,7 @@ def print_bias(dataset):
         "bias at 0": bias.sel(step_size=0),
         f"bias at {RATE}": bias.sel(step_size=RATE),
         "gain, same batch": gain.sel(evaluation_set="same_batch"),
-        "gain, other batches": others.mean("evaluation_set"),
+        "gain, other batches": others.mean("evaluation_set", skipna=False),
     }
     print(f"origin {dataset.attrs['origin']}; loss in nat, means of draws with 95 % intervals")
     print("iteration" + "".join(f"{name:>28}" for name in columns))
@@ -36,7 +36,7 @@ def print_bias(dataset):
 
 def stated(values):
     low, high = statistics.interval(statistics.resample_draws(values, 2000)).values
-    return f"{values.mean():.4f} [{low:.4f}, {high:.4f}]"
+    return f"{values.mean(skipna=False):.4f} [{low:.4f}, {high:.4f}]"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ def main(out=HERE):
         plots.save(plots.plot_improvement(dataset), out / f"improvement_{name}.png")
         for metric in ("loss", "accuracy"):
             gain = statistics.best_steps(dataset, metric)["improvement"]
-            medians = gain.sel(evaluation_set="same_batch").median("draw").values.round(4)
+            medians = (
+                gain.sel(evaluation_set="same_batch").median("draw", skipna=False).values.round(4)
+            )
             print(f"{store}, {metric}, same batch, median over draws: {medians.tolist()}")
 
 

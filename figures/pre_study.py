@@ -72,9 +72,9 @@ def print_widths(slices):
         one = widths.isel(checkpoint=i)
         bound = ">" if bool((one.lower_open | one.upper_open).any()) else " "
         print(
-            f"{iteration:9} {bound}{one.width.mean().item():10.2f}"
-            f" {bound}{distances.width[i].mean().item():12.2f}"
-            f"  {slices.gradient_norm[i].mean().item():13.2f}"
+            f"{iteration:9} {bound}{one.width.mean(skipna=False).item():10.2f}"
+            f" {bound}{distances.width[i].mean(skipna=False).item():12.2f}"
+            f"  {slices.gradient_norm[i].mean(skipna=False).item():13.2f}"
         )
 
 

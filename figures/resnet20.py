@@ -69,7 +69,9 @@ def print_numbers(variants):
     )
     for name, dataset in variants.items():
         zero = dataset.isel(checkpoint=0).sel(step_size=[0.0])
-        validation = dataset.isel(checkpoint=0).sel(evaluation_set="validation").mean("draw")
+        validation = (
+            dataset.isel(checkpoint=0).sel(evaluation_set="validation").mean("draw", skipna=False)
+        )
         accuracy, loss = validation["accuracy"], validation["loss"]
         print(
             f"{name:26}{points(bias_at_0(dataset))}{points(statistics.gap(zero))}"
@@ -88,10 +90,11 @@ def print_numbers(variants):
     ]
     print(
         "validation peak width, running and recalibrated:",
-        [round(p.mean().item(), 3) for p in peaks],
+        [round(p.mean(skipna=False).item(), 3) for p in peaks],
     )
-    low, high = statistics.interval(statistics.resample_draws(peaks[1] - peaks[0], 2000)).values
-    print(f"wider with recalibrated: {(peaks[1] - peaks[0]).mean():.3f} [{low:.3f}, {high:.3f}]")
+    wider = peaks[1] - peaks[0]
+    low, high = statistics.interval(statistics.resample_draws(wider, 2000)).values
+    print(f"wider with recalibrated: {wider.mean(skipna=False):.3f} [{low:.3f}, {high:.3f}]")
 
 
 def bias_at_0(dataset):
@@ -102,7 +105,7 @@ def bias_at_0(dataset):
 def points(values):
     values = 100 * values.isel(step_size=0)
     low, high = statistics.interval(statistics.resample_draws(values, 2000)).values
-    return f"{f'{values.mean():.1f} [{low:.1f}, {high:.1f}]':>21}"
+    return f"{f'{values.mean(skipna=False):.1f} [{low:.1f}, {high:.1f}]':>21}"
 
 
 if __name__ == "__main__":

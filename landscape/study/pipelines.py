@@ -111,7 +111,7 @@ def demo(
     accuracy = reading.open_(Run(out / "run").history).validation_accuracy.values[-1]
     first, last = (
         f"{'at least ' if (peak.lower_open | peak.upper_open).any() else ''}"
-        f"{peak.width.mean():.2f} wide at iteration {peak.iteration.item()}"
+        f"{peak.width.mean(skipna=False):.2f} wide at iteration {peak.iteration.item()}"
         for peak in (peaks.isel(checkpoint=i) for i in (0, -1))
     )
     summary = (

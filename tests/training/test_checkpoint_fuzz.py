@@ -19,7 +19,7 @@ from landscape.probing import ProbeSettings
 from landscape.study import checkpoint_probe
 from landscape.tasks import as_task
 from landscape.training import Training, TrainingSettings, checkpoints
-from landscape.training.checkpoints import Checkpoint
+from landscape.training.checkpoints.checkpoint import FORMAT, SAVED, VERSION, Checkpoint
 
 INPUTS, TARGETS = (
     torch.randn(60, 6, generator=torch.Generator().manual_seed(0)),
@@ -49,9 +49,9 @@ def own():
     training = Training(TASK, SETTINGS)
     checkpoint = next(event for event in training.run() if isinstance(event, Checkpoint))
     run = {"task": "digits-mlp", "optimizer": "sgd", "learning_rate": 0.1, "options": {}}
-    values = {name: getattr(checkpoint, name) for name in checkpoints.SAVED}
+    values = {name: getattr(checkpoint, name) for name in SAVED}
     values |= {"run": run | {"batch_size": 20, "train_samples": 300}}
-    return {"format": checkpoints.FORMAT, "version": checkpoints.VERSION, **values}
+    return {"format": FORMAT, "version": VERSION, **values}
 
 
 def foreign():

@@ -305,7 +305,7 @@ def test_each_file_is_read_once_as_long_as_all_fit(tmp_path, monkeypatch):
         torch.save(model.state_dict(), path)
     read = []
     monkeypatch.setattr(
-        checkpoints, "read", lambda path, own=checkpoints.read: read.append(path) or own(path)
+        checkpoints.files, "read", lambda path, own=checkpoints.read: read.append(path) or own(path)
     )
     files = CheckpointFiles([tmp_path])
     assert CheckpointFiles.of(files) is files
@@ -314,7 +314,7 @@ def test_each_file_is_read_once_as_long_as_all_fit(tmp_path, monkeypatch):
     assert read == paths
     read.clear()
     size = sum(each.nbytes for each in model.state_dict().values())
-    monkeypatch.setattr(checkpoints, "KEPT", size * 1.5)  # one alone fits
+    monkeypatch.setattr(checkpoints.files, "KEPT", size * 1.5)  # one alone fits
     files = CheckpointFiles([tmp_path])
     for _ in range(2):
         assert [files.read(path).iteration for path in files.paths] == [0, 1, 2]

@@ -486,7 +486,7 @@ class Endless(IterableDataset):
     ],
 )
 def test_a_source_without_length_or_end_is_refused(monkeypatch, source, message):
-    monkeypatch.setattr("landscape.data.MOST_READ", 50)
+    monkeypatch.setattr("landscape.data.sources.MOST_READ", 50)
     with pytest.raises(InvalidValueError, match=message) as error:
         as_data(source, "train")
     assert "\n" not in str(error.value)
