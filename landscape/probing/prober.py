@@ -265,20 +265,17 @@ class Prober:
         sets = self._chosen(drawn)
         with self._evaluator(at, key, drawn.recalibration) as evaluator:
             before = evaluator.check(drawn.same_batch, sets)
-            origin = at.point
-            if direction is not None:
-                evaluator.confirm(drawn.same_batch, before)
-            else:
-                seed = self._seed(key)
-                direction = evaluator.direction(self._kind, drawn.same_batch, seed)
-                evaluator.confirm(drawn.same_batch, before)
-                if key[1] == 0:
-                    check_slope(evaluator, at.point, drawn.same_batch, direction, before)
-                if settings.origin == "after-step":
-                    at.point.restore()
-                    if settings.dropout:  # with the mask of the gradient
-                        seed_all(self._mask_seed(key))
-                    origin = at.point.shifted(step(direction, drawn.same_batch))
+            origin, given = at.point, direction is not None
+            if direction is None:
+                direction = evaluator.direction(self._kind, drawn.same_batch, self._seed(key))
+            evaluator.confirm(drawn.same_batch, before)
+            if not given and key[1] == 0:
+                check_slope(evaluator, at.point, drawn.same_batch, direction, before)
+            if not given and settings.origin == "after-step":
+                at.point.restore()
+                if settings.dropout:  # with the mask of the gradient
+                    seed_all(self._mask_seed(key))
+                origin = at.point.shifted(step(direction, drawn.same_batch))
             values = [evaluator.allocate(s, len(settings.step_sizes)) for s in sets]
             for i, step_size in enumerate(settings.step_sizes):
                 origin.move(direction.tangent, step_size)

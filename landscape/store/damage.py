@@ -16,8 +16,9 @@ import zarr
 
 from landscape.arguments import local_path
 from landscape.errors import StoreError
+from landscape.store.files import Files, files_of
 from landscape.store.layout import FINISHED, PER_SAMPLE, reading
-from landscape.store.metadata import Array, Files, Metadata, files_of, read
+from landscape.store.metadata import Array, Metadata, read
 from landscape.store.opening import Marks, zarr_store
 
 

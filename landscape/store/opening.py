@@ -7,7 +7,8 @@ import numpy as np
 from zarr.storage import LocalStore, WrapperStore, ZipStore
 
 from landscape.errors import StoreError
-from landscape.store.metadata import Array, Files, Metadata
+from landscape.store.files import Files
+from landscape.store.metadata import Array, Metadata
 
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
 
