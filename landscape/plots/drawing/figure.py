@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from landscape.errors import visible
-from landscape.plots.drawing.theme import themed
+from landscape.plots.drawing.theme import rc_context, themed
 from landscape.slices.options import OPTIONS
 from landscape.slices.wording import one_line, shortened
 
@@ -74,7 +73,7 @@ def _literal(function: Callable[P, R]) -> Callable[P, R]:
         # The slices or histories, which come first where a figure is of any.
         cleaned: Any = (_readable(each) for each in args)
         named: Any = {name: _readable(each) for name, each in kwargs.items()}
-        with mpl.rc_context({"text.parse_math": False}):
+        with rc_context({"text.parse_math": False}):
             drawn = function(*cleaned, **named)
         made = [each for each in _texts(drawn) if not each.get_parse_math()]
         for each in made:

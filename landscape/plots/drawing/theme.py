@@ -80,6 +80,27 @@ _chosen: ContextVar[_Chosen] = ContextVar("chosen", default=_NOTHING)
 
 
 @contextmanager
+def rc_context(settings: dict[Any, Any]) -> Iterator[None]:
+    """Set matplotlib's settings within the block, and leave interactive mode as the block does.
+
+    A notebook's backend, loaded with the first figure, turns interactive mode on for good;
+    matplotlib's own context would turn it off again, and no later figure would be shown.
+
+    Args:
+        settings: matplotlib's parameters by name.
+
+    Yields:
+        Nothing.
+    """
+    with mpl.rc_context(settings):
+        try:
+            yield
+        finally:
+            interactive = mpl.is_interactive()
+    mpl.interactive(interactive)
+
+
+@contextmanager
 def theme() -> Iterator[None]:
     """Set the look of every figure within the block.
 
@@ -91,13 +112,8 @@ def theme() -> Iterator[None]:
     settings |= {**OVERRIDES, **style, **FIXED}
     if style:  # its typeface may lack some signs
         settings["font.family"] = [*settings["font.family"], TYPEFACE]
-    with mpl.rc_context(settings):
-        try:
-            yield
-        finally:
-            interactive = mpl.is_interactive()
-    # A notebook's backend, loaded with the first figure, turns interactive mode on for good.
-    mpl.interactive(interactive)
+    with rc_context(settings):
+        yield
 
 
 def themed(function: Callable[P, R]) -> Callable[P, R]:

@@ -86,6 +86,20 @@ def test_what_a_backend_turns_on_stays_on():
         assert mpl.is_interactive()
 
 
+def test_a_backend_that_a_figure_loads_stays_interactive(dataset, monkeypatch):
+    """As in a notebook, whose later figures would not be shown."""
+
+    def loads_the_backend(*args, **kwargs):
+        mpl.interactive(True)
+        return subplots(*args, **kwargs)
+
+    subplots = plt.subplots
+    monkeypatch.setattr(plt, "subplots", loads_the_backend)
+    with mpl.rc_context():
+        plot_batches(dataset)
+        assert mpl.is_interactive()
+
+
 def test_styles_by_name(dataset):
     with styled("ggplot"):
         ax = plot_batches(dataset)
