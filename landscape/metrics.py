@@ -28,27 +28,31 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SampleLoss = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
-"""A loss: (logits (N, C), targets (N,)) -> one value per sample, (N,)."""
+"""A loss: (outputs (N, …), targets (N, …)) -> values, one per sample or unit: their mean counts."""
 
 
 # Per sample, from logits
 
 
-def cross_entropy(logits: "Tensor", targets: "Tensor") -> "Tensor":
+def cross_entropy(logits: "Tensor", targets: "Tensor", ignore_index: int = -100) -> "Tensor":
     """Cross-entropy of each sample, −log softmax(logits)[target] (Eq. 2 of [Hackel2023]).
 
     Differentiable. Half precisions are widened to float32 first.
 
     Args:
-        logits: (N, C), of any float dtype.
-        targets: class labels, (N,), int64.
+        logits: (N, C, …), of any float dtype.
+        targets: class labels, (N, …), int64; or probabilities of the classes, (N, C, …).
+        ignore_index: the label whose cross-entropy is 0.
 
     Returns:
-        (N,), in nats; float32 or, for float64 logits, float64.
+        (N, …), in nats; float32 or, for float64 logits, float64.
     """
     from torch.nn import functional as F
 
-    return F.cross_entropy(_widened(logits), targets, reduction="none")
+    wide = _widened(logits)
+    if targets.is_floating_point():
+        targets = targets.to(wide.dtype)
+    return F.cross_entropy(wide, targets, reduction="none", ignore_index=ignore_index)
 
 
 def margin(logits: "Tensor", targets: "Tensor") -> "Tensor":
@@ -58,11 +62,11 @@ def margin(logits: "Tensor", targets: "Tensor") -> "Tensor":
     no rounding in the softmax makes or breaks a tie.
 
     Args:
-        logits: (N, C), of any float dtype.
-        targets: class labels, (N,), int64.
+        logits: (N, C, …), of any float dtype.
+        targets: class labels, (N, …), int64.
 
     Returns:
-        (N,), in [−1, 1], dtype as in :func:`cross_entropy`.
+        (N, …), in [−1, 1], dtype as in :func:`cross_entropy`.
     """
     logits = _widened(logits)
     label = targets.unsqueeze(1)
@@ -159,21 +163,55 @@ def focal_loss(loss: Any, gamma: float = 2.0) -> Any:
     return (-xp.expm1(-loss)) ** gamma * loss
 
 
+def absolute_error(residual: Any) -> Any:
+    """Absolute error of each number, |output − target|.
+
+    Args:
+        residual: outputs minus targets, of any shape and float dtype.
+
+    Returns:
+        Values of the shape and dtype of ``residual``, in the targets' units.
+    """
+    return abs(residual)
+
+
+def r_squared(residual: Any, target: Any) -> Any:
+    """Share of the variance of the targets that is explained, 1 − r² / Var(target).
+
+    The mean over samples is R² = 1 − Σ r² / Σ (target − mean)²; over several outputs, the plain
+    mean of the R² of each.
+
+    Args:
+        residual: outputs minus targets, (N, outputs), of any float dtype.
+        target: the targets, of the same shape; their mean and variance are over the samples.
+
+    Returns:
+        Values of the shape and dtype of ``residual``; not finite where all targets are equal.
+    """
+    xp = array_namespace(residual)
+    deviation = target - xp.mean(target, axis=0, keepdims=True)
+    return 1 - residual**2 / xp.mean(deviation**2, axis=0, keepdims=True)
+
+
 # Metrics of a set, as a probe stores them
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of a set: the mean of one value per sample.
+    """A metric of a set: the mean of one value per sample, pixel, token or other unit.
 
     Attributes:
-        values: array -> one value per sample, elementwise; where ``sloped``,
-            (array, slope factor) -> values.
-        of: which array ``values`` takes: the per-sample "loss" or "margin".
+        values: array -> one value per unit, elementwise; where ``sloped``,
+            (array, slope factor) -> values; where ``of_targets``, (array (N, units a sample),
+            targets likewise) -> values; where ``of`` is "outputs", (outputs, targets), torch
+            tensors (N, …), -> one value per unit or per sample.
+        of: which array ``values`` takes: the per-unit "loss", "margin" or "residual"; or "outputs",
+            for a metric of one's own.
         long_name: its name on axes.
         units: its units on axes: "nat", or "1" for a pure number.
-        mode: which values are better: "min" or "max".
+        mode: which values are better: "min" or "max"; "" where unknown.
         sloped: whether it has a slope factor, and so the dimension ``slope_factor`` in a slice.
+        of_targets: whether ``values`` needs the targets of the set, too.
     """
 
     values: Callable[..., Any]
@@ -182,6 +220,35 @@ class Metric:
     units: str
     mode: str
     sloped: bool = False
+    of_targets: bool = False
+
+
+def own_metric(
+    function: Callable[["Tensor", "Tensor"], "Tensor"],
+    mode: str = "",
+    long_name: str | None = None,
+    units: str = "1",
+) -> Metric:
+    """Make a metric of a function of outputs and targets.
+
+    >>> from landscape.metrics import own_metric
+    >>> def top_2(outputs, targets):
+    ...     return (outputs.topk(2).indices == targets[:, None]).any(1).float()
+    >>> own_metric(top_2, mode="max").long_name
+    'top 2'
+
+    Args:
+        function: (outputs (N, …), targets (N, …)) -> one value per sample, (N,), or one for each
+            target, in the targets' shape.
+        mode: which values are better: "min" or "max"; without, figures that need to know ask.
+        long_name: its name on axes; the function's name unless given.
+        units: its units on axes.
+
+    Returns:
+        The metric.
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    return Metric(function, "outputs", long_name or name.replace("_", " "), units, mode)
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
@@ -194,5 +261,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "focal_loss": Metric(focal_loss, "loss", "focal loss", "nat", "min"),
         "sigmoidal_loss": Metric(sigmoidal_loss, "margin", "sigmoidal loss", "1", "min"),
         "zero_one_loss": Metric(zero_one_loss, "margin", "0-1 loss", "1", "min"),
+        "mean_absolute_error": Metric(
+            absolute_error, "residual", "mean absolute error", "1", "min"
+        ),
+        "r_squared": Metric(r_squared, "residual", "R²", "1", "max", of_targets=True),
     }
 )

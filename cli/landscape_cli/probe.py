@@ -123,8 +123,8 @@ def probe(
         str | None,
         typer.Option(
             metavar="LIST",
-            help=f"Metrics, separated by commas; any of {_listed(METRICS)}.",
-            show_default=_listed(DEFAULT.metrics),
+            help=f"Metrics, separated by commas; any of {_listed(METRICS)}, or the task's own.",
+            show_default="loss, accuracy, smooth_accuracy; those of the targets",
         ),
     ] = None,
     slope_factors: Annotated[
@@ -199,7 +199,9 @@ def probe(
     )
     if lr is not None:
         number("lr", lr, above=0)
-    ProbeSettings(**settings)  # refuses what is wrong before anything is read
+    # Refuses what is wrong before anything is read; a task of one's own may have further metrics.
+    own_task = task is not None and all(task.rpartition(":"))
+    ProbeSettings(**settings | ({"metrics": None} if own_task else {}))
 
     from landscape import study
     from landscape.runtime import devices
@@ -216,7 +218,7 @@ def probe(
         loaded,
         files,
         store,
-        ProbeSettings(**settings),
+        ProbeSettings(**settings, own_metrics=loaded.metrics),
         learning_rate=float("nan") if lr is None else lr,
         redo=redo,
         device=where,

@@ -1,7 +1,8 @@
 """The data from which probes and training take samples: tensors in memory, or a Dataset.
 
 Both kinds have a length and ``take(indices, generator)``, which returns ``(inputs, targets)``
-on one device; with a generator, the samples are augmented (if the data has an augmentation).
+on one device, each a tensor or a nested dict or tuple of tensors; with a generator, the samples are
+augmented (if the data has an augmentation).
 """
 
 import hashlib
@@ -14,12 +15,22 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Subset, default_collate
 
-from landscape.data.pairs import pair_of
+from landscape.data.batches import PAIR, Split
 from landscape.errors import InvalidValueError, users_code
+from landscape.runtime.nested import (
+    Nested,
+    cloned,
+    described,
+    device_of,
+    leaves,
+    moved,
+    part_of,
+    samples_of,
+)
 from landscape.runtime.randomness import seeded
 from landscape.runtime.tensors import content, unusual
 
-Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+Augmentation = Callable[[Nested, torch.Generator], Nested]
 
 DIGESTED = 32  # samples of data that is not in memory that its digest depends on
 
@@ -33,7 +44,7 @@ class Data(Protocol):
 
     def take(
         self, indices: Tensor, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Nested, Nested]:
         """Take the samples at ``indices``.
 
         Args:
@@ -41,7 +52,7 @@ class Data(Protocol):
             generator: what the augmentation draws from; without one, samples are not augmented.
 
         Returns:
-            Inputs (n, …) and targets (n,) int64.
+            Inputs (n, …) and targets (n, …), integers among them int64.
         """
         ...
 
@@ -62,8 +73,8 @@ class TensorData:
     """Samples held in memory; augmented and prepared in whole batches, not one by one.
 
     Attributes:
-        inputs: (N, …), of any dtype.
-        targets: class labels, (N,), int64.
+        inputs: (N, …), of any dtype; a tensor or a nested dict or tuple of tensors.
+        targets: (N, …), likewise; class labels are int64.
         augment: (inputs (n, …), generator) -> inputs, applied by ``take`` if it has a generator;
             None for no augmentation.
         prepare: inputs (n, …) -> the model's inputs, say, uint8 to normalised float32; applied
@@ -74,21 +85,23 @@ class TensorData:
             are no plain tensors.
     """
 
-    inputs: Tensor
-    targets: Tensor
+    inputs: Nested
+    targets: Nested
     augment: Augmentation | None = None
-    prepare: Callable[[Tensor], Tensor] | None = None
+    prepare: Callable[[Nested], Nested] | None = None
 
     def __post_init__(self) -> None:
-        if self.inputs.ndim == 0 or self.targets.ndim == 0:
+        inputs, targets = list(leaves(self.inputs, "inputs")), list(leaves(self.targets, "targets"))
+        if any(tensor.ndim == 0 for _, tensor in (*inputs, *targets)):
             raise InvalidValueError(
                 "inputs or targets are a single number; give one for each sample"
             )
-        if len(self.inputs) != len(self.targets):
-            raise InvalidValueError(
-                f"inputs and targets differ in length: {len(self.inputs)} and {len(self.targets)}"
-            )
-        for name, tensor in (("inputs", self.inputs), ("targets", self.targets)):
+        first, samples = inputs[0][0], len(inputs[0][1])
+        for name, tensor in (*inputs, *targets):
+            if len(tensor) != samples:
+                raise InvalidValueError(
+                    f"{first} and {name} differ in length: {samples} and {len(tensor)}"
+                )
             if what := unusual(tensor):
                 raise InvalidValueError(f"the {name} are {what}")
 
@@ -98,17 +111,19 @@ class TensorData:
         return _digest_of(self.inputs, self.targets)
 
     def __repr__(self) -> str:
-        shape = "×".join(map(str, self.inputs.shape[1:])) or "scalars"
-        dtype = str(self.inputs.dtype).removeprefix("torch.")
+        parts = []
+        for name, tensor in leaves(self.inputs):
+            shape = "×".join(map(str, tensor.shape[1:])) or "scalars"
+            parts.append(f"{name} {shape} {tensor.dtype}".replace("torch.", "").strip())
         augmented = ", augmented" if self.augment else ""
-        return f"TensorData({len(self):,} samples, {shape} {dtype}{augmented})"
+        return f"TensorData({len(self):,} samples, {', '.join(parts)}{augmented})"
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return samples_of(self.targets)
 
     def take(
         self, indices: Tensor, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Nested, Nested]:
         """Take the samples at ``indices``; see :meth:`Data.take`.
 
         Args:
@@ -116,39 +131,40 @@ class TensorData:
             generator: what the augmentation draws from; without one, samples are not augmented.
 
         Returns:
-            Inputs (n, …) and targets (n,) int64, on this data's device, that share no memory with
-            the data.
+            Inputs (n, …) and targets (n, …), on this data's device, that share no memory with the
+            data.
 
         Raises:
             InvalidValueError: where ``augment`` or ``prepare`` fails, or gives other than a tensor
                 of as many samples.
         """
-        indices = indices.to(self.inputs.device)
-        # Several times as fast as inputs[indices].
-        inputs = self.inputs.index_select(0, indices)
+        indices = indices.to(device_of(self.inputs))
+        inputs = part_of(self.inputs, indices)
         if generator is not None and self.augment is not None:
             with users_code("augment"):
                 augmented: object = self.augment(inputs, generator)
             inputs = _as_many(augmented, len(indices), "augment")
-        return self._prepared(inputs), self.targets.index_select(0, indices)
+        return self._prepared(inputs), part_of(self.targets, indices)
 
-    def head(self, samples: int) -> tuple[Tensor, Tensor]:
+    def head(self, samples: int) -> tuple[Nested, Nested]:
         """Take copies of the first samples, not augmented.
 
         Args:
             samples: how many.
 
         Returns:
-            Inputs (samples, …) and targets (samples,) int64, that share no memory with the data.
+            Inputs (samples, …) and targets (samples, …), that share no memory with the data.
         """
-        return self._prepared(self.inputs[:samples].clone()), self.targets[:samples].clone()
+        part = slice(0, samples)
+        inputs, targets = cloned(part_of(self.inputs, part)), cloned(part_of(self.targets, part))
+        return self._prepared(inputs), targets
 
-    def _prepared(self, inputs: Tensor) -> Tensor:
+    def _prepared(self, inputs: Nested) -> Nested:
         if self.prepare is None:
             return inputs
         with users_code("prepare"):
             prepared: object = self.prepare(inputs)
-        return _as_many(prepared, len(inputs), "prepare")
+        return _as_many(prepared, samples_of(inputs), "prepare")
 
     def first(self, samples: int) -> "TensorData":
         """Make data of the first samples; it shares the memory.
@@ -170,7 +186,7 @@ class TensorData:
         Returns:
             The data, moved there at once.
         """
-        return replace(self, inputs=self.inputs.to(device), targets=self.targets.to(device))
+        return replace(self, inputs=moved(self.inputs, device), targets=moved(self.targets, device))
 
 
 @dataclass(frozen=True)
@@ -183,21 +199,25 @@ class DatasetData:
     DataLoader does.
 
     Attributes:
-        dataset: a Dataset of pairs (input, class label).
-        collate: list of samples -> (inputs (n, …), targets (n,)).
+        dataset: a Dataset of pairs (input, target), dicts or longer tuples.
+        collate: list of samples -> batch.
         device: where ``take`` returns its tensors; None leaves them where ``collate`` puts them.
+        split: batch -> (inputs (n, …), targets (n, …)).
+        batch_size: samples of the batches that a DataLoader shows; None where unknown.
     """
 
     dataset: Dataset[Any]
     collate: Callable[[list[Any]], Any] = default_collate
     device: torch.device | None = None
+    split: Split = PAIR
+    batch_size: int | None = None
 
     def __len__(self) -> int:
         return len(cast(Sized, self.dataset))
 
     def take(
         self, indices: Tensor, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Nested, Nested]:
         """Read the samples at ``indices``; see :meth:`Data.take`.
 
         Args:
@@ -205,25 +225,24 @@ class DatasetData:
             generator: what seeds the Dataset's random transforms; without one, the seed is 0.
 
         Returns:
-            Inputs (n, …) and targets (n,) int64.
+            Inputs (n, …) and targets (n, …), integers among them int64.
 
         Raises:
-            InvalidValueError: where the Dataset fails, or does not give pairs (input, class label).
+            InvalidValueError: where the Dataset fails, or gives what has no inputs and targets.
         """
         seed = 0 if generator is None else int(torch.randint(2**31, (), generator=generator))
         with seeded(seed):
             with users_code("reading the Dataset"):
-                samples = self.collate(self._read(indices.tolist()))
-            inputs, targets = pair_of(samples, collated=True)
-        for parts in (inputs, targets):
-            if parts.ndim == 0 or len(parts) != len(indices):
+                batch = self.collate(self._read(indices.tolist()))
+            inputs, targets = self.split(batch, collated=True)
+        for name, tensor in (*leaves(inputs, "inputs"), *leaves(targets, "targets")):
+            if len(tensor) != len(indices):
                 raise InvalidValueError(
-                    f"{len(indices)} samples of the Dataset are collated to inputs of shape "
-                    f"{tuple(inputs.shape)} and targets of shape {tuple(targets.shape)}; give one "
-                    "of each for each sample"
+                    f"{len(indices)} samples of the Dataset are collated to {name} of shape "
+                    f"{tuple(tensor.shape)}; give one for each sample"
                 )
         # Copies, since a collate function may give the Dataset's own tensors.
-        return inputs.to(self.device, copy=True), targets.to(self.device, copy=True)
+        return moved(inputs, self.device, copy=True), moved(targets, self.device, copy=True)
 
     def _read(self, indices: list[int]) -> list[Any]:
         several = getattr(self.dataset, "__getitems__", None)
@@ -286,10 +305,10 @@ def _digest(data: Data) -> str | None:
     return hashlib.blake2b(found[0].encode(), digest_size=8).hexdigest()
 
 
-def _digest_of(*tensors: Tensor) -> str:
+def _digest_of(*parts: Nested) -> str:
     digest = hashlib.blake2b(digest_size=8)
-    for tensor in tensors:
-        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}\n".encode())
+    for name, tensor in (each for part in parts for each in leaves(part)):
+        digest.update(f"{name}{tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(content(tensor))
     return digest.hexdigest()
 
@@ -322,15 +341,17 @@ def first(data: Data, samples: int) -> Data:
     return data.first(samples)
 
 
-def _as_many(inputs: object, samples: int, what: str) -> Tensor:
-    """Inputs that a user's function made, if they are a tensor of so many samples."""
-    if not isinstance(inputs, Tensor) or inputs.ndim == 0 or len(inputs) != samples:
-        received = (
-            f"a tensor of shape {tuple(inputs.shape)}"
-            if isinstance(inputs, Tensor)
-            else f"a {type(inputs).__name__}"
-        )
-        raise InvalidValueError(
-            f"{what} gives {received} for {samples} samples; give a tensor with one input for each"
-        )
+def _as_many(inputs: object, samples: int, what: str) -> Nested:
+    """Inputs that a user's function made, if they are tensors of so many samples."""
+    for _, tensor in leaves(inputs):
+        if not isinstance(tensor, Tensor):
+            raise InvalidValueError(
+                f"{what} gives a {type(tensor).__name__} for {samples} samples; give a tensor with "
+                "one input for each"
+            )
+        if tensor.ndim == 0 or len(tensor) != samples:
+            raise InvalidValueError(
+                f"{what} gives a tensor of {described(tensor)} for {samples} samples; give a "
+                "tensor with one input for each"
+            )
     return inputs

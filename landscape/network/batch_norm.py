@@ -9,10 +9,11 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from landscape.network.point import has_own_modes, preserved
+from landscape.runtime.nested import Nested
 
 
 class BatchNorm:
@@ -20,7 +21,7 @@ class BatchNorm:
 
     Args:
         model: its batch norm and instance norm layers are switched.
-        forward: how the model is run, inputs (N, …) -> logits (N, C); the model itself unless
+        forward: how the model is run, inputs (N, …) -> outputs (N, …); the model itself unless
             given.
         frozen: the layers that stay as they are, see :func:`frozen_layers`.
 
@@ -31,7 +32,7 @@ class BatchNorm:
     def __init__(
         self,
         model: nn.Module,
-        forward: Callable[[Tensor], Tensor] | None = None,
+        forward: Callable[[Nested], Nested] | None = None,
         frozen: Collection[nn.Module] = (),
     ) -> None:
         self._forward = forward or model
@@ -62,7 +63,7 @@ class BatchNorm:
         """
         return any(policy == "batch" or m.running_mean is None for m in self._batch_layers)
 
-    def use(self, policy: str, batches: Sequence[Tensor] = ()) -> None:
+    def use(self, policy: str, batches: Sequence[Nested] = ()) -> None:
         """Switch all layers to ``policy``; call inside :meth:`preserved`.
 
         Recalibrated statistics are the plain mean over the batches of their mean and unbiased

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from landscape.network.forward import Forward
+from landscape.runtime.nested import Nested, device_of, nbytes, part_of, samples_of
 
 # Samples at once, at most; no CPU gets faster with more.
 MOST = 1000
@@ -32,7 +33,7 @@ class EvalBatchSize:
     def __init__(self, size: int | None = None) -> None:
         self._size = size
 
-    def choose(self, forward: Forward, inputs: Tensor) -> int:
+    def choose(self, forward: Forward, inputs: Nested) -> int:
         """The number of samples at once for ``inputs``; chosen at the first call unless given.
 
         On a CPU the choice is the same for the same model. On a GPU it is measured, which resets
@@ -46,7 +47,7 @@ class EvalBatchSize:
             Samples at once, at least 1.
         """
         if self._size is None:
-            kind = inputs.device.type
+            kind = device_of(inputs).type
             if kind == "cuda":
                 self._size = _by_memory(forward, inputs)
             else:
@@ -97,32 +98,33 @@ def fitting(budget: float, each: float, most: int) -> int:
     return size
 
 
-def _by_memory(forward: Forward, inputs: Tensor) -> int:
+def _by_memory(forward: Forward, inputs: Nested) -> int:
     """How many samples take half of a GPU's free memory, by the peak of a small forward pass."""
-    few = inputs[:TRIED]
-    device = inputs.device
+    few = part_of(inputs, slice(TRIED))
+    samples = samples_of(few)
+    device = device_of(inputs)
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     try:
         forward.eager(few)
     except torch.OutOfMemoryError:
-        return max(1, len(few) // 2)
-    each = (torch.cuda.max_memory_allocated(device) - before) / len(few)
+        return max(1, samples // 2)
+    each = (torch.cuda.max_memory_allocated(device) - before) / samples
     unused = torch.cuda.memory_reserved(device) - before
     return fitting((torch.cuda.mem_get_info(device)[0] + unused) / 2, each, MOST_ON_GPU)
 
 
-def _by_cache(forward: Forward, inputs: Tensor) -> int:
+def _by_cache(forward: Forward, inputs: Nested) -> int:
     """How many samples keep each tensor within a CPU's caches, by two small forward passes."""
     sizes = []
     for samples in (2, 4):
-        few = inputs[torch.arange(samples) % len(inputs)]
+        few = part_of(inputs, torch.arange(samples) % samples_of(inputs))
         with _Sizes() as computed:
             try:
                 forward.eager(few)
             except Exception:  # not every network can be watched, or run on this few samples
                 return MOST
-        sizes.append([few.nbytes, *computed.bytes])
+        sizes.append([nbytes(few), *computed.bytes])
     # Only what grows with the number of samples counts; weights do not.
     each = max(four - two for two, four in zip(*sizes, strict=False)) / 2
     return MOST if MOST * each <= CACHED else fitting(CACHED, each, MOST)

@@ -3,7 +3,7 @@
 The model itself is neither replaced nor changed, so that it can be moved, switched and given back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import InvalidValueError
+from landscape.network.calling import Calling
 from landscape.network.point import preserved, same_values
 from landscape.network.precision import PRECISIONS
+from landscape.runtime.nested import Nested, cloned, leaves, mapped, part_of
 
 BACKEND = "inductor"
 _SINGLE = (torch.float32, torch.complex64)
@@ -20,13 +22,13 @@ _DOUBLE = (torch.float64, torch.complex128)
 
 
 class Forward:
-    """A model's forward pass in a given precision and memory format: inputs -> logits.
+    """A model's forward pass in a given precision and memory format: inputs -> outputs.
 
     Everything that is computed with it, gradients too, belongs inside of
     :meth:`precision_context`.
 
     Args:
-        model: maps inputs (N, …) to logits (N, C); the device and dtype of its first parameter
+        model: maps inputs (N, …) to outputs (N, …); the device and dtype of its first parameter
             stand for all.
         precision: of matrix products and convolutions. "float32" is the model's own type,
             whatever the caller's settings; "tf32" rounds their float32 inputs to 10 bits of
@@ -37,6 +39,7 @@ class Forward:
             :meth:`choose_memory_format`; until then they are not.
         graphs: whether a compiled model on a GPU uses CUDA graphs; its logits then last only
             until the next call.
+        calling: how the model is called, and what of its output is used.
 
     Raises:
         InvalidValueError: where the model's device or dtype lacks the precision.
@@ -50,6 +53,7 @@ class Forward:
         compile: bool = False,  # noqa: A002
         channels_last: bool | None = None,
         graphs: bool = False,
+        calling: Calling | None = None,
     ) -> None:
         first = next(model.parameters(), torch.empty(0))
         check_precision(precision, first.device, first.dtype)
@@ -61,47 +65,48 @@ class Forward:
         self.channels_last = channels_last
         self._precision = precision
         self._writes = False
-        self._fast: Any = model
+        self.calling = call = calling or Calling()
+        self._fast: Any = None
         if compile:
             # Parameters that are moved in place keep their addresses, which a graph captures.
             mode = "reduce-overhead" if graphs and on_gpu else None
             # Not the model itself, on which torch would leave a mark.
             self._fast = torch.compile(
-                lambda inputs: model(inputs), dynamic=False, mode=mode, backend=BACKEND
+                lambda inputs: call(model, inputs), dynamic=False, mode=mode, backend=BACKEND
             )
 
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """Compute the logits, with the compiled model if there is one.
+    def __call__(self, inputs: Nested) -> Nested:
+        """Compute the outputs, with the compiled model if there is one.
 
         Args:
             inputs: (N, …), on the model's device.
 
         Returns:
-            The logits, (N, C).
+            The outputs, (N, …).
         """
-        return self._run(self._fast, inputs)
+        return self._run(self._fast or self._plain, inputs)
 
-    def eager(self, inputs: Tensor) -> Tensor:
-        """Compute the logits without the compiled model: for what is run only once.
+    def eager(self, inputs: Nested) -> Nested:
+        """Compute the outputs without the compiled model: for what is run only once.
 
         Args:
             inputs: (N, …), on the model's device.
 
         Returns:
-            The logits, (N, C).
+            The outputs, (N, …).
         """
-        return self._run(self.model, inputs)
+        return self._run(self._plain, inputs)
 
     @property
     def rounding(self) -> float:
-        """By how much logits may differ through rounding alone, relative to the largest."""
+        """By how much outputs may differ through rounding alone, relative to the largest."""
         dtype = next((p.dtype for p in self.model.parameters()), torch.float32)
         if self._precision != "float32" or dtype not in (*_SINGLE, *_DOUBLE):
             return 3e-2
         return 1e-4 if dtype in _SINGLE else 1e-7
 
-    def first(self, inputs: Tensor) -> Tensor:
-        """Compute the logits as :meth:`eager` does, and learn whether the model writes to inputs.
+    def first(self, inputs: Nested) -> Nested:
+        """Compute the outputs as :meth:`eager` does, and learn whether the model writes to inputs.
 
         Where it does, as a model whose first layer works in place, every later pass gets a copy.
 
@@ -109,18 +114,20 @@ class Forward:
             inputs: (N, …), on the model's device; they are not written to.
 
         Returns:
-            The logits, (N, C).
+            The outputs, (N, …).
         """
-        given = inputs.clone()
-        logits = self.eager(given)
-        self._writes = self._writes or not same_values(given, inputs)
-        return logits
+        given = cloned(inputs)
+        outputs = self.eager(given)
+        pairs = zip(leaves(given), leaves(inputs), strict=True)
+        written = not all(same_values(a, b) for (_, a), (_, b) in pairs)
+        self._writes = self._writes or written
+        return outputs
 
-    def choose_memory_format(self, inputs: Tensor) -> None:
+    def choose_memory_format(self, inputs: Nested) -> None:
         """Choose the memory format if it is open: channels last where the network can take it.
 
         One that takes a ``view`` of a convolution's output, for example, cannot. Two samples run
-        forward and backward in train and in eval mode, and the logits must agree with those of
+        forward and backward in train and in eval mode, and the outputs must agree with those of
         the usual format. The model and the random generators are left as they are.
 
         Args:
@@ -129,7 +136,7 @@ class Forward:
         if self.channels_last is None:
             with preserved(self.model), torch.enable_grad():
                 try:
-                    self.channels_last = self._bears_channels_last(inputs[:2].clone())
+                    self.channels_last = self._bears_channels_last(part_of(inputs, slice(2)))
                 except Exception:  # any other fault shows without it as well
                     self.channels_last = False
 
@@ -140,32 +147,48 @@ class Forward:
         with float32_products(rounding), torch.autocast(self.device.type, enabled=False):
             yield
 
-    def _bears_channels_last(self, inputs: Tensor) -> bool:
-        def logits(channels_last: bool, training: bool) -> Tensor:
+    def _bears_channels_last(self, inputs: Nested) -> bool:
+        def outputs(channels_last: bool, training: bool) -> list[Tensor]:
             self.channels_last = channels_last
             self.model.train(training)
-            found = self.eager(inputs.clone())
-            if found.requires_grad:
+            found = [tensor for _, tensor in leaves(self.eager(cloned(inputs)))]
+            if any(tensor.requires_grad for tensor in found):
                 moved = [p for p in self.model.parameters() if p.requires_grad]
-                torch.autograd.grad(found.sum(), moved, allow_unused=True)
-            return found.detach()
+                total = torch.stack([t.sum() for t in found if t.requires_grad]).sum()
+                torch.autograd.grad(total, moved, allow_unused=True)
+            return [tensor.detach() for tensor in found]
 
-        logits(channels_last=True, training=True)
-        last, first = (logits(channels_last, training=False) for channels_last in (True, False))
-        return bool(((last - first).abs() <= self.rounding * first.abs().max()).all())
+        outputs(channels_last=True, training=True)
+        last, first = (outputs(channels_last, training=False) for channels_last in (True, False))
+        return all(
+            bool(((a - b).abs() <= self.rounding * b.abs().max()).all())
+            for a, b in zip(last, first, strict=True)
+        )
 
-    def _run(self, model: Any, inputs: Tensor) -> Tensor:
+    def _plain(self, inputs: Nested) -> Nested:
+        return self.calling(self.model, inputs)
+
+    def _run(self, model: Callable[[Nested], Nested], inputs: Nested) -> Nested:
         if self._writes:
-            inputs = inputs.clone()
-        if self.channels_last and inputs.ndim == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
+            inputs = cloned(inputs)
+        if self.channels_last:
+            inputs = mapped(_channels_last, inputs)
         if self._precision != "bfloat16":
-            logits: Tensor = model(inputs)
-            return logits
+            return model(inputs)
         # Casts are not kept: the weights move.
         with torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False):
-            logits = model(inputs)
-        return logits.float() if isinstance(logits, Tensor) else logits
+            outputs = model(inputs)
+        return mapped(_widened, outputs)
+
+
+def _channels_last(inputs: Tensor) -> Tensor:
+    if inputs.ndim != 4:
+        return inputs
+    return inputs.contiguous(memory_format=torch.channels_last)
+
+
+def _widened(outputs: Tensor) -> Tensor:
+    return outputs.float() if outputs.is_floating_point() else outputs
 
 
 def check_precision(

@@ -12,6 +12,7 @@ from landscape.errors import InvalidValueError, users_code
 from landscape.optimizers.line_search.sls import LineSearch
 from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation_sets import EvaluationSet
+from landscape.runtime.nested import Nested, cloned
 
 
 def after_step(
@@ -20,7 +21,7 @@ def after_step(
     optimizer: torch.optim.Optimizer | None,
     learning_rate: float,
     batch: EvaluationSet,
-    forward: Callable[[Tensor], Tensor] | None = None,
+    forward: Callable[[Nested], Nested] | None = None,
 ) -> dict[str, Tensor]:
     """Compute the parameters one optimizer step after the point where the gradient was taken.
 
@@ -67,7 +68,7 @@ def after_step(
             # The step of the class: the wrapper that a scheduler puts around it steps the original.
             if isinstance(stepper, LineSearch):
                 type(stepper).step(
-                    stepper, lambda: (run(batch.inputs.clone()), batch.targets.clone())
+                    stepper, lambda: (run(cloned(batch.inputs)), cloned(batch.targets))
                 )
             else:
                 type(stepper).step(stepper)

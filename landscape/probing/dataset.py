@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from landscape.metrics import METRICS
+from landscape.metrics import Metric
 from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation import Values, gradient_policy
 from landscape.probing.evaluation_sets import EvaluationSet
@@ -44,6 +44,7 @@ def build(
     iteration: int,
     epoch: float,
     learning_rate: float,
+    unit: str = "nat",
 ) -> xr.DataTree:
     """Reduce the values of one checkpoint over samples, and label them.
 
@@ -55,20 +56,25 @@ def build(
         iteration: iteration of the checkpoint.
         epoch: epoch of the checkpoint; NaN if unknown.
         learning_rate: learning rate at the checkpoint; NaN if unknown.
+        unit: the unit of the loss, "nat" or "1".
 
     Returns:
         At the root the slice, with dims ``checkpoint`` (1), ``draw``, ``evaluation_set``,
         ``step_size`` and, for smooth accuracy, ``slope_factor``. If the settings keep samples, at
-        ``per_sample/<evaluation set>`` the loss and margin of each sample in float32, its class
-        label and its place in the data.
+        ``per_sample/<evaluation set>`` the loss and the margin or residual of each sample in
+        float32, its target and its place in the data. Where samples have several units (pixels,
+        tokens) or not all count, these values lie along ``unit``, with ``unit_sample``, the place
+        of the unit's sample along ``sample``, and ``weight``, 0 after the last unit of a draw that
+        has fewer than another.
     """
     sets = draws[0].sets
     dims = ("checkpoint", "draw", "evaluation_set", "step_size")
     variables = {}
-    for name in settings.metrics:
-        sloped = METRICS[name].sloped
-        values = [[_mean(name, v, settings) for v in draw.values] for draw in draws]
-        variables[name] = (dims + ("slope_factor",) * sloped, np.array([values]))
+    assert settings.metrics is not None
+    metrics = {name: settings.metric(name) for name in settings.metrics}
+    for name, metric in metrics.items():
+        values = [[_mean(name, metric, v, settings) for v in draw.values] for draw in draws]
+        variables[name] = (dims + ("slope_factor",) * metric.sloped, np.array([values]))
     coordinates: dict[str, Any] = {
         "iteration": ("checkpoint", np.array([iteration], dtype=np.int64)),
         "epoch": ("checkpoint", np.array([epoch], dtype=np.float64)),
@@ -84,9 +90,9 @@ def build(
         "batch_norm": ("evaluation_set", _strings(s.batch_norm for s in sets)),
         "step_size": ("step_size", np.array(settings.step_sizes)),
     }
-    if any(METRICS[name].sloped for name in settings.metrics):
+    if any(metric.sloped for metric in metrics.values()):
         coordinates["slope_factor"] = ("slope_factor", np.array(settings.slope_factors))
-    root = _named(xr.Dataset(variables, coordinates))
+    root = _named(xr.Dataset(variables, coordinates), settings.own_metrics, unit)
     along = draws[0].direction
     root.attrs = {
         "direction": along.name,
@@ -96,37 +102,84 @@ def build(
         "seed": settings.seed,
     }
     groups = {"/": root}
-    if settings.samples:
+    if any(_of_set(chosen, values) for each in draws for chosen, values in _pairs(each)):
+        root.attrs["per_sample"] = "left out: the loss gives nothing but its mean"
+    elif settings.samples:
         for i, chosen in enumerate(sets):
             parts = [(draw.sets[i], draw.values[i]) for draw in draws]
-            groups[f"/per_sample/{chosen.name}"] = _samples(parts)
+            samples = _named(_samples(parts), settings.own_metrics, unit)
+            groups[f"/per_sample/{chosen.name}"] = samples
     return xr.DataTree.from_dict(groups)
 
 
+def _pairs(draw: Draw) -> list[tuple[EvaluationSet, Values]]:
+    return list(zip(draw.sets, draw.values, strict=True))
+
+
+def _of_set(chosen: EvaluationSet, values: Values) -> bool:
+    """Whether the loss is one number, of the whole set."""
+    return values.loss.shape[-1] == 1 and len(chosen) > 1
+
+
 def _samples(parts: Sequence[tuple[EvaluationSet, Values]]) -> xr.Dataset:
-    dims = ("checkpoint", "draw", "step_size", "sample")
+    dims, labels = ("checkpoint", "draw", "step_size"), ("checkpoint", "draw")
+    several = not all(v.units.are_samples for _, v in parts)
+    most = max(v.units.count for _, v in parts)
+    variables: dict[str, Any] = {}
+
+    def along(name: str, dims: tuple[str, ...], arrays: list[np.ndarray[Any, Any]]) -> None:
+        samples = all(a.shape[-1] == len(s) for a, (s, _) in zip(arrays, parts, strict=True))
+        if several and not (samples and name in ("index", *sampled)):
+            dims = (*dims, "unit")
+            arrays = [_padded(array, most) for array in arrays]
+        else:
+            dims = (*dims, "sample")
+        variables[name] = (dims, np.stack(arrays)[None])
+
+    # Values of samples, though samples have several units.
+    sampled = [n for n, a in parts[0][1].arrays.items() if a.shape[-1] == len(parts[0][0])]
     with np.errstate(over="ignore"):  # values beyond float32's range become infinite
-        losses = np.stack([_numpy(v.loss) for _, v in parts]).astype(np.float32)
-        margins = np.stack([_numpy(v.margin) for _, v in parts]).astype(np.float32)
-    labels = ("checkpoint", "draw", "sample")
-    return _named(
-        xr.Dataset(
-            {
-                "loss": (dims, losses[None]),
-                "margin": (dims, margins[None]),
-                "target": (labels, np.stack([_numpy(s.targets) for s, _ in parts])[None]),
-                "index": (labels, np.stack([_numpy(s.indices) for s, _ in parts])[None]),
-            },
-            {},
-        )
-    )
+        for name in parts[0][1].arrays:
+            along(name, dims, [_numpy(v.arrays[name]).astype(np.float32) for _, v in parts])
+    if parts[0][1].units.targets is not None:
+        along("target", labels, [_numpy(v.units.targets) for _, v in parts])
+    along("index", labels, [_numpy(s.indices) for s, _ in parts])
+    weights = [v.units.weight for _, v in parts]
+    if several:
+        along("unit_sample", labels, [_numpy(v.units.sample) for _, v in parts])
+    if several or any(weight is not None for weight in weights):
+        found = [
+            np.ones(v.units.count) if w is None else _numpy(w)
+            for w, (_, v) in zip(weights, parts, strict=True)
+        ]
+        along("weight", labels, [each.astype(np.float32) for each in found])
+    return xr.Dataset(variables)
 
 
-def _mean(name: str, values: Values, settings: ProbeSettings) -> np.ndarray[Any, Any]:
+def _padded(array: np.ndarray[Any, Any], most: int) -> np.ndarray[Any, Any]:
+    """Values of the units of a draw that has fewer of them than another: weight 0, else NaN."""
+    lacking = most - array.shape[-1]
+    filler = 0 if array.dtype.kind in "iu" or array.ndim == 1 else np.nan
+    widths = [(0, 0)] * (array.ndim - 1) + [(0, lacking)]
+    return np.pad(array, widths, constant_values=filler) if lacking else array
+
+
+def _mean(
+    name: str, metric: Metric, values: Values, settings: ProbeSettings
+) -> np.ndarray[Any, Any]:
     """The metric at each step size, (S,) or, with slope factors, (S, slope factors)."""
-    metric = METRICS[name]
-    array = values.loss if metric.of == "loss" else values.margin
+    array = values.arrays[metric.of if name not in settings.own_metrics else name]
     rows = [row.astype(np.float64) for row in _numpy(array)]
+    if name in settings.own_metrics:
+        return np.array([np.mean(row) for row in rows])
+    if metric.of_targets:
+        shape = (values.units.samples, -1)
+        targets = _numpy(values.units.targets).astype(np.float64).reshape(shape)
+        with np.errstate(divide="ignore", invalid="ignore"):  # where all targets are equal
+            return np.array([np.mean(metric.values(row.reshape(shape), targets)) for row in rows])
+    if metric.of == "loss" and values.weight is not None:
+        weight = _numpy(values.weight)
+        return np.array([np.sum(weight * metric.values(row)) / np.sum(weight) for row in rows])
     if not metric.sloped:
         return np.array([np.mean(metric.values(row)) for row in rows])
     return np.array(
@@ -139,9 +192,15 @@ def _numpy(array: Any) -> np.ndarray[Any, Any]:
     return result
 
 
-def _named(dataset: xr.Dataset) -> xr.Dataset:
+def _named(dataset: xr.Dataset, own: Mapping[str, Metric], unit: str) -> xr.Dataset:
     for name, variable in dataset.variables.items():
+        if name in own:
+            metric = own[str(name)]
+            variable.attrs.update(long_name=metric.long_name, units=metric.units, mode=metric.mode)
+            continue
         variable.attrs["long_name"], variable.attrs["units"] = NAMES[str(name)]
+        if name == "loss":
+            variable.attrs["units"] = unit
     return dataset
 
 

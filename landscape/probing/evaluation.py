@@ -3,17 +3,17 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
 from landscape.errors import DeterminismError, InvalidValueError, TooLargeError, users_code
-from landscape.metrics import SampleLoss, margin
-from landscape.network import outputs
+from landscape.metrics import Metric
 from landscape.network.batch_norm import BatchNorm
 from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward
-from landscape.network.losses import check_mean
+from landscape.network.measures import Kind, Measure, Units
 from landscape.network.point import Point
 from landscape.probing.directions.direction import (
     Direction,
@@ -24,6 +24,16 @@ from landscape.probing.directions.direction import (
 from landscape.probing.directions.registry import DirectionKind
 from landscape.probing.evaluation_sets import EvaluationSet
 from landscape.runtime import randomness
+from landscape.runtime.nested import (
+    Nested,
+    cloned,
+    described,
+    device_of,
+    joined,
+    leaves,
+    part_of,
+    samples_of,
+)
 
 # Samples on which the model is run whole and in parts, to see whether it mixes them.
 MIXED = 32
@@ -31,17 +41,28 @@ MIXED = 32
 RANDOM = 32
 
 
+# What a value is of: a sample, a unit of one (pixel, token), or the whole set.
+SAMPLE, UNIT, SET = "sample", "unit", "set"
+
+
 @dataclass(frozen=True)
 class Values:
-    """Per-sample values of one set.
+    """What was measured of one set.
 
     Attributes:
-        loss: (points, N), or (N,) at one point.
-        margin: of the same shape, in [−1, 1]; None if margins are not needed.
+        arrays: name -> values, (points, n), or (n,) at one point, where n is the number of samples,
+            of units that count, or 1 of what only the whole set has: the "loss", the "margin" or
+            "residual" if it was asked for, and metrics of one's own by name.
+        units: the units of the set.
     """
 
-    loss: Tensor
-    margin: Tensor | None
+    arrays: Mapping[str, Tensor]
+    units: Units
+
+    @property
+    def loss(self) -> Tensor:
+        """The loss, (points, n) or (n,)."""
+        return self.arrays["loss"]
 
     def at(self, point: int) -> "Values":
         """Take the values at one point.
@@ -50,9 +71,22 @@ class Values:
             point: number of the point, from 0.
 
         Returns:
-            Values of shape (N,), views into these.
+            Values of shape (n,), views into these.
         """
-        return Values(self.loss[point], None if self.margin is None else self.margin[point])
+        return Values({name: each[point] for name, each in self.arrays.items()}, self.units)
+
+    @property
+    def weight(self) -> Tensor | None:
+        """The weights of the losses, (n,) float64; None where all weigh the same."""
+        weight = self.units.weight
+        return weight if weight is not None and len(weight) == self.loss.shape[-1] else None
+
+    def mean(self) -> Tensor:
+        """The mean loss, Σ w·l / Σ w, in float64; a scalar, or (points,)."""
+        loss = self.loss.double()
+        if self.weight is None:
+            return loss.mean(-1)
+        return (self.weight * loss).sum(-1) / self.weight.sum()
 
 
 class Evaluator:
@@ -66,11 +100,14 @@ class Evaluator:
     Args:
         forward: how the model is run.
         point: where the model started; its buffers are put back before each pass.
-        loss: (logits, targets) -> one value per sample, (N,).
+        measure: what is measured of outputs and targets.
         recalibration: inputs (N, …) of the batches from which the batch-norm policy
             "recalibrated" estimates its statistics.
         frozen: normalisation layers that no policy switches.
-        margins: whether margins are measured too.
+        second: which values of each unit are measured beside its loss, "margin" or "residual";
+            those that its kind of target lacks are refused.
+        keeps: whether those that its kind of target has are measured in any case.
+        own: name -> metric of one's own, of outputs and targets.
         eval_batch_size: how many samples make a chunk.
         mask_seed: seed of the dropout mask; None if dropout is off.
     """
@@ -79,20 +116,27 @@ class Evaluator:
         self,
         forward: Forward,
         point: Point,
-        loss: SampleLoss,
-        recalibration: Sequence[Tensor] = (),
+        measure: Measure,
+        recalibration: Sequence[Nested] = (),
         *,
         frozen: Collection[nn.Module] = (),
-        margins: bool = True,
+        second: Collection[str] = (),
+        keeps: bool = False,
+        own: Mapping[str, Metric] = MappingProxyType({}),
         eval_batch_size: EvalBatchSize,
         mask_seed: int | None = None,
     ) -> None:
         self._run = forward
         self._model = forward.model
         self._point = point
-        self._loss = loss
+        self._measure = measure
         self._recalibration = recalibration
-        self._margins = margins
+        self._required, self._keeps = tuple(second), keeps
+        self._second: tuple[str, ...] = ()
+        self._own = own
+        self._kind: Kind | None = None
+        self._of: dict[str, str] = {}  # what each array has values of
+        self._units: dict[str, Units] = {}
         self._eval_batch_size = eval_batch_size
         self._mask_seed = mask_seed
         self._state = mask_seed  # from which the generators start in each pass
@@ -116,19 +160,24 @@ class Evaluator:
             points: at how many points it will be measured.
 
         Returns:
-            Uninitialised values, (points, N), on the set's device; float32 or, where the loss is
-            of float64, that.
+            Uninitialised values on the set's device; float32 or, where the loss is of float64,
+            that.
         """
-        shape = (points, len(chosen))
-        empty = torch.empty(shape, dtype=self._dtype, device=chosen.targets.device)
-        return Values(empty, torch.empty_like(empty) if self._margins else None)
+        units = self._units[chosen.name]
+        sizes = {SAMPLE: len(chosen), UNIT: units.count, SET: 1}
+        device = device_of(chosen.targets)
+        arrays = {
+            name: torch.empty((points, sizes[of]), dtype=self._dtype, device=device)
+            for name, of in self._of.items()
+        }
+        return Values(arrays, units)
 
     def measure(self, sets: Sequence[EvaluationSet], values: Sequence[Values]) -> None:
-        """Measure loss and margin of every sample, where the model is.
+        """Measure loss and metrics of every unit, where the model is.
 
         Args:
             sets: the sets to evaluate.
-            values: where to write, one for each set, of shape (N,).
+            values: where to write, one for each set, at one point.
 
         Raises:
             InvalidValueError: where the model or the loss fails.
@@ -158,9 +207,9 @@ class Evaluator:
             TooLargeError: where the batch does not fit into the memory.
         """
         self._prepare(gradient_policy(batch.batch_norm))
-        model, loss, run = self._model, self._loss, self._run.eager
+        model, loss, run = self._model, self._measure, self._run.eager
         # Copies: a model may write to its input only where gradients are taken.
-        inputs, targets = batch.inputs.clone(), batch.targets.clone()
+        inputs, targets = cloned(batch.inputs), cloned(batch.targets)
         with (
             users_code("the gradient of the loss"),
             _too_large(batch, len(batch), "the gradient needs them"),
@@ -168,7 +217,7 @@ class Evaluator:
             gradient = mean_gradient(model, inputs, targets, loss, run)
         length = norm([*gradient.values()])
         context = DirectionContext(
-            model, batch.inputs.clone(), batch.targets.clone(), loss, run, gradient, length, seed
+            model, cloned(batch.inputs), cloned(batch.targets), loss, run, gradient, length, seed
         )
         with users_code(f"direction {kind.name}"):
             return kind.take(context)
@@ -181,29 +230,43 @@ class Evaluator:
             sets: the sets to be measured.
 
         Returns:
-            The values of the batch, (N,), for :meth:`confirm`.
+            The values of the batch, for :meth:`confirm`.
 
         Raises:
-            InvalidValueError: for a model that fails on its data, for outputs that are not of
-                shape (N, C), for labels outside of 0 … C − 1, and for a loss whose own mean is not
-                that over the samples.
+            InvalidValueError: for a model that fails on its data, for outputs and targets that do
+                not fit each other, for labels outside of 0 … C − 1, for metrics that the targets do
+                not have, and for a loss whose own mean is not ours.
             DeterminismError: where what the model draws at random changes the values.
             TooLargeError: where samples that must be evaluated at once do not fit into the memory.
         """
-        logits = self._logits(batch)
-        classes = outputs.count_classes(logits, len(batch))
+        outputs = self._outputs(batch)
+        measure = self._measure
+        self._kind = kind = measure.fit(outputs, batch.targets)
+        if lacking := [name for name in self._required if name != kind.second]:
+            raise InvalidValueError(
+                f"metrics of the {lacking[0]} were asked for, which {_KINDS[kind.second]} do not "
+                "have; choose metrics='loss'"
+                + (f", or those of the {kind.second}" if kind.second else "")
+            )
+        has = kind.second is not None and (self._keeps or self._required)
+        self._second = (kind.second,) if has and kind.second else ()
         for chosen in (batch, *sets):
-            outputs.check_targets(chosen.targets, classes, chosen.name.replace("_", " "))
+            measure.check(kind, outputs, chosen.targets, chosen.name.replace("_", " "))
+            self._units[chosen.name] = measure.units(kind, chosen.targets)
         with users_code("the loss"):
-            check_mean(self._loss, logits, batch.targets)
-            dtype = self._loss(logits.clone(), batch.targets).dtype
-        self._dtype = torch.promote_types(dtype, torch.float32)
+            measure.check_mean(kind, outputs, batch.targets)
+            found = measure.values(kind, cloned(outputs), batch.targets)
+        self._dtype = torch.promote_types(found.dtype, torch.float32)
+        self._of = {"loss": self._layout(batch, found), **dict.fromkeys(self._second, UNIT)}
+        for name, metric in self._own.items():
+            self._of[name] = self._layout(batch, _own(name, metric, measure, outputs, batch))
         largest = max((batch, *sets), key=len)
-        few = largest.inputs[: min(MIXED, self._eval_batch_size.choose(self._run, largest.inputs))]
+        most = min(MIXED, self._eval_batch_size.choose(self._run, largest.inputs))
+        few = part_of(largest.inputs, slice(most))
         for policy in sorted({chosen.batch_norm for chosen in (batch, *sets)}):
             same = self._mixes and not self._batch_norm.layers  # every policy runs the same
-            found = next(iter(self._mixes.values())) if same else self._mixes_samples(policy, few)
-            self._mixes[policy] = found
+            mixes = next(iter(self._mixes.values())) if same else self._mixes_samples(policy, few)
+            self._mixes[policy] = mixes
         before = randomness.capture()
         values = self.values(batch)
         if self._mask_seed is None and not randomness.same(before, randomness.capture()):
@@ -234,7 +297,7 @@ class Evaluator:
         if not torch.allclose(first, second, rtol=1e-4, atol=1e-6, equal_nan=True):
             raise DeterminismError(
                 f"two evaluations of the same batch at one point differ (mean loss "
-                f"{first.double().mean():.6g} and {second.double().mean():.6g}), so no slice can "
+                f"{before.mean():.6g} and {now.mean():.6g}), so no slice can "
                 "be trusted; the model draws random numbers or keeps a state of its own, which "
                 "evaluations or gradients move"
             )
@@ -262,12 +325,18 @@ class Evaluator:
                 "to; turn that off"
             )
 
-    def _logits(self, batch: EvaluationSet) -> Tensor:
+    def _outputs(self, batch: EvaluationSet) -> Nested:
         self._run.choose_memory_format(batch.inputs)
         self._prepare(batch.batch_norm)
-        given = f"{tuple(batch.inputs.shape)} and type {batch.inputs.dtype}"
-        with users_code(f"the model on a batch of shape {given}"):
+        with users_code(f"the model on a batch of {described(batch.inputs)}"):
             return self._run.first(batch.inputs)
+
+    def _layout(self, batch: EvaluationSet, found: Tensor) -> str:
+        """What the values of a batch are of."""
+        if found.ndim == 0:
+            return SET
+        units = self._units[batch.name]
+        return UNIT if len(found) == units.samples * units.each else SAMPLE
 
     def values(self, chosen: EvaluationSet) -> Values:
         """Measure one set where the model is.
@@ -276,37 +345,43 @@ class Evaluator:
             chosen: the set.
 
         Returns:
-            Its values, (N,).
+            Its values at this point.
         """
         values = self.allocate(chosen, 1).at(0)
         self.measure([chosen], [values])
         return values
 
-    def _mixes_samples(self, policy: str, inputs: Tensor) -> bool:
-        """Whether a sample's logits depend on what else is in its batch: whole against parts."""
-        if self._batch_norm.mixes_samples(policy):
+    def _mixes_samples(self, policy: str, inputs: Nested) -> bool:
+        """Whether a sample's outputs depend on what else is in its batch: whole against parts."""
+        if self._batch_norm.mixes_samples(policy) or self._measure.own:
             return True
         if self._mask_seed is not None:  # a mask goes over the whole chunk in any case
             return False
 
-        def logits(part: slice) -> Tensor:
+        samples = samples_of(inputs)
+
+        def outputs(part: slice) -> list[Tensor]:
             self._prepare("running" if policy == "recalibrated" else policy)
-            return self._run.eager(inputs[part])
+            return [each for _, each in leaves(self._run.eager(part_of(inputs, part)))]
 
         try:
-            whole = logits(slice(None))
+            whole = outputs(slice(None))
         except torch.OutOfMemoryError:
-            return len(inputs) > 2 and self._mixes_samples(policy, inputs[: len(inputs) // 2])
-        for part in (slice(0, 2), slice(len(inputs) // 2, None)):
+            return samples > 2 and self._mixes_samples(policy, part_of(inputs, slice(samples // 2)))
+        for part in (slice(0, 2), slice(samples // 2, None)):
             try:
-                alone = logits(part)
+                alone = outputs(part)
             except torch.OutOfMemoryError:
                 continue
             except Exception:  # as batch statistics of a single sample
                 return True
-            apart = (alone - whole[part]).abs().nan_to_num()
-            if bool((apart > self._run.rounding * whole.abs().nan_to_num().amax()).any()):
-                return True
+            for few, all_ in zip(alone, whole, strict=True):
+                if few.shape != all_[part].shape:
+                    return True
+                apart = (few - all_[part]).abs().nan_to_num()
+                most = self._run.rounding * all_.abs().nan_to_num().amax()
+                if bool((apart > most).any()):
+                    return True
         return False
 
     def _prepare(self, policy: str) -> None:
@@ -318,36 +393,83 @@ class Evaluator:
                 self._batch_norm.use(policy, self._recalibration)
             except torch.OutOfMemoryError as error:
                 raise TooLargeError(
-                    f"{len(self._recalibration[0])} samples, which recalibrate batch norm at once, "
-                    "do not fit into the memory; choose a smaller batch"
+                    f"{samples_of(self._recalibration[0])} samples, which recalibrate batch norm "
+                    "at once, do not fit into the memory; choose a smaller batch"
                 ) from error
         self._seed_mask()
 
     def _forward(self, chosen: EvaluationSet, values: Values) -> None:
+        collected: list[Nested] = []  # for a loss of the whole set's outputs
+
         def run(part: slice) -> None:
-            self._part(chosen, values, part)
+            self._part(chosen, values, part, collected)
 
         samples = len(chosen)
         with users_code(f"the model or its loss on {chosen.name.replace('_', ' ')}"):
             if self._mixes[chosen.batch_norm]:
-                with _too_large(chosen, samples, "batch statistics need them"):
+                own = self._measure.own
+                why = "the model's own loss needs" if own else "batch statistics need"
+                with _too_large(chosen, samples, f"{why} them"):
                     run(slice(None))
-                return
-            size = min(samples, self._eval_batch_size.choose(self._run, chosen.inputs))
-            if self._mask_seed is None:
+            elif self._mask_seed is None:
+                self._eval_batch_size.choose(self._run, chosen.inputs)
                 self._eval_batch_size.over(samples, run)
             else:
+                size = min(samples, self._eval_batch_size.choose(self._run, chosen.inputs))
                 with _too_large(chosen, size, "the dropout mask goes over them"):
                     self._eval_batch_size.over(samples, run, halving=False)
+            if collected:
+                assert self._kind is not None
+                outputs = joined(collected)
+                found = self._measure.values(self._kind, outputs, chosen.targets)
+                values.loss[0] = self._as(SET, found, values.units, slice(None))[0]
 
-    def _part(self, chosen: EvaluationSet, values: Values, part: slice) -> None:
-        targets = chosen.targets[part]
+    def _part(
+        self, chosen: EvaluationSet, values: Values, part: slice, collected: list[Nested]
+    ) -> None:
+        measure, kind, units = self._measure, self._kind, values.units
+        assert kind is not None
         # What else the last pass has moved; statistics may have been recalibrated.
         self._point.reset_buffers(but=self._batch_norm.layers)
-        logits = self._run(chosen.inputs[part])
-        if values.margin is not None:
-            values.margin[part] = margin(logits, targets)
-        values.loss[part] = self._loss(logits, targets)  # last: it may write to the logits
+        outputs = self._run(part_of(chosen.inputs, part))
+        targets = part_of(chosen.targets, part)
+        places = {SAMPLE: part, UNIT: units.within(part)}
+        for name in self._second:
+            found = measure.of_units(kind, outputs, targets)
+            values.arrays[name][places[UNIT]] = units.kept(found, part)
+        for name, metric in self._own.items():
+            of = self._of[name]
+            found = metric.values(*measure.predictions(outputs, targets)).reshape(-1)
+            values.arrays[name][places[of]] = self._as(of, found, units, part)
+        of = self._of["loss"]
+        if of == SET and not measure.own:
+            collected.append(outputs)
+            return
+        found = measure.values(kind, outputs, targets)  # last: it may write to the outputs
+        found = self._as(of, found, units, part)
+        if of == UNIT and units.weight is not None:
+            weight = units.weight[places[UNIT]]
+            # The loss has multiplied by w; where that is 0, it is 0.
+            found = torch.where(weight > 0, found / weight, found).to(found.dtype)
+        values.loss[places.get(of, slice(None))] = found
+
+    def _as(self, of: str, found: Tensor, units: Units, part: slice) -> Tensor:
+        """Values of a part of the samples, of each unit that counts where they are of units."""
+        if of == SET:
+            if found.ndim:
+                raise InvalidValueError(
+                    f"the loss gave one number on the first batch, and here {len(found)}; let it "
+                    "always give one kind"
+                )
+            return found.reshape(1)
+        start, stop, _ = part.indices(units.samples)
+        expected = (stop - start) * (units.each if of == UNIT else 1)
+        if found.numel() != expected:
+            raise InvalidValueError(
+                f"the loss or metric gives {found.numel()} values for {stop - start} samples, "
+                f"where {expected} were expected as on the first batch; let it give one for each"
+            )
+        return units.kept(found, part) if of == UNIT else found
 
     def _seed_mask(self) -> None:
         if self._state is not None:
@@ -367,6 +489,30 @@ def gradient_policy(policy: str) -> str:
     return "batch" if policy == "recalibrated" else policy
 
 
+_KINDS: Mapping[str | None, str] = {
+    "margin": "classes",
+    "residual": "real numbers",
+    None: "targets of a loss of one's own",
+}
+
+
+def _own(
+    name: str, metric: Metric, measure: Measure, outputs: Nested, batch: EvaluationSet
+) -> Tensor:
+    """The values of a metric of one's own on a batch, one for each sample or target."""
+    predictions, targets = measure.predictions(outputs, batch.targets)
+    shape = tuple(targets.shape) if isinstance(targets, Tensor) else None
+    with users_code(f"metric {name}"):
+        found: object = metric.values(predictions, targets)
+    if isinstance(found, Tensor) and tuple(found.shape) in ((len(batch),), shape):
+        return found.reshape(-1)
+    received = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+    raise InvalidValueError(
+        f"metric {name} gives {received}; let it give one value for each sample, shape "
+        f"({len(batch)},)" + (f", or for each target, shape {shape}" if shape else "")
+    )
+
+
 @contextmanager
 def _too_large(chosen: EvaluationSet, samples: int, why: str) -> Iterator[None]:
     """Turn running out of memory into an error that says why the samples are needed at once."""
@@ -375,6 +521,6 @@ def _too_large(chosen: EvaluationSet, samples: int, why: str) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise TooLargeError(
             f"{samples} samples of {chosen.name.replace('_', ' ')} do not fit into the memory "
-            f"of {chosen.inputs.device}, and {why} at once; choose a smaller batch, big batch or "
-            "eval_batch_size"
+            f"of {device_of(chosen.inputs)}, and {why} at once; choose a smaller batch, big batch "
+            "or eval_batch_size"
         ) from error

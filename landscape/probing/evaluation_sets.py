@@ -10,6 +10,7 @@ from torch import Tensor
 from landscape.data import Data, TensorData, as_data
 from landscape.errors import InvalidValueError
 from landscape.runtime import randomness
+from landscape.runtime.nested import Nested, samples_of
 
 _STREAM = 1  # the random stream of probes, apart from those of training
 
@@ -25,19 +26,19 @@ class EvaluationSet:
             "recalibrated".
         indices: places of the samples in the training or validation data, (N,), int64; −1 where
             unknown.
-        inputs: (N, …), on the probe's device.
-        targets: class labels, (N,), int64, on the probe's device.
+        inputs: (N, …), on the probe's device; a tensor or a nested dict or tuple of tensors.
+        targets: (N, …), likewise; class labels are int64.
     """
 
     name: str
     kind: str
     batch_norm: str
     indices: Tensor
-    inputs: Tensor
-    targets: Tensor
+    inputs: Nested
+    targets: Nested
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return samples_of(self.targets)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class TrainingSets:
 
     same_batch: EvaluationSet
     others: tuple[EvaluationSet, ...]
-    recalibration: tuple[Tensor, ...]
+    recalibration: tuple[Nested, ...]
 
 
 def given(
@@ -63,7 +64,7 @@ def given(
 
     Args:
         inputs: (N, …).
-        targets: class labels, (N,), integers.
+        targets: (N, …).
         indices: places of the samples in the training data, (N,), integers; None where unknown.
         samples: how many samples the training data has.
         batch_norm: the batch-norm policy of the set.
@@ -151,7 +152,7 @@ def draw(
         for _ in range(recalibration_batches)
     ]
 
-    def take(name: str, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def take(name: str, indices: Tensor) -> tuple[Nested, Nested]:
         return train.take(indices, randomness.generator(_STREAM, *key, *_text(name)))
 
     def evaluation_set(name: str, kind: str, indices: Tensor) -> EvaluationSet:

@@ -45,7 +45,7 @@ def check_slope(
     """
     slope = direction.slope
     comparable = gradient_policy(batch.batch_norm) == batch.batch_norm and evaluator.resolves
-    start = _mean(values) if comparable else math.nan
+    start = float(values.mean()) if comparable else math.nan
     if not math.isfinite(slope) or not math.isfinite(start) or slope == 0 or start == 0:
         return
     ratios = []
@@ -54,7 +54,7 @@ def check_slope(
         ends = []
         for signed in (step, -step):
             point.move(direction.tangent, signed)
-            ends.append(_mean(evaluator.values(batch)))
+            ends.append(float(evaluator.values(batch).mean()))
         ratios.append((ends[0] - ends[1]) / (2 * step) / slope)
         if abs(ratios[-1] - 1) < AGREED:
             return
@@ -62,10 +62,6 @@ def check_slope(
         if abs(ratio - earlier) < SETTLED and _resolved(point, direction, step):
             _report(slope, ratio)
             return
-
-
-def _mean(values: Values) -> float:
-    return float(values.loss.double().mean())
 
 
 def _report(slope: float, ratio: float) -> None:

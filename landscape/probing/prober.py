@@ -11,12 +11,14 @@ import xarray as xr
 from torch import Tensor, nn
 
 from landscape.data import Data, as_data
+from landscape.data.batches import Split, Target
 from landscape.errors import InvalidValueError
-from landscape.metrics import SampleLoss, cross_entropy
+from landscape.metrics import cross_entropy
 from landscape.network.batch_norm import frozen_layers
+from landscape.network.calling import Calling, Output
 from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward, check_precision
-from landscape.network.losses import sample_loss
+from landscape.network.measures import as_measure
 from landscape.network.point import Point, preserved
 from landscape.network.sharing import check_apart
 from landscape.probing import dataset as slices
@@ -28,6 +30,7 @@ from landscape.probing.evaluation import Evaluator
 from landscape.probing.evaluation_sets import EvaluationSet, TrainingSets
 from landscape.probing.finite_difference import check_slope
 from landscape.probing.settings import ProbeSettings
+from landscape.runtime.nested import Nested, moved, samples_of
 from landscape.runtime.randomness import derive, seed_all
 
 # The random streams of dropout masks and of directions.
@@ -39,7 +42,10 @@ def probe(
     train: Any,
     validation: Any = None,
     *,
-    loss: SampleLoss = cross_entropy,
+    loss: Any = cross_entropy,
+    forward: Callable[[nn.Module, Nested], Any] | None = None,
+    output: Output = None,
+    target: Target = None,
     optimizer: torch.optim.Optimizer | None = None,
     learning_rate: float = nan,
     batch: Sequence[Any] | None = None,
@@ -62,11 +68,19 @@ def probe(
     ('checkpoint', 'step_size')
 
     Args:
-        model: a model from inputs (N, …) to logits (N, C), where the slice is to start.
-        train: training data, from which batches are drawn: a pair (inputs (N, …), integer class
-            labels (N,)) of tensors or arrays, a Dataset or a DataLoader.
+        model: a model from inputs (N, …) to outputs (N, …), where the slice is to start. It is
+            called as ``model(x)``, ``model(*tuple)`` or ``model(**dict)``, by what the inputs are.
+        train: training data, from which batches are drawn: a pair (inputs, targets) or a dict of
+            tensors or arrays (N, …), a Dataset or a DataLoader of pairs or dicts, whose batch size
+            is then the default.
         validation: validation data, likewise; None for no validation set.
-        loss: (logits (N, C), labels (N,)) -> one value per sample, (N,), or a torch loss module.
+        loss: a function of (outputs, targets) or a torch loss module, "model" for the loss that
+            the model computes itself, or a :class:`Measure`. By default the cross-entropy.
+        forward: (model, inputs) -> the model's output, in place of these calls.
+        output: which part of the model's output is used: a key, an attribute, a place in a tuple or
+            a function; by default a tensor as it is, its logits, or the first of a tuple.
+        target: which part of a sample is its target: the key of a dict (by default labels), the
+            place in a longer tuple, or a function batch -> (inputs, targets).
         optimizer: for ``origin="after-step"``, the optimizer that takes the step.
         learning_rate: for ``origin="after-step"`` without an optimizer, that of plain SGD. It is
             also stored with the slice.
@@ -88,13 +102,20 @@ def probe(
     Warns:
         SlopeWarning: where the loss does not fall as the gradient says.
     """
+    measure = as_measure(loss)
+    split = Split(target, measure.own)
+    data = as_data(train, "training data", split=split)
     if batch is not None:
-        settings = {"batch_size": len(batch[0]), **settings}
+        settings = {"batch_size": samples_of(split(batch[:2], "the batch")[1]), **settings}
+    elif (size := getattr(data, "batch_size", None)) is not None:
+        settings = {"batch_size": min(size, len(data)), **settings}
     prober = Prober(
-        as_data(train, "training data"),
-        None if validation is None else as_data(validation, "validation data"),
+        data,
+        None if validation is None else as_data(validation, "validation data", split=split),
         ProbeSettings.from_mapping({**settings, "samples": False}),
-        loss=sample_loss(loss),
+        loss=measure,
+        forward=forward,
+        output=output,
     )
     return prober(model, optimizer=optimizer, learning_rate=learning_rate, batch=batch).to_dataset()
 
@@ -117,7 +138,9 @@ class Prober:
         train: training data, from which batches are drawn.
         validation: validation data; None for no validation set.
         settings: what to probe.
-        loss: (logits (N, C), labels (N,)) -> one value per sample, (N,).
+        loss: as in :func:`probe`.
+        forward: as in :func:`probe`.
+        output: as in :func:`probe`.
         device: where the samples are put; by default where the model is.
 
     Raises:
@@ -131,15 +154,22 @@ class Prober:
         validation: Data | None,
         settings: ProbeSettings,
         *,
-        loss: SampleLoss = cross_entropy,
+        loss: Any = cross_entropy,
+        forward: Callable[[nn.Module, Nested], Any] | None = None,
+        output: Output = None,
         device: torch.device | str | None = None,
     ) -> None:
         kinds = [k for k in settings.sets if k != "validation" or validation is not None]
         sizes = settings.for_sizes(len(train), len(validation) if validation is not None else 0)
+        self._measure = as_measure(loss)
+        self._calling = Calling(forward, output, self._measure.own)
+        if sizes.metrics is None:
+            _, targets = train.take(torch.arange(1))
+            names = (*self._measure.default_metrics(targets), *sizes.own_metrics)
+            sizes = replace(sizes, metrics=names)
         self.settings = replace(sizes, sets=kinds)
         self._train = train
         self._validation = validation
-        self._loss = loss
         self._device = None if device is None else torch.device(device)
         self._placed: torch.device | None = None
         self._validation_set: EvaluationSet | None = None
@@ -171,7 +201,7 @@ class Prober:
         """Probe a model as it is now; it is left bit-identical, as by :func:`probe`.
 
         Args:
-            model: a model from inputs (N, …) to logits (N, C), where the slice is to start.
+            model: a model from inputs (N, …) to outputs (N, …), where the slice is to start.
             iteration: iteration of the checkpoint; it seeds the draws, together with the seed.
             epoch: epoch of the checkpoint, to be stored; NaN if unknown.
             learning_rate: learning rate at the checkpoint, to be stored; NaN if unknown. For the
@@ -202,9 +232,16 @@ class Prober:
                 self._draw(at, (iteration, draw), chosen, direction, step, advance)
                 for draw in range(self.settings.draws)
             ]
-        return slices.build(
-            self.settings, draws, iteration=iteration, epoch=epoch, learning_rate=learning_rate
+        tree = slices.build(
+            self.settings,
+            draws,
+            iteration=iteration,
+            epoch=epoch,
+            learning_rate=learning_rate,
+            unit=self._measure.unit,
         )
+        tree.attrs["measure"] = self._measure.described
+        return tree
 
     def direction(self, model: nn.Module, batch: Sequence[Any], *, iteration: int = 0) -> Direction:
         """Take the direction that a slice with this batch would have.
@@ -299,6 +336,7 @@ class Prober:
                 compile=settings.compile,
                 channels_last=settings.channels_last,
                 graphs=True,
+                calling=self._calling,
             )
         return kept
 
@@ -306,16 +344,18 @@ class Prober:
         self,
         at: "_At",
         key: tuple[int, int],
-        recalibration: Sequence[Tensor] = (),
+        recalibration: Sequence[Nested] = (),
     ) -> Evaluator:
         settings = self.settings
         return Evaluator(
             at.forward,
             at.point,
-            self._loss,
+            self._measure,
             recalibration,
             frozen=at.frozen,
-            margins=settings.margins,
+            second=settings.second,
+            keeps=settings.samples,
+            own=settings.own_metrics,
             eval_batch_size=self._eval_batch_size,
             mask_seed=self._mask_seed(key) if settings.dropout else None,
         )
@@ -345,7 +385,8 @@ class Prober:
                 f"the batch has {len(chosen)} samples; the batch size is {settings.batch_size}"
             )
         device = self._device or next(model.parameters()).device
-        return replace(chosen, inputs=chosen.inputs.to(device), targets=chosen.targets.to(device))
+        inputs, targets = (moved(each, device) for each in (chosen.inputs, chosen.targets))
+        return replace(chosen, inputs=inputs, targets=targets)
 
     def _place(self, device: torch.device) -> None:
         """Put the data on ``device``; validation samples are read here, once."""

@@ -1,12 +1,12 @@
 """The settings of a probe: one frozen record, kept with the store that the probe fills."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from landscape import arguments
 from landscape.errors import InvalidValueError, shown
-from landscape.metrics import METRICS
+from landscape.metrics import METRICS, Metric, own_metric
 from landscape.network.precision import forward_settings
 from landscape.probing.directions.registry import DIRECTIONS
 
@@ -38,6 +38,13 @@ LEAST = {
     "eval_batch_size": 1,
 }
 OPEN = ("big_batch", "validation_samples", "eval_batch_size")
+
+# Names that a slice has for something else than a metric.
+RESERVED = (
+    *("checkpoint", "draw", "evaluation_set", "step_size", "slope_factor", "iteration", "epoch"),
+    *("learning_rate", "gradient_norm", "direction_norm", "direction_slope", "kind", "samples"),
+    *("batch_norm", "margin", "residual", "target", "index", "weight", "unit", "sample"),
+)
 
 # Names of settings in older stores -> their names now.
 RENAMED = {"chunk": "eval_batch_size"}
@@ -124,8 +131,10 @@ class ProbeSettings:
         dropout: False turns dropout off. True probes in training mode, with one fixed mask for
             each set at all points.
         draws: repetitions, each with a fresh gradient batch.
-        metrics: names of the metrics that are stored, see :data:`landscape.metrics.METRICS`; one
-            name or several.
+        metrics: the metrics that are stored: names in :data:`landscape.metrics.METRICS`, functions
+            of one's own (see :func:`landscape.metrics.own_metric`), called as they are named; one
+            or several. By default loss, accuracy and smooth accuracy where there are classes, loss,
+            mean absolute error and R² of a regression, else the loss.
         slope_factors: slope factors of smooth accuracy, at least one, each only once.
         samples: whether the loss and the margin of each sample are kept.
         seed: seed of all random draws, together with iteration and draw; at least 0.
@@ -139,6 +148,7 @@ class ProbeSettings:
             together with ``dropout``.
         channels_last: memory format of images: True for channels last, False for channels first.
             By default channels last for convolutions, if the network works with it.
+        own_metrics: name -> metric, of those in ``metrics`` that are no names, which fill it in.
 
     Raises:
         InvalidValueError: for a value that is not allowed.
@@ -156,7 +166,7 @@ class ProbeSettings:
     recalibration_batches: int = 10
     dropout: bool = False
     draws: int = 1
-    metrics: Sequence[str] = ("loss", "accuracy", "smooth_accuracy")
+    metrics: Sequence[Any] | None = None
     slope_factors: Sequence[float] = (1.0,)
     samples: bool = True
     seed: int = 0
@@ -164,13 +174,17 @@ class ProbeSettings:
     precision: str = "float32"
     compile: bool = False
     channels_last: bool | None = None
+    own_metrics: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         steps = arguments.numbers("step sizes", self.step_sizes)
         set_(self, "step_sizes", tuple(sorted(step + 0.0 for step in steps)))  # + 0: no −0
         set_(self, "slope_factors", arguments.numbers("slope factors", self.slope_factors))
-        set_(self, "metrics", arguments.several_of("metric", self.metrics, METRICS))
+        if self.metrics is not None:
+            names, own = _metrics(self.metrics, self.own_metrics)
+            set_(self, "metrics", arguments.several_of("metric", names, [*METRICS, *own]))
+            set_(self, "own_metrics", own)
         set_(self, "sets", arguments.several_of("evaluation set", self.sets, KINDS))
         set_(self, "batch_norm", {**BATCH_NORM, **_policies(self.batch_norm)})
         for name, allowed in (("direction", DIRECTIONS), ("origin", ORIGINS)):
@@ -228,13 +242,27 @@ class ProbeSettings:
         return replace(self, **changes)
 
     @property
-    def margins(self) -> bool:
-        """Whether per-sample margins are needed, not losses alone."""
-        return self.samples or any(METRICS[name].of == "margin" for name in self.metrics)
+    def second(self) -> tuple[str, ...]:
+        """The values of a unit beside its loss that the metrics need: "margin" or "residual"."""
+        of = {METRICS[name].of for name in self.metrics or () if name in METRICS}
+        return tuple(sorted(of - {"loss"}))
+
+    def metric(self, name: str) -> Metric:
+        """Find a metric by its name.
+
+        Args:
+            name: one of ``metrics``.
+
+        Returns:
+            The metric.
+        """
+        return self.own_metrics[name] if name in self.own_metrics else METRICS[name]
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as plain lists, numbers and strings, as a store keeps them."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        settings = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "own_metrics"}
+        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
+        return plain | {"batch_norm": dict(self.batch_norm)}
 
 
 def comparable(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,6 +279,27 @@ def comparable(attributes: Mapping[str, Any]) -> dict[str, Any]:
     rounding = {"compile", "channels_last", *(() if every["dropout"] else ("eval_batch_size",))}
     settings = {name: value for name, value in every.items() if name not in rounding}
     return {**attributes, "settings": settings}
+
+
+def _metrics(given: Any, own: Mapping[str, Metric]) -> tuple[list[Any], dict[str, Metric]]:
+    """Names of metrics, and those of one's own by name."""
+    one = isinstance(given, (str, Metric)) or callable(given) or not isinstance(given, Iterable)
+    listed = [given] if one else list(given)
+    names, found = [], dict(own)
+    for each in listed:
+        if isinstance(each, Metric) or (callable(each) and not isinstance(each, type)):
+            metric = each if isinstance(each, Metric) else own_metric(each)
+            name = metric.long_name.replace(" ", "_")
+            if not name.isidentifier() or name in METRICS or name in RESERVED:
+                raise InvalidValueError(
+                    f"a metric of your own is called {shown(name)}; give it a name of its own, as "
+                    "with def top_5(outputs, targets), or own_metric(…, long_name='top 5')"
+                )
+            found[name] = metric
+            names.append(name)
+        else:
+            names.append(each)
+    return names, {name: metric for name, metric in found.items() if name in names}
 
 
 def _policies(policies: Any) -> Mapping[str, str]:

@@ -20,7 +20,10 @@ NAMES = {
     "step_size": ("step size", "1"),
     "slope_factor": ("slope factor", "1"),
     "margin": ("margin", "1"),
-    "target": ("class label", "1"),
+    "residual": ("residual, output minus target", "1"),
+    "target": ("target", "1"),
+    "weight": ("weight of the loss", "1"),
+    "unit_sample": ("sample of the unit", "1"),
     "index": ("place in the data", "1"),
     **{name: (metric.long_name, metric.units) for name, metric in METRICS.items()},
 }

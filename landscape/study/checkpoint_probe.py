@@ -88,11 +88,13 @@ def probe(
         model = task.model().to(device)
     if next(model.parameters(), None) is None:
         raise InvalidValueError("the model has no parameters, so there is nothing to move")
+    own = {**task.metrics, **settings.own_metrics}
+    settings = replace(settings, own_metrics=own)
     files = CheckpointFiles.of(paths)
     found, run = _survey(model, files)
     data = {DATA: digest(task.train, task.validation)}
     require_same_data(f"{files.paths[0]} is of a run", run, data)
-    prober = Prober(task.train, task.validation, settings, loss=task.loss, device=device)
+    prober = Prober(task.train, task.validation, settings, device=device, **task.how)
     wanted: dict[str, Any] = {
         "task": task.name,
         "training_samples": len(task.train),

@@ -48,7 +48,7 @@ def pre_study(
     """
     out = local_path(out)
     # So that bad settings are refused here, and not after hours of training.
-    Prober(task.train, task.validation, settings, loss=task.loss, device=device)
+    Prober(task.train, task.validation, settings, device=device, **task.how)
     run, slices = out / "run", out / SLICES
     train(task, training, run, source=source, device=device, progress=progress)
     probe(task, [run], slices, settings, device=device, progress=progress)

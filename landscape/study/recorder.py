@@ -1,6 +1,6 @@
 """Probing during the training, in anyone's own training loop."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -13,14 +13,17 @@ import xarray as xr
 from torch import nn
 
 from landscape import arguments, store
-from landscape.data import as_data
+from landscape.data import Split, as_data
+from landscape.data.batches import Target
 from landscape.errors import InvalidValueError
-from landscape.metrics import SampleLoss, cross_entropy
+from landscape.metrics import cross_entropy
+from landscape.network.calling import Output
 from landscape.network.forward import check_precision
-from landscape.network.losses import sample_loss
+from landscape.network.measures import as_measure
 from landscape.probing.prober import Prober
 from landscape.probing.settings import ProbeSettings, comparable
 from landscape.runtime.devices import versions
+from landscape.runtime.nested import Nested
 from landscape.study.search_record import SearchObserver, search_settings, with_search
 
 
@@ -68,7 +71,10 @@ class Recorder:
         validation: the validation data, as in :func:`landscape.probe`, or None.
         at: the iterations to probe, e.g. those of :func:`checkpoint_iterations`; or give ``every``.
         every: probe each multiple of this many iterations, beginning at 0.
-        loss: (logits (N, C), targets (N,)) -> one value a sample, (N,).
+        loss: as in :func:`landscape.probe`, like ``forward``, ``output`` and ``target``.
+        forward: (model, inputs) -> the model's output.
+        output: which part of the model's output is used.
+        target: which part of a sample is its target.
         task: a name for what is trained, shown in titles of figures; the model's class unless
             given.
         run: anything else that the store should keep about the training.
@@ -94,7 +100,10 @@ class Recorder:
         *,
         at: Iterable[int] | None = None,
         every: int | None = None,
-        loss: SampleLoss = cross_entropy,
+        loss: Any = cross_entropy,
+        forward: Callable[[nn.Module, Nested], Any] | None = None,
+        output: Output = None,
+        target: Target = None,
         task: str | None = None,
         run: Mapping[str, Any] | None = None,
         **settings: Any,
@@ -109,15 +118,19 @@ class Recorder:
         self.path = arguments.local_path(path)
         self._model = model
         self._optimizer = optimizer
-        self._train = as_data(train, "training data")
-        self._validation = None if validation is None else as_data(validation, "validation data")
-        self._loss = sample_loss(loss)
+        measure = as_measure(loss)
+        split = Split(target, measure.own)
+        self._train = as_data(train, "training data", split=split)
+        self._validation = (
+            None if validation is None else as_data(validation, "validation data", split=split)
+        )
+        self._how: dict[str, Any] = {"loss": measure, "forward": forward, "output": output}
         self._settings = with_search(chosen, optimizer)
         for first in islice(model.parameters(), 1):
             check_precision(self._settings.precision, first.device, first.dtype)
         self._sized = "batch_size" in settings
         if self._sized:  # what does not suit the data is refused here, not at the first step
-            Prober(self._train, self._validation, self._settings, loss=self._loss)
+            Prober(self._train, self._validation, self._settings, **self._how)
         self._about: dict[str, Any] = {
             "task": task or type(model).__name__,
             "optimizer": type(optimizer).__name__,
@@ -146,7 +159,7 @@ class Recorder:
 
         Args:
             inputs: those of the step's batch, (N, …).
-            targets: its class labels, (N,).
+            targets: its targets, (N, …).
             indices: the samples' places in the training data, (N,) integers. With them, the other
                 batches and the big batch have no sample of this batch; without, they may.
             iteration: sets the number of updates made before this step; counted on unless given.
@@ -159,8 +172,8 @@ class Recorder:
         if iteration is not None:
             self.iteration = iteration
         if self._prober is None:
-            self._prober = self._open(len(targets))
-        if self._due(len(targets), self._prober.settings.batch_size):
+            self._prober = self._open(_samples(targets))
+        if self._due(_samples(targets), self._prober.settings.batch_size):
             return self._recording(self._prober, (inputs, targets, indices), epoch)
         return self._unprobed
 
@@ -202,7 +215,7 @@ class Recorder:
         settings = self._settings
         if not self._sized:
             settings = replace(settings, batch_size=samples)
-        prober = Prober(self._train, self._validation, settings, loss=self._loss)
+        prober = Prober(self._train, self._validation, settings, **self._how)
         first = next(self._model.parameters(), torch.empty(0))
         self._about |= {
             "search": search_settings(self._optimizer),
@@ -240,6 +253,13 @@ class _UnprobedStep:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self._recorder.iteration += 1
+
+
+def _samples(targets: Any) -> int:
+    """The number of samples of a batch's targets."""
+    while isinstance(targets, Mapping | tuple):
+        targets = next(iter(targets.values() if isinstance(targets, Mapping) else targets))
+    return len(targets)
 
 
 def _iterations(at: Iterable[int] | None, every: int | None) -> tuple[frozenset[int], int | None]:

@@ -9,6 +9,7 @@ import torch
 
 from landscape.errors import InvalidValueError
 from landscape.metrics import METRICS
+from landscape.network.measures.measure import DEFAULT_METRICS
 from landscape.optimizers.line_search.base import LineSearch
 from landscape.probing.directions import registry as directions
 from landscape.probing.settings import ProbeSettings
@@ -61,10 +62,11 @@ def with_search(settings: ProbeSettings, optimizer: torch.optim.Optimizer) -> Pr
     said = search_settings(optimizer)
     if said.get("metric") not in METRICS:
         return settings
+    metrics = DEFAULT_METRICS["margin"] if settings.metrics is None else settings.metrics
     factors, own = settings.slope_factors, said.get("slope_factor")
     return replace(
         settings,
-        metrics=(*settings.metrics, said["metric"]),
+        metrics=(*metrics, said["metric"]),
         sets=(*settings.sets, "same_batch"),
         slope_factors=factors if own is None or own in factors else sorted((*factors, own)),
     )

@@ -3,17 +3,19 @@
 import inspect
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MethodType
 from typing import Any
 
 from torch import Tensor, nn
 
 from landscape import arguments
-from landscape.data import Data, TensorData, as_data
+from landscape.data import Data, Split, TensorData, as_data
 from landscape.errors import InvalidValueError, UnknownNameError, shown, users_code
-from landscape.metrics import SampleLoss, cross_entropy
-from landscape.network.losses import sample_loss
+from landscape.metrics import Metric, cross_entropy, own_metric
+from landscape.network.calling import Calling, Output
+from landscape.network.measures import Measure, as_measure
+from landscape.runtime.nested import Nested
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,16 @@ class Task:
         model: makes a fresh model, initialised from torch's global generator.
         train: the training data, which augments its samples itself.
         validation: the validation data, never augmented.
-        loss: (logits (N, C), targets (N,)) -> one value a sample, (N,); anything that
-            :func:`sample_loss` takes becomes such a function.
+        loss: a function of (outputs, targets), a torch loss module, "model" for the loss that the
+            model computes itself, or a :class:`Measure`, which the others become.
         batch_size: samples per batch, by default.
         epochs: passes over the training data, by default.
         learning_rate: of the optimizer, above 0, by default.
+        forward: (model, inputs) -> the model's output; None for ``model(x)``, ``model(*tuple)`` or
+            ``model(**dict)``, by what the inputs are.
+        output: which part of the model's output is used, as in :func:`landscape.probe`.
+        metrics: metrics of one's own, functions of (outputs, targets), by the names that they can
+            be asked for.
 
     Raises:
         InvalidValueError: for empty data, and for a loss or a number that is not allowed.
@@ -39,13 +46,17 @@ class Task:
     model: Callable[[], nn.Module]
     train: Data
     validation: Data
-    loss: SampleLoss = cross_entropy
+    loss: Any = cross_entropy
     batch_size: int = 128
     epochs: int = 10
     learning_rate: float = 0.1
+    forward: Callable[[nn.Module, Nested], Any] | None = None
+    output: Output = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "loss", sample_loss(self.loss))
+        object.__setattr__(self, "loss", as_measure(self.loss))
+        object.__setattr__(self, "metrics", _own_metrics(self.metrics))
         for what, data in (("train", self.train), ("validation", self.validation)):
             if len(data) == 0:
                 raise InvalidValueError(f"{what} is empty; give at least one sample")
@@ -54,10 +65,29 @@ class Task:
         for name in ("batch_size", "epochs"):
             object.__setattr__(self, name, arguments.integer(name, getattr(self, name), 1))
 
+    @property
+    def measure(self) -> Measure:
+        """What is measured of outputs and targets."""
+        measure: Measure = self.loss
+        return measure
+
+    @property
+    def calling(self) -> Calling:
+        """How the model is called, and what of its output is used."""
+        return Calling(self.forward, self.output, self.measure.own)
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """Loss and calls of the model, as a :class:`Prober` takes them."""
+        return {"loss": self.measure, "forward": self.forward, "output": self.output}
+
 
 MOST_CALLS = 3  # a function may give a class, which makes an instance
 REQUIRED = ("model", "train", "validation")
-OPTIONAL = ("loss", "batch_size", "epochs", "learning_rate", "augment")
+OPTIONAL = (
+    *("loss", "batch_size", "epochs", "learning_rate", "augment"),
+    *("target", "forward", "output", "metrics"),
+)
 
 
 def as_task(source: Any, name: str) -> Task:
@@ -68,8 +98,10 @@ def as_task(source: Any, name: str) -> Task:
     * ``model``: a module's class, or a function without arguments that makes a module; or one
       module, of which every fresh model is then a copy, whatever the seed;
     * ``train``, ``validation``: whatever :func:`landscape.data.as_data` takes;
-    * optionally ``loss`` (see :func:`sample_loss`), ``batch_size``, ``epochs``,
-      ``learning_rate``, and ``augment(inputs, generator) -> inputs`` for ``train`` in tensors.
+    * optionally ``loss``, ``batch_size`` (that of a DataLoader unless given), ``epochs``,
+      ``learning_rate``, and ``augment(inputs, generator) -> inputs`` for ``train`` in tensors;
+    * where samples, model or output are not what they usually are, ``target``,
+      ``forward(model, inputs)``, ``output`` and ``metrics`` (see :func:`landscape.probe`).
 
     >>> parts = {"model": model, "train": (images, labels), "validation": validation}
     >>> landscape.tasks.as_task(parts, "my-digits").train
@@ -113,8 +145,15 @@ def as_task(source: Any, name: str) -> Task:
             f"task {name!r} (a {type(source).__name__}) has no {', '.join(missing)}; "
             f"a task has {', '.join(REQUIRED)} and optionally {', '.join(OPTIONAL)}"
         )
-    train = as_data(members.pop("train"), "train")
-    validation = as_data(members.pop("validation"), "validation")
+    for member in ("forward", "loss", "output", "target"):
+        if member in members and not isinstance(members[member], (str, int)):
+            members[member] = _function(members[member], 2 if member in ("forward", "loss") else 1)
+    measure = as_measure(members.get("loss", cross_entropy))
+    split = Split(members.pop("target", None), measure.own)
+    train = as_data(members.pop("train"), "train", split=split)
+    validation = as_data(members.pop("validation"), "validation", split=split)
+    if (size := getattr(train, "batch_size", None)) is not None:
+        members.setdefault("batch_size", size)
     augment = members.pop("augment", None)
     if augment is not None:
         if not isinstance(train, TensorData):
@@ -122,9 +161,21 @@ def as_task(source: Any, name: str) -> Task:
                 "augment is for train data in tensors; let the Dataset augment its own samples"
             )
         train = replace(train, augment=_function(augment, 2))
-    if "loss" in members:
-        members["loss"] = _function(members["loss"], 2)
+    members["loss"] = measure
     return Task(name, _factory(members.pop("model")), train, validation, **members)
+
+
+def _own_metrics(given: Any) -> dict[str, Any]:
+    """Metrics of a task's own by name, of a dict or of functions."""
+    if isinstance(given, Mapping):
+        named = dict(given)
+    else:
+        functions = [given] if callable(given) else list(given)
+        named = {getattr(each, "__name__", ""): each for each in functions}
+    return {
+        name: each if isinstance(each, Metric) else own_metric(each, long_name=name)
+        for name, each in named.items()
+    }
 
 
 def _members(source: Any, task: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from torch import Tensor
 from landscape.data import Data
 from landscape.errors import InvalidValueError
 from landscape.runtime import randomness
+from landscape.runtime.nested import Nested
 
 # The first number of each random stream's key, so that no two streams of training coincide.
 INITIALISATION, ORDER, AUGMENTATION, MODEL, SEARCH = range(101, 106)
@@ -37,21 +38,21 @@ class Batches:
         self._device = device
         self._epoch = -1  # whose order is kept
 
-    def batch(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(self, iteration: int) -> tuple[Nested, Nested, Tensor]:
         """Take the batch of one update.
 
         Args:
             iteration: the number of updates made before it.
 
         Returns:
-            Inputs (N, …), augmented; class labels (N,) int64; and the samples' places in the data,
+            Inputs (N, …), augmented; targets (N, …); and the samples' places in the data,
             (N,) int64.
         """
         generator = randomness.generator(AUGMENTATION, self._seed, iteration)
         indices = self._order(iteration)[self._place(iteration)]
         return *self.data.take(indices, generator), indices
 
-    def search_batch(self, iteration: int, size: int) -> tuple[Tensor, Tensor]:
+    def search_batch(self, iteration: int, size: int) -> tuple[Nested, Nested]:
         """Draw a fresh batch, from samples outside of the update's own batch.
 
         Args:
@@ -59,7 +60,7 @@ class Batches:
             size: samples of the fresh batch.
 
         Returns:
-            Inputs (size, …), augmented, and class labels (size,) int64.
+            Inputs (size, …), augmented, and targets (size, …).
         """
         generator = randomness.generator(SEARCH, self._seed, iteration)
         order, batch = self._order(iteration), self._place(iteration)

@@ -19,15 +19,14 @@ from torch import Tensor, nn
 
 from landscape.data import TensorData
 from landscape.errors import CheckpointError, InvalidValueError, shown, users_code
-from landscape.network import outputs
 from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward
-from landscape.network.losses import check_mean
 from landscape.network.point import preserved
 from landscape.optimizers import named, schedules
 from landscape.optimizers.line_search.base import COUNTS, LineSearch
 from landscape.runtime import randomness
 from landscape.runtime.interrupts import interrupts_held
+from landscape.runtime.nested import Nested, cloned, described
 from landscape.runtime.progress import Advance
 from landscape.tasks.task import Task
 from landscape.training.batches import INITIALISATION, MODEL, Batches
@@ -43,7 +42,7 @@ from landscape.training.updates import Updater
 from landscape.training.validation import EpochRecord, validate
 
 # (inputs, targets, indices) of a batch -> the context in which its update is made.
-Around = Callable[[Tensor, Tensor, Tensor], AbstractContextManager[object]]
+Around = Callable[[Nested, Nested, Tensor], AbstractContextManager[object]]
 
 
 class Training:
@@ -95,6 +94,7 @@ class Training:
             settings.precision,
             compile=settings.compile,
             channels_last=settings.channels_last,
+            calling=task.calling,
         )
         if settings.channels_last:
             self.model.to(memory_format=torch.channels_last)
@@ -105,17 +105,17 @@ class Training:
             self.model.parameters(),
             settings.learning_rate,
             settings.options,
-            loss=task.loss,
+            loss=task.measure,
             model=self.model,
             steps_per_epoch=self.steps_per_epoch,
         )
-        self._update = Updater(self._forward, self.optimizer, task.loss)
+        self._update = Updater(self._forward, self.optimizer, task.measure)
         self.schedule = schedules.build(
             settings.schedule, self.optimizer, settings.epochs, settings.schedule_options
         )
         self.iteration = 0
         self.record: EpochRecord | None = None
-        self._loss = task.loss
+        self._loss = task.measure
         self._validation = task.validation.to(self.device)
         # Fixed on a GPU: its free memory may differ where the run goes on.
         self._eval_batch_size = EvalBatchSize(2000 if self.device.type == "cuda" else None)
@@ -187,15 +187,14 @@ class Training:
             self.model.eval()
             for what, data in (("training", self._batches.data), ("validation", self._validation)):
                 inputs, targets = data.take(torch.arange(min(len(data), self.settings.batch_size)))
-                shape = tuple(inputs.shape)
-                with users_code(f"the model on {what} data of shape {shape}, {inputs.dtype},"):
-                    logits = self._forward.eager(inputs.clone())
-                classes = outputs.count_classes(logits, len(targets))
+                with users_code(f"the model on {what} data of {described(inputs)}"):
+                    outputs = self._forward.eager(cloned(inputs))
+                kind = self._loss.fit(outputs, targets)
                 everything = data.targets if isinstance(data, TensorData) else targets
-                outputs.check_targets(everything, classes, f"{what} data")
+                self._loss.check(kind, outputs, everything, f"{what} data")
                 with users_code("the loss"):
-                    self._loss(logits, targets)
-                    check_mean(self._loss, logits, targets)
+                    self._loss.check_mean(kind, outputs, targets)
+                    self._loss(outputs, targets)
             self._check_update()
 
     def _check_numbers(self) -> None:
@@ -215,8 +214,8 @@ class Training:
         """Refuse a first batch that cannot be trained on, up to the gradient."""
         self.model.train()
         inputs, targets, _ = self._batches.batch(0)
-        with torch.enable_grad(), users_code(f"training on a batch of shape {tuple(inputs.shape)}"):
-            loss = self._loss(self._forward.eager(inputs.clone()), targets).mean()
+        with torch.enable_grad(), users_code(f"training on a batch of {described(inputs)}"):
+            loss = self._loss(self._forward.eager(cloned(inputs)), targets).mean()
         if not loss.requires_grad:
             raise InvalidValueError(
                 "the loss depends on no parameter that is trained; give a model whose output has a "

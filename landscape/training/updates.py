@@ -7,22 +7,23 @@ from torch import Tensor
 
 from landscape.metrics import SampleLoss
 from landscape.optimizers.line_search.base import COUNTS, LineSearch
+from landscape.runtime.nested import Nested, cloned
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Nested, Nested]
 
 
 class Updater:
     """Makes updates of a model, with the closure that the kind of optimizer asks for.
 
     Args:
-        forward: inputs (N, …) -> the model's logits, (N, C).
+        forward: inputs (N, …) -> the model's outputs, (N, …).
         optimizer: over the model's parameters.
-        loss: (logits, targets) -> one value a sample, (N,); a line search uses its own.
+        loss: (outputs, targets) -> values whose plain mean counts; a line search uses its own.
     """
 
     def __init__(
         self,
-        forward: Callable[[Tensor], Tensor],
+        forward: Callable[[Nested], Nested],
         optimizer: torch.optim.Optimizer,
         loss: SampleLoss,
     ) -> None:
@@ -38,13 +39,13 @@ class Updater:
         return optimizer.counts if isinstance(optimizer, LineSearch) else dict(self.passes)
 
     def __call__(
-        self, inputs: Tensor, targets: Tensor, search_batch: Callable[[], Batch] | None = None
+        self, inputs: Nested, targets: Nested, search_batch: Callable[[], Batch] | None = None
     ) -> Tensor:
         """Make one update.
 
         Args:
             inputs: those of the batch, (N, …).
-            targets: its class labels, (N,) int64.
+            targets: its targets, (N, …).
             search_batch: draws another batch, inputs and targets, on which a line search evaluates
                 its step sizes; the same batch unless given.
 
@@ -54,10 +55,10 @@ class Updater:
         optimizer = self._optimizer
         if isinstance(optimizer, LineSearch):
             if search_batch is None or not optimizer.searches_next:
-                return optimizer.step(lambda: (self._logits(inputs), targets))
+                return optimizer.step(lambda: (self._outputs(inputs), targets))
             others, labels = search_batch()
             return optimizer.step(
-                lambda: (self._logits(inputs), targets), lambda: (self._logits(others), labels)
+                lambda: (self._outputs(inputs), targets), lambda: (self._outputs(others), labels)
             )
 
         def closure() -> Tensor:
@@ -65,7 +66,7 @@ class Updater:
             backward = torch.is_grad_enabled()
             if backward:
                 optimizer.zero_grad(set_to_none=True)
-            loss = self._loss(self._logits(inputs), targets).mean()
+            loss = self._loss(self._outputs(inputs), targets).mean()
             self.passes["forward_passes"] += 1
             if backward:
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -76,6 +77,6 @@ class Updater:
         loss = optimizer.step(closure)  # type: ignore[arg-type]
         return torch.as_tensor(loss).detach()
 
-    def _logits(self, inputs: Tensor) -> Tensor:
+    def _outputs(self, inputs: Nested) -> Nested:
         # A copy: a model may work in place on its input, which the next evaluation needs as it was.
-        return self._forward(inputs.clone())
+        return self._forward(cloned(inputs))

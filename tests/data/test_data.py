@@ -19,8 +19,9 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from landscape.data import DatasetData, TensorData, as_data, digest, first
-from landscape.errors import InvalidValueError
+from landscape.data import DatasetData, Split, TensorData, as_data, digest, first
+from landscape.errors import InvalidValueError, UnknownNameError
+from landscape.runtime.nested import leaves, part_of
 from landscape.runtime.randomness import generator
 
 IMAGES, LABELS = load_digits(return_X_y=True)
@@ -146,13 +147,16 @@ def test_a_dataset_draws_from_the_generator_given_and_leaves_the_global_ones():
         (INPUTS, "train is a Tensor; give a pair .inputs, targets., a Dataset or a DataLoader"),
         (IMAGES, "train is a ndarray"),
         ("digits.npz", "train is a str"),
-        ({"x": INPUTS}, "train is a dict"),
+        ({"x": INPUTS, "y": TARGETS}, "dicts with x, y; name the key of the targets, as in target"),
+        ({"labels": TARGETS}, "dicts with labels alone; give the inputs too"),
+        (
+            {"x": INPUTS[:9], "labels": TARGETS},
+            "and targets differ in length: 9 and 1797",
+        ),
         (None, "train is a NoneType"),
         ((INPUTS, TARGETS[:-1]), "differ in length: 1797 and 1796"),
         ((INPUTS, TARGETS, TARGETS), "train gives 3 parts"),
         (TensorDataset(INPUTS), "train gives 1 parts"),
-        ((INPUTS, TARGETS.float()), "targets of shape .1797,. and type torch.float32"),
-        ((INPUTS, torch.eye(10, dtype=torch.long)[TARGETS]), r"targets of shape \(1797, 10\)"),
         (Stream(0), "train is empty"),
     ],
 )
@@ -392,9 +396,12 @@ def test_arrays_of_any_layout_have_their_values(kind):
             np.full(1797, 2**63, np.uint64),
             "targets of train reach 9223372036854775808; int",
         ),
-        (INPUTS, TARGETS.to(torch.complex64), "targets of shape .1797,. and type torch.complex64"),
-        ([INPUTS, INPUTS], TARGETS, "gives inputs in 2 parts for 1797 labels; each sample must be"),
-        ({"a": INPUTS}, TARGETS, "train gives inputs in a dict; each sample must be a pair"),
+        (INPUTS, TARGETS.to(torch.complex64), "the targets of train are torch.complex64; give"),
+        ([INPUTS, INPUTS], TARGETS, "differ in length: 2 and 1797"),
+        ({}, TARGETS, "the inputs of train are an empty dict"),
+        ({1: INPUTS}, TARGETS, "the inputs of train have the key 1; give names"),
+        ({"a": INPUTS, "b": "text"}, TARGETS, r"the inputs of train\['b'\] are a str of type <U4"),
+        ((INPUTS[:2, :2], INPUTS[:2, 2:]), [0, 1], "a tuple of 2 parts with 2 rows"),
         ((x for x in INPUTS), TARGETS, "inputs of train are a generator of type object"),
     ],
 )
@@ -501,11 +508,8 @@ def test_a_source_without_length_or_end_is_refused(monkeypatch, source, message)
         ),
         (lambda i: 1 / 0, "reading the Dataset fails: ZeroDivisionError"),
         (lambda i: (INPUTS[i], INPUTS[i], 0), "gives 3 parts; each sample must be a pair"),
-        (lambda i: ((INPUTS[i], INPUTS[i]), 0), "gives inputs in 2 parts; each sample must be a"),
-        (lambda i: ({"a": INPUTS[i]}, 0), "gives inputs in a dict; each sample must be a pair"),
-        (lambda i: {"x": INPUTS[i], "y": 0}, "data gives a dict"),
-        (lambda i: ("a", 0), "gives inputs in 2 parts"),
-        (lambda i: (INPUTS[i], 0.5), "targets of shape .2,. and type torch.float64"),
+        (lambda i: {"x": INPUTS[i], "y": 0}, "data gives dicts with x, y; name the key"),
+        (lambda i: ("a", 0), "the inputs of data are a tuple of type <U1"),
         (lambda i: None, "reading the Dataset fails: TypeError"),
     ],
 )
@@ -515,10 +519,108 @@ def test_samples_that_make_no_batch_are_one_line(give, message):
     assert "\n" not in str(error.value)
 
 
+NESTED = {
+    "dict": (lambda i: {"x": INPUTS[i], "labels": int(TARGETS[i])}, Split(), {"x": INPUTS}),
+    "named key": (lambda i: {"x": INPUTS[i], "y": int(TARGETS[i])}, Split("y"), {"x": INPUTS}),
+    "kept": (
+        lambda i: {"x": INPUTS[i], "label": int(TARGETS[i])},
+        Split(keep=True),
+        {"x": INPUTS, "label": TARGETS},
+    ),
+    "two inputs": (
+        lambda i: ((INPUTS[i], -INPUTS[i]), int(TARGETS[i])),
+        Split(),
+        (INPUTS, -INPUTS),
+    ),
+    "triple": (lambda i: (INPUTS[i], int(TARGETS[i]), i), Split(1), (INPUTS, torch.arange(1797))),
+    "function": (
+        lambda i: (int(TARGETS[i]), {"a": INPUTS[i]}),
+        Split(lambda batch: (batch[1]["a"], batch[0])),
+        INPUTS,
+    ),
+    "deep": (
+        lambda i: ({"a": (INPUTS[i], {"b": INPUTS[i] + 1})}, int(TARGETS[i])),
+        Split(),
+        {"a": (INPUTS, {"b": INPUTS + 1})},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+def test_batches_of_any_structure(kind):
+    give, split, expected = NESTED[kind]
+    data = as_data(Odd(give), split=split)
+    inputs, targets = data.take(INDICES)
+    found, wanted = [*leaves(inputs)], [*leaves(part_of(expected, INDICES))]
+    assert [name for name, _ in found] == [name for name, _ in wanted]
+    assert all(torch.equal(a, b) for (_, a), (_, b) in zip(found, wanted, strict=True))
+    assert torch.equal(targets, TARGETS[INDICES])
+    # The same of the tensors themselves.
+    given = (expected, TARGETS)
+    if kind in ("dict", "kept"):
+        given = {"x": INPUTS, "labels": TARGETS}
+    elif kind == "named key":
+        given = {"x": INPUTS, "y": TARGETS}
+    elif kind in ("triple", "function"):
+        return
+    own = as_data(given, split=split)
+    assert torch.equal(own.take(INDICES)[1], targets)
+    assert len(own.digest) == 16
+
+
+def test_a_loader_that_pads():
+    """Sequences of several lengths, padded to the longest of those that are taken together."""
+
+    def collate(samples):
+        longest = max(len(s) for s in samples)
+        ids = torch.zeros(len(samples), longest, dtype=torch.int64)
+        labels = torch.full((len(samples), longest), -100)
+        for i, sample in enumerate(samples):
+            ids[i, : len(sample)] = labels[i, : len(sample)] = torch.tensor(sample)
+        return {"input_ids": ids, "labels": labels}
+
+    loader = DataLoader([[1], [2, 3], [4, 5, 6]], batch_size=2, collate_fn=collate)
+    data = as_data(loader)
+    assert data.batch_size == 2
+    inputs, targets = data.take(torch.tensor([1, 2]))
+    assert inputs["input_ids"].tolist() == [[2, 3, 0], [4, 5, 6]]
+    assert targets.tolist() == [[2, 3, -100], [4, 5, 6]]
+
+
+def test_a_stream_whose_batches_differ_in_length_is_refused():
+    class Growing(IterableDataset):
+        def __iter__(self):
+            for i in range(4):
+                yield {"x": torch.zeros(1 + i // 2), "labels": 0}
+
+    with pytest.raises(InvalidValueError, match=r"differ: inputs of .* let the collate function"):
+        as_data(DataLoader(Growing(), batch_size=2))
+
+
+def test_a_target_that_is_not_there():
+    with pytest.raises(UnknownNameError, match="unknown target in data 'y'; choose from x, labels"):
+        as_data({"x": INPUTS, "labels": TARGETS}, split=Split("y"))
+    with pytest.raises(InvalidValueError, match="target is 2, and data gives 2 parts"):
+        as_data((INPUTS, TARGETS), split=Split(2))
+    with pytest.raises(InvalidValueError, match=r"let it give \(inputs, targets\)"):
+        as_data((INPUTS, TARGETS), split=Split(lambda batch: batch[0]))
+
+
+def test_targets_that_are_no_labels_keep_their_type():
+    for given, dtype in (
+        (TARGETS.float(), torch.float32),
+        (TARGETS.double(), torch.float64),
+        (LABELS.astype(np.float64), torch.float32),
+        (LABELS > 4, torch.int64),
+        (TARGETS.to(torch.uint8), torch.int64),
+    ):
+        assert as_data((INPUTS, given)).targets.dtype == dtype
+
+
 def test_a_collate_function_that_gives_another_number_of_samples_is_refused():
     source = DataLoader(Digits(), collate_fn=lambda batch: (INPUTS[:3], TARGETS[:2]))
     with pytest.raises(
-        InvalidValueError, match=r"5 samples .* inputs of shape \(3, 64\) and targe"
+        InvalidValueError, match=r"5 samples .* inputs of shape \(3, 64\); give one"
     ):
         as_data(source).take(torch.arange(5))
 
@@ -527,7 +629,7 @@ def test_a_collate_function_that_gives_another_number_of_samples_is_refused():
     ("augment", "message"),
     [
         (lambda x, _: 1 / 0, "augment fails: ZeroDivisionError"),
-        (lambda x, _: x[:2], r"augment gives a tensor of shape \(2, 64\) for 4 samples"),
+        (lambda x, _: x[:2], r"augment gives a tensor of shape \(2, 64\) .* for 4 samples"),
         (lambda x, _: None, "augment gives a NoneType for 4 samples"),
     ],
 )

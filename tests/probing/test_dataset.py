@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from landscape.network.measures import Units
 from landscape.probing.dataset import Draw, build
 from landscape.probing.directions import Direction
 from landscape.probing.evaluation import Values
 from landscape.probing.evaluation_sets import EvaluationSet
 from landscape.probing.settings import ProbeSettings
 
-SETTINGS = ProbeSettings(step_sizes=(-0.5, 0, 1), slope_factors=(2, 0.5), seed=3)
+METRICS = ("loss", "accuracy", "smooth_accuracy")
+SETTINGS = ProbeSettings(step_sizes=(-0.5, 0, 1), metrics=METRICS, slope_factors=(2, 0.5), seed=3)
 AT = {"iteration": 40, "epoch": 1.5, "learning_rate": 0.25}
 MARGIN = [[0.5, -0.25], [0.0, 1.0], [-1.0, -0.5]]
 
@@ -21,7 +23,12 @@ def made(name, loss, margin, first=0, kind=None, policy="batch"):
     """A set of so many samples, whose places begin at ``first``; and its values."""
     places = torch.arange(first, first + len(loss[0]))
     chosen = EvaluationSet(name, kind or name, policy, places, places[:, None], places % 10)
-    return chosen, Values(torch.tensor(loss), None if margin is None else torch.tensor(margin))
+    return chosen, values_of(torch.tensor(loss), margin and torch.tensor(margin), places % 10)
+
+
+def values_of(loss, margin, targets):
+    arrays = {"loss": loss} if margin is None else {"loss": loss, "margin": margin}
+    return Values(arrays, Units(loss.shape[1], 1, targets))
 
 
 def draw(norm, *parts):
@@ -83,7 +90,7 @@ def test_metrics_are_means_over_samples():
 
 def test_sums_are_in_float64_and_divided_last():
     loss = torch.rand(1, 4097, generator=torch.Generator().manual_seed(0)) * 3
-    values = Values(loss, None)
+    values = values_of(loss, None, torch.zeros(4097))
     chosen, _ = made("validation", loss.tolist(), None)
     settings = ProbeSettings(step_sizes=[0], metrics="loss", samples=False)
     found = build(settings, [draw(1.0, (chosen, values))], **AT)
@@ -106,8 +113,9 @@ def test_the_values_of_every_sample_are_kept():
 def test_of_float64_the_means_are_exact_and_the_samples_are_rounded():
     loss = torch.tensor([[1e300, 1 / 3]], dtype=torch.float64)
     chosen, _ = made("validation", loss.tolist(), None)
-    values = Values(loss, loss / 1e300)
-    tree = build(ProbeSettings(step_sizes=[0]), [draw(1.0, (chosen, values))], **AT)
+    values = values_of(loss, loss / 1e300, torch.zeros(2))
+    settings = ProbeSettings(step_sizes=[0], metrics=METRICS)
+    tree = build(settings, [draw(1.0, (chosen, values))], **AT)
     assert tree.loss.item() == 5e299
     kept = tree["per_sample/validation"].loss.values.ravel()
     assert kept.tolist() == [np.inf, np.float32(1 / 3)]

@@ -556,13 +556,11 @@ class Balanced(nn.CrossEntropyLoss):
         return F.cross_entropy(logits, targets, self.balance, reduction=self.reduction)
 
 
-@pytest.mark.parametrize(
-    "loss", [Divided(), Balanced(), nn.CrossEntropyLoss(ignore_index=3), nn.NLLLoss(ignore_index=0)]
-)
-def test_a_mean_that_is_not_over_the_samples_is_refused(loss):
+@pytest.mark.parametrize("loss", [Divided(), Balanced()])
+def test_a_mean_that_is_of_no_values_is_refused(loss):
     ones = TRAIN[1] == 1  # a batch that does not show it by itself
     batch = TRAIN[0][ones][:32], TRAIN[1][ones][:32]
-    with pytest.raises(InvalidValueError, match="where the mean over the samples is"):
+    with pytest.raises(InvalidValueError, match="where the mean of its values is"):
         losses(Wrapped(plain), loss=loss, batch=batch)
 
 

@@ -151,7 +151,7 @@ LABELS = torch.arange(100) % 3
             {"validation": (torch.randn(100, 5), LABELS + 1)},
             "labels of validation data run from 1 to 3",
         ),
-        ({"train": (torch.zeros(100, 5, dtype=torch.uint8), LABELS)}, "uint8, fails"),
+        ({"train": (torch.zeros(100, 5, dtype=torch.uint8), LABELS)}, "uint8 fails"),
         ({"validation": (torch.randn(100, 4), LABELS)}, "the model on validation data"),
         ({"model": lambda: nn.Unflatten(1, (5, 1))}, "no parameter that is trained"),
         ({"model": fail}, r"model\(\) fails|needs arguments|callable"),

@@ -81,7 +81,6 @@ POLICIES = 'give policies by kind of evaluation set, as in {"validation": "recal
         ({"slope_factors": {1: 2}}, f"the slope factors are {{1: 2}}; {LIST}"),
         ({"slope_factors": [1, 1.0]}, "the slope factors are [1, 1.0]; give each only once"),
         ({"metrics": 5}, "unknown metric 5; choose from loss, accuracy"),
-        ({"metrics": None}, "unknown metric None; choose from loss"),
         ({"metrics": [["loss"]]}, "unknown metric ['loss']"),
         ({"sets": 5}, "unknown evaluation set 5; choose from same_batch"),
         ({"sets": {"validation": "batch"}}, "unknown evaluation set {'validation': 'batch'}"),

@@ -16,6 +16,7 @@ from torch.utils.data import TensorDataset
 from landscape.data import DatasetData, TensorData
 from landscape.errors import InvalidValueError
 from landscape.metrics import cross_entropy
+from landscape.network.measures import Measure
 from landscape.runtime.randomness import generator
 from landscape.tasks import Task, as_task
 
@@ -104,7 +105,7 @@ def test_a_task_and_a_function_that_makes_one():
 def test_what_is_not_given_has_a_default():
     task = as_task(MEMBERS, "mine")
     assert (task.batch_size, task.epochs, task.learning_rate) == (128, 10, 0.1)
-    assert task.loss is cross_entropy
+    assert task.loss == Measure(cross_entropy)
 
 
 @pytest.mark.parametrize("model", [network, partial(nn.Linear, 2, 3)])

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from landscape.errors import InvalidValueError
 from landscape.metrics import SampleLoss
+from landscape.runtime.nested import Nested
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,10 @@ class DirectionContext:
     Attributes:
         model: at the point where the slice starts, in the mode in which it is probed; it must be
             left as it is.
-        inputs: those of the gradient's batch, (N, …).
-        targets: its class labels, (N,), int64.
-        loss: (logits, targets) -> one value per sample, (N,).
-        forward: how the model is run, inputs -> logits (N, C).
+        inputs: those of the gradient's batch, (N, …); a tensor or a nested dict or tuple of them.
+        targets: its targets, (N, …), likewise.
+        loss: (outputs, targets) -> values whose plain mean is the batch's loss.
+        forward: how the model is run, inputs -> outputs (N, …).
         gradient: parameter name -> ∇L of the batch's mean loss; parameters without
             ``requires_grad`` are left out. It must not be written to.
         gradient_norm: ‖∇L‖₂, in float64.
@@ -73,10 +74,10 @@ class DirectionContext:
     """
 
     model: nn.Module
-    inputs: Tensor
-    targets: Tensor
+    inputs: Nested
+    targets: Nested
     loss: SampleLoss
-    forward: Callable[[Tensor], Tensor]
+    forward: Callable[[Nested], Nested]
     gradient: Mapping[str, Tensor]
     gradient_norm: float
     seed: int
@@ -84,10 +85,10 @@ class DirectionContext:
 
 def mean_gradient(
     model: nn.Module,
-    inputs: Tensor,
-    targets: Tensor,
+    inputs: Nested,
+    targets: Nested,
     loss: SampleLoss,
-    forward: Callable[[Tensor], Tensor] | None = None,
+    forward: Callable[[Nested], Nested] | None = None,
 ) -> dict[str, Tensor]:
     """Compute ∇L of the mean loss on a batch, in the model's present mode.
 
@@ -97,9 +98,9 @@ def mean_gradient(
     Args:
         model: the model whose parameters are differentiated.
         inputs: (N, …).
-        targets: class labels, (N,), int64.
-        loss: (logits, targets) -> one value per sample, (N,).
-        forward: how the model is run, inputs -> logits (N, C); by default the model itself.
+        targets: (N, …).
+        loss: (outputs, targets) -> values whose plain mean is the batch's loss.
+        forward: how the model is run, inputs -> outputs (N, …); by default the model itself.
 
     Returns:
         Parameter name -> a tensor of its shape and dtype.
