@@ -24,20 +24,31 @@ MODULES = {
 }
 
 
-def public(tree, where=""):
-    """(name, definition, docstring) of public functions, methods and classes' constructors."""
+def public(tree, where="", inherited=None):
+    """(name, definition, docstring) of public functions, methods and classes' constructors.
+
+    A method without a docstring has that of the class in the same file that it is derived from.
+    """
+    classes = {each.name: each for each in tree.body if isinstance(each, ast.ClassDef)}
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
             continue
         name = f"{where}{node.name}"
         if isinstance(node, ast.ClassDef):
-            yield from public(node, f"{name}.")
+            bases = [classes[ast.unparse(b)] for b in node.bases if ast.unparse(b) in classes]
+            known = {
+                each.name: ast.get_docstring(each)
+                for base in bases
+                for each in base.body
+                if isinstance(each, ast.FunctionDef)
+            }
+            yield from public(node, f"{name}.", known)
             for each in node.body:
                 if isinstance(each, ast.FunctionDef) and each.name in ("__init__", "__call__"):
                     text = ast.get_docstring(each if each.name == "__call__" else node)
                     yield f"{name}.{each.name}", each, text
         else:
-            yield name, node, ast.get_docstring(node)
+            yield name, node, ast.get_docstring(node) or (inherited or {}).get(node.name)
 
 
 def decorators(node):

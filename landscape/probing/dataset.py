@@ -64,8 +64,8 @@ def build(
         ``per_sample/<evaluation set>`` the loss and the margin or residual of each sample in
         float32, its target and its place in the data. Where samples have several units (pixels,
         tokens) or not all count, these values lie along ``unit``, with ``unit_sample``, the place
-        of the unit's sample along ``sample``, and ``weight``, 0 after the last unit of a draw that
-        has fewer than another.
+        of the unit's sample along ``sample`` (−1 after the last unit of a draw that has fewer than
+        another), and ``weight``, of the unit's loss in the mean.
     """
     sets = draws[0].sets
     dims = ("checkpoint", "draw", "evaluation_set", "step_size")
@@ -159,7 +159,7 @@ def _samples(parts: Sequence[tuple[EvaluationSet, Values]]) -> xr.Dataset:
 def _padded(array: np.ndarray[Any, Any], most: int) -> np.ndarray[Any, Any]:
     """Values of the units of a draw that has fewer of them than another: weight 0, else NaN."""
     lacking = most - array.shape[-1]
-    filler = 0 if array.dtype.kind in "iu" or array.ndim == 1 else np.nan
+    filler = -1 if array.dtype.kind in "iu" else 0 if array.ndim == 1 else np.nan
     widths = [(0, 0)] * (array.ndim - 1) + [(0, lacking)]
     return np.pad(array, widths, constant_values=filler) if lacking else array
 

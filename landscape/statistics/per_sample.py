@@ -42,15 +42,15 @@ def rederive(
     Samples opened with chunks are worked on chunk by chunk, when the result is computed.
 
     Args:
-        samples: per-sample loss, margin and target (…, sample) of one evaluation set, as
-            ``landscape.open_samples`` gives them, or those of several sets, each with its name as
-            the coordinate evaluation_set.
+        samples: per-sample loss, margin or residual, and target, (…, sample) or (…, unit), of one
+            evaluation set, as ``landscape.open_samples`` gives them, or those of several sets, each
+            with its name as the coordinate evaluation_set.
         metric: a name, or a :class:`Metric` of one's own, which is then called "metric":
             ``Metric(lambda loss: focal_loss(loss, 5), "loss", "focal loss", "nat", "min")``.
         slope_factors: those of smooth accuracy (by default 1) and sigmoidal loss (by default 10,
             without a dimension slope_factor), above 0.
-        by_class: whether the mean is over the samples of each class, along class_label; NaN where a
-            set has no sample of it.
+        by_class: whether the mean is over the samples, or units, of each class, along class_label;
+            NaN where a set has none of it.
 
     Returns:
         The metric over the dimensions of the samples without sample, with evaluation_set where
@@ -66,9 +66,17 @@ def rederive(
     classes = _classes(sets) if by_class else None
 
     def mean(one: xr.Dataset) -> xr.Dataset:
-        if classes is None:
-            return _reduced(one, wanted, lambda values: values.mean("sample", skipna=False))
-        return _reduced(one, wanted, lambda values: _class_means(values, one["target"], classes))
+        def reduction(values: xr.DataArray) -> xr.DataArray:
+            if classes is not None:
+                return _class_means(values, one, classes)
+            weight, along = _weight(one, values, wanted), _along(values)
+            if weight is None:
+                return values.mean(along, skipna=False)
+            # Σ w·l / Σ w; what a shorter draw lacks counts nothing.
+            terms = (weight * values).where(_counted(one, values), 0.0)
+            return terms.sum(along, skipna=False) / weight.sum(along)
+
+        return _reduced(one, wanted, reduction)
 
     return _along_sets(samples, [mean(one) for one in sets])
 
@@ -82,10 +90,10 @@ def resample_samples(
 ) -> xr.Dataset:
     """Compute slices of ``metric`` on resamples of each set's samples [Efron1979].
 
-    Each resample has as many samples as its set, drawn with replacement. All points, checkpoints
-    and draws of a set take the same samples, different sets different ones. Of any statistic of the
-    result :func:`interval` gives percentile intervals: how it varies with the samples of the sets,
-    while the direction stays. One checkpoint at a time is in memory.
+    Each resample has as many samples as its set, drawn with replacement, each with all its units.
+    All points, checkpoints and draws of a set take the same samples, different sets different ones.
+    Of any statistic of the result :func:`interval` gives percentile intervals: how it varies with
+    the samples of the sets, while the direction stays. One checkpoint at a time is in memory.
 
     Args:
         samples: as for :func:`rederive`.
@@ -103,6 +111,11 @@ def resample_samples(
     """
     check_resamples(resamples)
     wanted = _wanted(metric, slope_factors)
+    if wanted.metric.of_targets:
+        raise InvalidValueError(
+            f"{wanted.name} is no mean over samples, so that resamples of them would need another "
+            "variance of the targets each; resample the draws, or another metric"
+        )
     sets = _sets(samples)
     number = int(seed.integers(2**63)) if isinstance(seed, np.random.Generator) else seed
 
@@ -116,17 +129,28 @@ def resample_samples(
             found = resampled_means(rows, resamples, np.random.default_rng(stream))
             return found.reshape(*values.shape[:-1], resamples)
 
-        def reduction(values: xr.DataArray) -> xr.DataArray:
+        def mean(values: xr.DataArray) -> xr.DataArray:
             found: xr.DataArray = xr.apply_ufunc(
                 means, values, input_core_dims=[["sample"]], output_core_dims=[["resample"]]
             )
             return found
 
+        def of(part: xr.Dataset) -> xr.Dataset:
+            def reduction(values: xr.DataArray) -> xr.DataArray:
+                weight = _weight(part, values, wanted)
+                if weight is None:
+                    return mean(values)
+                # The mean of Σ w·l over that of Σ w: of the same samples, by the same seed.
+                counted = _counted(part, values)
+                terms = _of_samples(part, (weight * values).where(counted, 0.0))
+                return mean(terms) / mean(_of_samples(part, weight.where(counted, 0.0)))
+
+            return _reduced(part.load(), wanted, reduction)
+
         if "checkpoint" not in one.dims:
-            return _reduced(one.load(), wanted, reduction)
+            return of(one)
         each = (one.isel(checkpoint=[i]) for i in range(one.sizes["checkpoint"]))
-        parts = [_reduced(part.load(), wanted, reduction) for part in each]
-        return _concat(parts, "checkpoint")
+        return _concat([of(part) for part in each], "checkpoint")
 
     return _along_sets(samples, [resampled(one) for one in sets])
 
@@ -161,12 +185,19 @@ def _wanted(metric: str | Metric, slope_factors: Sequence[float] | None) -> _Wan
 
 def _reduced(one: xr.Dataset, wanted: _Wanted, reduction: Reduction) -> xr.Dataset:
     """The metric's value of every sample, with ``reduction`` over the dimension sample."""
+    if wanted.metric.of not in one:
+        raise InvalidValueError(
+            f"{wanted.name} needs the {wanted.metric.of} of each sample; these have "
+            f"{', '.join(map(str, one.data_vars))}"
+        )
     array = one[wanted.metric.of].astype(np.float64)
 
     def at(*factor: float) -> xr.DataArray:
         def values(each: Any) -> Any:
             return wanted.metric.values(each, *factor)
 
+        if wanted.metric.of_targets:
+            return reduction(_with_targets(one, array, wanted.metric))
         return reduction(xr.apply_ufunc(values, array, dask="allowed"))
 
     if wanted.factors is None:
@@ -181,13 +212,81 @@ def _reduced(one: xr.Dataset, wanted: _Wanted, reduction: Reduction) -> xr.Datas
     return found.to_dataset(name=wanted.name).assign_attrs(one.attrs)
 
 
-def _class_means(
-    values: xr.DataArray, target: xr.DataArray, classes: NDArray[np.int64]
-) -> xr.DataArray:
+def _along(values: xr.DataArray) -> str:
+    """The dimension of the values: unit where samples have several, else sample."""
+    return "unit" if "unit" in values.dims else "sample"
+
+
+def _counted(one: xr.Dataset, values: xr.DataArray) -> xr.DataArray | bool:
+    """Which values there are: a draw may have fewer units than another."""
+    return one["unit_sample"] >= 0 if "unit" in values.dims else True
+
+
+def _weight(one: xr.Dataset, values: xr.DataArray, wanted: _Wanted) -> xr.DataArray | None:
+    """The weights of values in their mean; None where it is plain."""
+    if wanted.metric.of == "loss" and "weight" in one and _along(values) in one["weight"].dims:
+        return one["weight"].astype(np.float64)
+    if "unit" in values.dims:
+        return (one["unit_sample"] >= 0).astype(np.float64)
+    return None
+
+
+def _of_samples(one: xr.Dataset, terms: xr.DataArray) -> xr.DataArray:
+    """The sum of terms over the units of each sample."""
+    if "unit" not in terms.dims:
+        return terms
+    samples = one.sizes["sample"]
+
+    def sums(each: NDArray[np.float64], owner: NDArray[np.int64]) -> NDArray[np.float64]:
+        rows = each.reshape(-1, each.shape[-1])
+        there = owner >= 0
+        found = [np.bincount(owner[there], row[there], samples) for row in rows]
+        return np.array(found, np.float64).reshape(*each.shape[:-1], samples)
+
+    core = ["step_size", "unit"] if "step_size" in terms.dims else ["unit"]
+    found: xr.DataArray = xr.apply_ufunc(
+        sums,
+        terms,
+        one["unit_sample"],
+        input_core_dims=[core, ["unit"]],
+        output_core_dims=[[*core[:-1], "sample"]],
+        vectorize=True,
+    )
+    return found
+
+
+def _with_targets(one: xr.Dataset, array: xr.DataArray, metric: Metric) -> xr.DataArray:
+    """The values of a metric that needs the targets of the set."""
+    along, samples = _along(array), one.sizes["sample"]
+
+    def values(each: NDArray[np.float64], target: NDArray[np.float64]) -> Any:
+        shape = (samples, -1)
+        with np.errstate(divide="ignore", invalid="ignore"):  # where all targets are equal
+            return metric.values(each.reshape(shape), target.reshape(shape)).reshape(-1)
+
+    found: xr.DataArray = xr.apply_ufunc(
+        values,
+        array.load(),
+        one["target"].astype(np.float64).load(),
+        input_core_dims=[[along], [along]],
+        output_core_dims=[[along]],
+        vectorize=True,
+    )
+    return found
+
+
+def _class_means(values: xr.DataArray, one: xr.Dataset, classes: NDArray[np.int64]) -> xr.DataArray:
+    target, along = one["target"], _along(values)
+    if along not in target.dims:
+        raise InvalidValueError(
+            "these values are of samples, and their targets of several units each; classes are of "
+            "values of units alone"
+        )
+
     def mean(label: int) -> xr.DataArray:
-        own = target == label
-        count = own.sum("sample")
-        return values.where(own, 0.0).sum("sample", skipna=False) / count.where(count > 0)
+        own = (target == label) & _counted(one, values)
+        count = own.sum(along)
+        return values.where(own, 0.0).sum(along, skipna=False) / count.where(count > 0)
 
     labels = xr.DataArray(classes, dims="class_label", name="class_label")
     labels.attrs = {"long_name": "class label", "units": "1"}
@@ -196,7 +295,15 @@ def _class_means(
 
 
 def _classes(sets: Sequence[xr.Dataset]) -> NDArray[np.int64]:
-    return np.unique(np.concatenate([np.unique(one["target"].values) for one in sets]))
+    found = []
+    for one in sets:
+        if "target" not in one or one["target"].dtype.kind not in "iu":
+            raise InvalidValueError("these samples have no class labels; leave out by_class")
+        labels = one["target"].values
+        found.append(
+            np.unique(labels[one["unit_sample"].values >= 0] if "unit" in one.dims else labels)
+        )
+    return np.unique(np.concatenate(found))
 
 
 def _sets(samples: Samples) -> list[xr.Dataset]:
@@ -204,7 +311,7 @@ def _sets(samples: Samples) -> list[xr.Dataset]:
     if not sets:
         raise InvalidValueError("no per-sample values were given; give at least one set's")
     for one in sets:
-        if not {"loss", "margin", "target"} <= set(one.variables) or "sample" not in one.dims:
+        if "loss" not in one.variables or not {"sample", "unit"} & set(one["loss"].dims):
             raise InvalidValueError(
                 f"per-sample values are needed, as landscape.open_samples gives; this has "
                 f"{', '.join(map(str, one.data_vars)) or 'no variables'} over "

@@ -36,7 +36,7 @@ SETTINGS = ProbeSettings(
     batch_size=32,
     big_batch=100,
     draws=2,
-    metrics=tuple(METRICS),
+    metrics=tuple(name for name, metric in METRICS.items() if metric.of != "residual"),
     slope_factors=(0.5, 1, 10),
 )
 
@@ -76,7 +76,7 @@ def test_samples_know_their_set_and_the_stores_attributes(path, probed):
     assert one.attrs == probed.attrs
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", SETTINGS.metrics)
 def test_rederived_is_what_was_probed_bit_for_bit(samples, probed, metric):
     sloped = metric == "smooth_accuracy"
     found = rederive(samples, metric, (0.5, 1, 10) if sloped else None)

@@ -7,7 +7,7 @@ there are numbers.
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -19,47 +19,90 @@ from landscape.runtime.nested import Nested
 MARGIN, RESIDUAL = "margin", "residual"
 
 
-class Kind(Protocol):
-    """A kind of target.
+class Kind:
+    """A kind of target; this one is anything of which only a user's own loss makes something.
 
     Attributes:
         second: the value of a unit beside its loss: "margin", "residual" or None.
     """
 
-    second: ClassVar[str | None]
+    second: ClassVar[str | None] = None
 
     def for_loss(self, outputs: Nested, targets: Nested) -> tuple[Nested, Nested]:
-        """Arrange outputs and targets as the loss takes them."""
-        ...
+        """Arrange outputs and targets as torch's losses take them.
+
+        Args:
+            outputs: (N, …).
+            targets: (N, …).
+
+        Returns:
+            Both.
+        """
+        return outputs, targets
 
     def unit_targets(self, targets: Nested) -> Tensor | None:
-        """The target of each unit, (N, …units); of probabilities, the most probable class."""
-        ...
+        """Give the target of each unit.
+
+        Args:
+            targets: (N, …).
+
+        Returns:
+            (N, …units); of probabilities, the most probable class; None where only a user's loss
+            knows what they are.
+        """
+        return torch.as_tensor(targets) if self.second else None
 
     def each(self, targets: Nested) -> int:
-        """The number of units of a sample."""
-        ...
+        """Count the units of a sample.
 
-    def keep(self, targets: Nested) -> Tensor | None:
-        """Which units count, (N, …units) bool; None where all do."""
-        ...
+        Args:
+            targets: (N, …).
+
+        Returns:
+            How many there are.
+        """
+        return prod(targets.shape[1:]) if self.second else 1
+
+    def keep(self, targets: Nested) -> Tensor | None:  # noqa: ARG002
+        """Say which units count.
+
+        Args:
+            targets: (N, …).
+
+        Returns:
+            (N, …units), bool; None where all do.
+        """
+        return None
 
     def of_units(self, outputs: Nested, targets: Nested) -> Tensor:
-        """The second value of each unit, (N · each,)."""
-        ...
+        """Give the second value of each unit.
+
+        Args:
+            outputs: (N, …).
+            targets: (N, …).
+
+        Returns:
+            (N · each,).
+        """
+        raise NotImplementedError
 
     def check(self, outputs: Nested, targets: Nested, what: str) -> None:
-        """Refuse targets that do not fit the outputs; ``what`` says whose they are."""
-        ...
+        """Refuse targets that do not fit the outputs.
+
+        Args:
+            outputs: some of the model's outputs, of which the number of classes counts.
+            targets: (N, …), of any number of samples.
+            what: whose targets they are, for the message.
+        """
 
 
 @dataclass(frozen=True)
-class Classes:
+class Classes(Kind):
     """One class of several for each unit: labels (N, …), logits (N, C, …) or (N, …, C).
 
     Attributes:
         last: whether the classes are the last dimension, not the one after the samples.
-        ignore_index: the label of units that do not count.
+        ignore_index: the label of units that do not count; None for none.
     """
 
     last: bool
@@ -71,12 +114,6 @@ class Classes:
         if self.last and outputs.ndim > 2:
             return outputs.reshape(-1, outputs.shape[-1]), targets.reshape(-1)
         return outputs, targets
-
-    def unit_targets(self, targets: Nested) -> Tensor:  # noqa: D102
-        return torch.as_tensor(targets)
-
-    def each(self, targets: Nested) -> int:  # noqa: D102
-        return prod(targets.shape[1:])
 
     def keep(self, targets: Nested) -> Tensor | None:  # noqa: D102
         if self.ignore_index is None:
@@ -114,7 +151,7 @@ class Classes:
 
 
 @dataclass(frozen=True)
-class Probabilities:
+class Probabilities(Kind):
     """Probabilities of the classes of each unit, soft or one-hot: targets and logits (N, C, …)."""
 
     second: ClassVar[str | None] = MARGIN
@@ -122,15 +159,12 @@ class Probabilities:
     def for_loss(self, outputs: Nested, targets: Nested) -> tuple[Nested, Nested]:  # noqa: D102
         return outputs, targets.to(outputs.dtype)
 
-    def unit_targets(self, targets: Nested) -> Tensor:  # noqa: D102
+    def unit_targets(self, targets: Nested) -> Tensor | None:  # noqa: D102
         label: Tensor = targets.argmax(1)
         return label
 
     def each(self, targets: Nested) -> int:  # noqa: D102
         return prod(targets.shape[2:])
-
-    def keep(self, targets: Nested) -> Tensor | None:  # noqa: ARG002, D102
-        return None
 
     def of_units(self, outputs: Nested, targets: Nested) -> Tensor:  # noqa: D102
         return margin(outputs, targets.argmax(1)).reshape(-1)
@@ -146,7 +180,7 @@ class Probabilities:
 
 
 @dataclass(frozen=True)
-class Labels:
+class Labels(Kind):
     """Labels that hold or not, 0 or 1 each: outputs and targets of one shape.
 
     Attributes:
@@ -158,15 +192,6 @@ class Labels:
 
     def for_loss(self, outputs: Nested, targets: Nested) -> tuple[Nested, Nested]:  # noqa: D102
         return outputs.reshape(targets.shape), targets.to(outputs.dtype)
-
-    def unit_targets(self, targets: Nested) -> Tensor:  # noqa: D102
-        return torch.as_tensor(targets)
-
-    def each(self, targets: Nested) -> int:  # noqa: D102
-        return prod(targets.shape[1:])
-
-    def keep(self, targets: Nested) -> Tensor | None:  # noqa: ARG002, D102
-        return None
 
     def of_units(self, outputs: Nested, targets: Nested) -> Tensor:  # noqa: D102
         wide = outputs.to(torch.promote_types(outputs.dtype, torch.float32)).reshape(-1)
@@ -184,7 +209,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Numbers:
+class Numbers(Kind):
     """Real numbers, as in regression: outputs and targets of one shape."""
 
     second: ClassVar[str | None] = RESIDUAL
@@ -192,47 +217,10 @@ class Numbers:
     def for_loss(self, outputs: Nested, targets: Nested) -> tuple[Nested, Nested]:  # noqa: D102
         return outputs, targets.to(outputs.dtype)
 
-    def unit_targets(self, targets: Nested) -> Tensor:  # noqa: D102
-        return torch.as_tensor(targets)
-
-    def each(self, targets: Nested) -> int:  # noqa: D102
-        return prod(targets.shape[1:])
-
-    def keep(self, targets: Nested) -> Tensor | None:  # noqa: ARG002, D102
-        return None
-
     def of_units(self, outputs: Nested, targets: Nested) -> Tensor:  # noqa: D102
         wide = torch.promote_types(outputs.dtype, torch.float32)
         residual: Tensor = outputs.to(wide) - targets.to(wide)
         return residual.reshape(-1)
-
-    def check(self, outputs: Nested, targets: Nested, what: str) -> None:  # noqa: D102
-        pass
-
-
-@dataclass(frozen=True)
-class Anything:
-    """Targets of which only a user's own loss makes something."""
-
-    second: ClassVar[str | None] = None
-
-    def for_loss(self, outputs: Nested, targets: Nested) -> tuple[Nested, Nested]:  # noqa: D102
-        return outputs, targets
-
-    def unit_targets(self, targets: Nested) -> None:  # noqa: D102
-        pass
-
-    def each(self, targets: Nested) -> int:  # noqa: ARG002, D102
-        return 1
-
-    def keep(self, targets: Nested) -> Tensor | None:  # noqa: ARG002, D102
-        return None
-
-    def of_units(self, outputs: Nested, targets: Nested) -> Tensor:  # noqa: D102
-        raise NotImplementedError
-
-    def check(self, outputs: Nested, targets: Nested, what: str) -> None:  # noqa: D102
-        pass
 
 
 def classes(

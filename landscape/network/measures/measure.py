@@ -13,7 +13,6 @@ from landscape.errors import InvalidValueError
 from landscape.metrics import cross_entropy
 from landscape.network.measures import kinds, users_loss
 from landscape.network.measures.kinds import (
-    Anything,
     Classes,
     Kind,
     Labels,
@@ -135,7 +134,7 @@ class Measure:
         index = self._users.ignore_index if self._users else self.ignore_index
         tensors = isinstance(outputs, Tensor) and isinstance(targets, Tensor)
         if known is None and not (tensors and not targets.is_floating_point()):
-            return Anything()
+            return Kind()
         samples = samples_of(targets)
         if not tensors or outputs.ndim == 0 or len(outputs) != samples:
             raise InvalidValueError(self._misfit(outputs, targets))
@@ -161,7 +160,7 @@ class Measure:
         found = kinds.classes(outputs, targets, self.class_dim, index, not plain and not self.own)
         if found is None and known is not None:
             raise InvalidValueError(self._misfit(outputs, targets))
-        return found or Anything()
+        return found or Kind()
 
     def units(self, kind: Kind, targets: Nested) -> Units:
         """Find the units of some samples.
