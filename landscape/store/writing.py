@@ -42,6 +42,7 @@ class Writer:
             self._store = DurableStore(path)
             self._root = zarr.open_group(self._store, mode="r+", zarr_format=3)
         self._along = str(self._root.attrs["along"])
+        self._opened: dict[str, zarr.Array[Any]] = {}
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -116,18 +117,19 @@ class Writer:
             StoreError: where the disk refuses; what was finished stays.
         """
         with reading(self.path):  # whether any is damaged was looked at when the store was opened
-            finished = np.asarray(self._array(FINISHED)[:], dtype=bool)
+            mark = self._array(FINISHED)
+            finished = np.asarray(mark[:], dtype=bool)
         if index is None:
             index = int(np.argmin(np.append(finished, False)))
         if index >= len(finished):
             self.reserve(index + 1)
-        with writing(self.path), every_chunk():
             mark = self._array(FINISHED)
+        with writing(self.path):
             mark[index : index + 1] = False  # a row that was begun has a mark
             with self._store.together():
                 for name, variable in _variables(row):
                     if self._along in variable.dims:
-                        self._array(name)[index : index + 1] = variable.values
+                        self._row_array(name, mark.shape[0])[index : index + 1] = variable.values
                 if attributes:
                     self._root.attrs.update(attributes)
             mark[index : index + 1] = True
@@ -143,7 +145,7 @@ class Writer:
             StoreError: where the disk refuses.
         """
         variables = dict(_variables(row))
-        with writing(self.path), every_chunk():
+        with writing(self.path):
             for name in names:
                 self._array(name)[...] = variables[name].values
 
@@ -156,7 +158,7 @@ class Writer:
         finished = self.finished
         if finished[first:].any():
             finished[first:] = False
-            with writing(self.path), every_chunk():
+            with writing(self.path):
                 self._array(FINISHED)[:] = finished
 
     def forget_rows(self, rows: Iterable[int]) -> None:
@@ -165,7 +167,7 @@ class Writer:
         Args:
             rows: their indices, from 0.
         """
-        with writing(self.path), every_chunk():
+        with writing(self.path):
             for row in rows:
                 self._array(FINISHED)[row : row + 1] = False
 
@@ -205,10 +207,17 @@ class Writer:
         self._root.attrs.update(changed)
 
     def _array(self, name: str) -> zarr.Array[Any]:
-        found = self._root.get(name)
+        with every_chunk():  # an array keeps what was set when it was opened
+            found = self._root.get(name)
         if not isinstance(found, zarr.Array):
             raise StoreError(f"{self.path} is damaged: it has no {name!r}; make it anew")
         return found
+
+    def _row_array(self, name: str, rows: int) -> zarr.Array[Any]:
+        """An array of so many rows: opened at the first one, and again after the store has grown."""
+        if name not in self._opened or self._opened[name].shape[0] != rows:
+            self._opened[name] = self._array(name)
+        return self._opened[name]
 
 
 def create(

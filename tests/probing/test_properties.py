@@ -276,7 +276,7 @@ RUN = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomiz
 
 @pytest.mark.filterwarnings("ignore::landscape.errors.SlopeWarning")
 @given(examples)
-@settings(max_examples=200, **RUN)
+@settings(max_examples=100, **RUN)
 def test_any_model(example):
     check(example)
 

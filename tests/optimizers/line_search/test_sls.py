@@ -39,7 +39,7 @@ from landscape.optimizers.line_search.sls import (
 def test_thesis_preset_is_what_was_published(name, version):
     order = torch.Generator().manual_seed(0)
     inputs, labels = digits()[0]
-    draws = [torch.randint(1400, (64,), generator=order) for _ in range(200)]
+    draws = [torch.randint(1400, (64,), generator=order) for _ in range(120)]
     batches = [(inputs[draw].double(), labels[draw]) for draw in draws]
     slow, model = mlp(dtype=torch.float64), mlp(dtype=torch.float64)
     exact = name == "armijo"
@@ -86,8 +86,8 @@ def train(seed, steps, cls=SmoothAccuracySLS, **settings):
 
 def test_step_size_dies_as_published_and_not_by_default():
     for seed in range(3):
-        dead = train(seed, 700, slope_factor=10.0, preset="thesis")
-        alive = train(seed, 700, slope_factor=10.0)
+        dead = train(seed, 300, slope_factor=10.0, preset="thesis")
+        alive = train(seed, 300, slope_factor=10.0)
         assert dead.step_size < 1e-4, seed
         assert alive.step_size > 1e-4, seed
         assert alive.counts["exhausted"] == 0
@@ -96,7 +96,7 @@ def test_step_size_dies_as_published_and_not_by_default():
 
 def test_accuracy_makes_the_step_size_diminish():
     # One sample of 64 within ε makes a line that only s ≤ ε/c stays above.
-    optimizer = train(0, 600, AccuracySLS, preset="thesis")
+    optimizer = train(0, 400, AccuracySLS, preset="thesis")
     assert optimizer.step_size < 1e-3
     assert optimizer.counts["rejected"] > 60
 
