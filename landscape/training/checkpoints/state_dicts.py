@@ -3,7 +3,7 @@
 import io
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from landscape.errors import CheckpointError, users_code
 from landscape.training.checkpoints.checkpoint import Checkpoint
 
-WRAPPERS = ("module.", "_orig_mod.", "model.")
-INNER_WRAPPERS = r"(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
+INNER_WRAPPERS = r"(_orig_mod|_forward_module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
+COUNT = "n_averaged"  # of the weights that torch's AveragedModel averaged, kept beside them
 
 
 def copied(state: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -69,8 +69,8 @@ def check_state(model: nn.Module) -> None:
 def load_into(model: nn.Module, checkpoint: Checkpoint, path: Path | str) -> None:
     """Set the parameters and buffers of a model, all of them or none.
 
-    Prefixes that wrappers put before every name (``module.``, ``_orig_mod.``, ``model.``) are
-    dropped where the names then fit.
+    Prefixes that wrappers put before every name (``module.``, ``model.``, whatever they are called)
+    are dropped where the names then fit, and those that compiling and sharding put inside.
 
     Args:
         model: changed in place.
@@ -155,36 +155,49 @@ def _holds(dtype: torch.dtype, other: torch.dtype) -> bool:
 
 def _unwrapped(state: Mapping[str, Any]) -> Iterator[OrderedDict[str, Any]]:
     """The state as it is, and without what wrappers add to all names, or keep beside them."""
-    yield with_versions(OrderedDict(state), state)
-    inner = {re.sub(INNER_WRAPPERS, "", name): value for name, value in state.items()}
+    yield _renamed(state, str)
+    inner = _renamed(state, lambda name: re.sub(INNER_WRAPPERS, "", name))
     if len(inner) == len(state) and inner.keys() != state.keys():
         yield from _unwrapped(inner)
-    counted = {name: value for name, value in state.items() if name != "n_averaged"}
-    for prefix in WRAPPERS:
-        if counted and all(name.startswith(prefix) for name in counted):
-            bare = OrderedDict((n.removeprefix(prefix), value) for n, value in counted.items())
-            yield from _unwrapped(with_versions(bare, state, prefix))
+    names = [name for name in state if name != COUNT]
+    prefix, dot, _ = names[0].partition(".") if names else ("", "", "")
+    if dot and all(name.startswith(f"{prefix}.") for name in names):
+        yield from _unwrapped(
+            _renamed(state, lambda name: name.removeprefix(f"{prefix}."), {COUNT})
+        )
+
+
+def _renamed(
+    state: Mapping[str, Any], rename: Callable[[str], str], without: Collection[str] = ()
+) -> OrderedDict[str, Any]:
+    """A state with other names, and its modules' versions with them."""
+    new = OrderedDict((rename(name), value) for name, value in state.items() if name not in without)
+    return with_versions(new, state, rename)
 
 
 def with_versions(
-    state: OrderedDict[str, Any], source: Mapping[str, Any], prefix: str = ""
+    state: OrderedDict[str, Any],
+    source: Mapping[str, Any],
+    rename: Callable[[str], str] = str,
 ) -> OrderedDict[str, Any]:
     """Keep what torch notes beside a state dict: the versions by which modules convert old ones.
 
     Args:
         state: a copy of a state dict, changed in place.
         source: the state dict it was made of.
-        prefix: what was dropped from the front of all names.
+        rename: what its names were changed by.
 
     Returns:
         ``state``.
     """
     versions = getattr(source, "_metadata", None)
     if isinstance(versions, Mapping):
+        # The modules' names lack the dot that those of their tensors go on with. A wrapper comes
+        # before what it wraps, whose version stays.
         state._metadata = {  # type: ignore[attr-defined]
-            f"{name}.".removeprefix(prefix).removesuffix("."): version
+            rename(f"{name}." if name else "").removesuffix("."): version
             for name, version in versions.items()
-            if isinstance(name, str) and f"{name}.".startswith(prefix)
+            if isinstance(name, str)
         }
     return state
 
