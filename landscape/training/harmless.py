@@ -37,9 +37,8 @@ HARMLESS: Mapping[str, Mapping[str, str]] = {
     **{
         f"datetime.{name}": _alike(f"datetime.{name}") for name in ("datetime", "date", "timedelta")
     },
-    "numpy.scalar": _alike(*_DTYPES)
-    | _moved("numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar"),
-    "numpy.ndarray": _alike("numpy.ndarray", *_DTYPES)
+    "numpy": _alike("numpy.ndarray", *_DTYPES)
+    | _moved("numpy._core.multiarray.scalar", "numpy.core.multiarray.scalar")
     | _moved("numpy._core.multiarray._reconstruct", "numpy.core.multiarray._reconstruct"),
     "omegaconf": _alike(
         "omegaconf.dictconfig.DictConfig",

@@ -80,10 +80,11 @@ def sharded(index: Path, load: Callable[[Path], Any]) -> dict[str, Any]:
         raise CheckpointError(
             f"{index} is damaged: its weight_map is {shown(places)}; it has to name files beside it"
         )
+    files = sorted(set(places.values()))
+    if missing := [file for file in files if not (index.parent / file).is_file()]:
+        raise CheckpointError(f"{index.parent} lacks the shard {shown(missing[0])}; copy it too")
     state: dict[str, Any] = {}
-    for file in sorted(set(places.values())):
-        if not (index.parent / file).is_file():
-            raise CheckpointError(f"{index.parent} lacks the shard {shown(file)}; copy it too")
+    for file in files:
         part = load(index.parent / file)
         wanted = {name for name, home in places.items() if home == file}
         if not isinstance(part, Mapping) or part.keys() != wanted:

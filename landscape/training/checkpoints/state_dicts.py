@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import CheckpointError, users_code
+from landscape.runtime.tensors import unusual
 from landscape.training.checkpoints.checkpoint import Checkpoint
 
 INNER_WRAPPERS = r"(_orig_mod|_forward_module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
@@ -84,6 +85,7 @@ def load_into(model: nn.Module, checkpoint: Checkpoint, path: Path | str) -> Non
     with users_code("the model's state_dict()"):
         wanted = model.state_dict()
     given = max(_unwrapped(checkpoint.model), key=lambda state: len(state.keys() & wanted.keys()))
+    given.update(_tied(given, wanted))
     shared = {
         name: (given[name], tensor)
         for name, tensor in wanted.items()
@@ -127,6 +129,21 @@ def load_into(model: nn.Module, checkpoint: Checkpoint, path: Path | str) -> Non
                 if not torch.equal(wanted[name], value):
                     wanted[name].copy_(value)
         raise CheckpointError(reason)
+
+
+def _tied(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file left out because the model keeps it under another name too, as tied weights."""
+    plain = {
+        name: value
+        for name, value in wanted.items()
+        if isinstance(value, Tensor) and not nn.parameter.is_lazy(value) and not unusual(value)
+    }
+    return {
+        name: given[other]
+        for name in plain.keys() - given.keys()
+        for other in plain.keys() & given.keys()
+        if plain[name].is_set_to(plain[other])
+    }
 
 
 def _misfit(path: Path | str, wrong: Mapping[str, Sequence[str]]) -> str:
