@@ -275,6 +275,11 @@ def test_the_prefixes_of_any_wrapper(prefix):
         load_into(model, Checkpoint(1, wrapped), "a.pt")
 
 
+def test_an_average_of_one_tensor():
+    model = nn.Linear(3, 2, bias=False)
+    load_into(model, Checkpoint(1, AveragedModel(nn.Linear(3, 2, bias=False)).state_dict()), "a.pt")
+
+
 class Flipped(nn.Linear):
     """Its first version kept weights of the other sign."""
 

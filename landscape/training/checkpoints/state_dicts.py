@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -176,12 +176,14 @@ def _unwrapped(state: Mapping[str, Any]) -> Iterator[OrderedDict[str, Any]]:
     inner = _renamed(state, lambda name: re.sub(INNER_WRAPPERS, "", name))
     if len(inner) == len(state) and inner.keys() != state.keys():
         yield from _unwrapped(inner)
-    names = [name for name in state if name != COUNT]
-    prefix, dot, _ = names[0].partition(".") if names else ("", "", "")
-    if dot and all(name.startswith(f"{prefix}.") for name in names):
-        yield from _unwrapped(
-            _renamed(state, lambda name: name.removeprefix(f"{prefix}."), {COUNT})
-        )
+    # A wrapper's own tensors, as those of a loss, may stand beside what it wraps.
+    names = state.keys() - {COUNT}
+    heads = Counter(name.partition(".")[0] for name in names if "." in name)
+    prefix, count = heads.most_common(1)[0] if heads else ("", 0)
+    if 2 * count > len(names):
+        bare = _renamed(state, lambda name: name.removeprefix(f"{prefix}."), {COUNT})
+        if len(bare) == len(names):
+            yield from _unwrapped(bare)
 
 
 def _renamed(
