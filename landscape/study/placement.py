@@ -13,6 +13,7 @@ from landscape.training import checkpoints
 from landscape.training.checkpoints import Checkpoint, CheckpointFiles
 
 ITERATION, EPOCH = "iteration", "epoch"
+OWN = "file's name end in its own iteration"
 PLAIN = "plain"  # what the plain weights are called in stores, whatever their key in a file
 
 
@@ -156,8 +157,9 @@ def _by_iteration(read: Sequence[_File]) -> dict[int, tuple[Path, str]]:
     for each in rest.values():
         if found or len(rest) > 1:
             raise InvalidValueError(
-                f"{each.path} does not say its iteration, and nor does its name; let each file's "
-                "name end in its own iteration, or keep its epoch in every file"
+                f"{each.path} does not say its iteration, and nor does its name; let each "
+                f"{'folder be called checkpoint-ITERATION' if each.path.is_dir() else OWN}, or "
+                "keep its epoch in every file"
             )
         _place(found, 0, each, ITERATION)
     return found
@@ -167,7 +169,4 @@ def _place(found: dict[int, tuple[Path, str]], at: int, file: _File, by: str) ->
     """Add a checkpoint, of which a copy may be there already."""
     path, content = found.setdefault(at, (file.path, file.digest))
     if content != file.digest:
-        raise InvalidValueError(
-            f"{path} and {file.path} are both at {by} {at}; let each file's name end in its own "
-            "iteration"
-        )
+        raise InvalidValueError(f"{path} and {file.path} are both at {by} {at}; let each {OWN}")

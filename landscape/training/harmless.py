@@ -56,7 +56,7 @@ HARMLESS: Mapping[str, Mapping[str, str]] = {
 REFUSED = {*sys.stdlib_module_names, "landscape", "numpy", "torch"}
 
 
-def allowed_globals(allow: Sequence[str | type]) -> list[Any]:
+def allowed_globals(allow: Sequence[str | type]) -> list[tuple[Any, str]]:
     """Resolve what a user allows a file to hold.
 
     Args:
@@ -72,7 +72,7 @@ def allowed_globals(allow: Sequence[str | type]) -> list[Any]:
     """
     if isinstance(allow, str | type):
         allow = (allow,)
-    found: list[Any] = []
+    found: list[tuple[Any, str]] = []
     for each in allow:
         found += _named(each) if isinstance(each, str) else [_own(each)]
     return found
@@ -95,21 +95,19 @@ def _found(place: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _own(kind: Any) -> Any:
+def _own(kind: Any) -> tuple[type, str]:
     if not isinstance(kind, type):
         raise InvalidValueError(
             f"allow has {shown(kind)}, which is no class; give classes, or names of "
             f"{', '.join(HARMLESS)}"
         )
     name = f"{kind.__module__}.{kind.__qualname__}"
-    if name in HARMLESS:
-        return kind
-    if kind.__module__.partition(".")[0] in REFUSED:
+    if name not in HARMLESS and kind.__module__.partition(".")[0] in REFUSED:
         raise InvalidValueError(
             f"allow has {name}, with which a file could do harm; of the classes of Python, numpy "
             f"and torch, only these are allowed: {', '.join(HARMLESS)}"
         )
-    return kind
+    return kind, name  # a pair, so that what a user told torch for good stays told
 
 
 def option_for(pickled: str) -> str | None:

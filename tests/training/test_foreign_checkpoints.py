@@ -103,6 +103,15 @@ def test_a_folder_without_a_state_has_the_iteration_of_its_name(tmp_path):
     assert read(tmp_path / "latest").iteration == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "iteration"),
+    [("llama-3", None), ("run2", None), ("my_checkpoint-30", 30), ("500", 500), ("step_7", 7)],
+)
+def test_the_name_of_a_folder_is_often_that_of_a_model(tmp_path, name, iteration):
+    found = read(trainer_folder(tmp_path / name))
+    assert (found.iteration_known, found.iteration) == (iteration is not None, iteration or 0)
+
+
 def test_a_folder_of_folders_is_a_run(tmp_path):
     folders = [trainer_folder(tmp_path / "out" / f"checkpoint-{n}", n, n) for n in (5, 10)]
     (tmp_path / "out" / "last").symlink_to("checkpoint-10")
@@ -352,6 +361,24 @@ def test_a_class_of_ones_own_is_allowed_as_itself(tmp_path):
     with pytest.raises(CheckpointError, match=r"holds .*, and loading that could run code"):
         read(tmp_path / "a.pt", allow=[Color])
     assert same(read(tmp_path / "a.pt", allow=[Color, Config]).model, state())
+
+
+def test_what_is_missing_among_what_is_allowed_is_named(tmp_path):
+    content = {"model": state(), "color": Color.RED, "args": argparse.Namespace()}
+    torch.save({**content, "path": PurePosixPath("a")}, tmp_path / "a.pt")
+    allow = [Color, "pathlib.PurePosixPath"]
+    with pytest.raises(CheckpointError, match=r"holds argparse\.Namespace beside") as error:
+        read(tmp_path / "a.pt", allow=allow)
+    assert str(error.value).count("--allow") == 1
+    assert same(read(tmp_path / "a.pt", allow=[*allow, "argparse.Namespace"]).model, state())
+
+
+def test_what_a_user_told_torch_stays_told(tmp_path):
+    torch.save({"model": state(), "config": Config()}, tmp_path / "a.pt")
+    with torch.serialization.safe_globals([Config]):
+        read(tmp_path / "a.pt", allow=[Config])
+        assert Config in torch.serialization.get_safe_globals()
+    assert Config not in torch.serialization.get_safe_globals()
 
 
 @pytest.mark.parametrize(

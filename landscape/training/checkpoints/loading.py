@@ -59,13 +59,13 @@ def _file(path: Path, safe: list[Any]) -> Any:
         raise CheckpointError(
             f"{path} is damaged or cut off ({damaged} does not fit its checksum); copy it again"
         )
-    try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(safe):
-            warnings.simplefilter("ignore")
+    with warnings.catch_warnings(), torch.serialization.safe_globals(safe):
+        warnings.simplefilter("ignore")
+        try:
             return torch.load(path, map_location="cpu", weights_only=True)
-    # A file that is no checkpoint can raise whatever reading a pickle or an archive can.
-    except Exception as error:
-        raise CheckpointError(f"{path} {file_kinds.explain(path, error)}") from error
+        # A file that is no checkpoint can raise whatever reading a pickle or an archive can.
+        except Exception as error:
+            raise CheckpointError(f"{path} {file_kinds.explain(path, error)}") from error
 
 
 def _safetensors(path: Path) -> dict[str, torch.Tensor]:

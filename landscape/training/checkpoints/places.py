@@ -15,6 +15,9 @@ from landscape.training.checkpoints.file_kinds import SUFFIXES
 
 ITERATION_KEYS = ("iteration", "global_step", "step", "it", "iterations", "n_iter")
 _ITERATION = re.compile(r"(?<![a-z])(?:iteration|iter|it|step|update)s?[-_=. ]*([0-9]+)", re.I)
+_ANY = re.compile("([0-9]+)")
+# The name of a folder is often that of a model, as "llama-3".
+_FOLDER = re.compile(r"(?:^|checkpoint|ckpt)[-_=. ]*([0-9]+)$", re.I)
 _EPOCH = re.compile(r"(?<![a-z])(?:epoch|ep)s?[-_=. ]*([0-9]+)", re.I)
 
 
@@ -37,9 +40,9 @@ def place_of(loaded: Any, path: Path) -> Place:
     """Find the place of a checkpoint.
 
     The file counts before its name. In a name, a number after a word such as "step" is the
-    iteration, one after "epoch" the epoch, and the last number of any other the iteration, unless
-    the file knows its epoch and that can be the number: no training makes fewer updates than
-    passes over its data.
+    iteration, one after "epoch" the epoch, and the last number of any other the iteration (of a
+    folder only one as in "checkpoint-500"). It may count epochs where the file knows its epoch and
+    that is not clearly less: no training makes fewer updates than passes over its data.
 
     Args:
         loaded: what the file holds.
@@ -59,7 +62,7 @@ def place_of(loaded: Any, path: Path) -> Place:
     named = _last(_ITERATION, name)
     if named is not None or said is not None:
         return Place(named, epoch)
-    last = _last(re.compile("([0-9]+)"), name)
+    last = _last(_ANY if folders.of(path) is None else _FOLDER, name)
     return Place(last, epoch, last is not None and last <= epoch + 1)
 
 
