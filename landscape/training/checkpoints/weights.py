@@ -15,9 +15,8 @@ from landscape.training.checkpoints.state_dicts import COUNT, first_of
 EXTRA = "_extra_state"  # how torch ends the name of what get_extra_state() gives
 # Where other training code keeps the plain weights, the likeliest first. Lightning's averaging
 # puts the average under "state_dict", and them elsewhere.
-AVERAGING = "current_model_state"
 STATE_KEYS = (
-    AVERAGING,
+    "current_model_state",
     "state_dict",
     "model_state_dict",
     "model",
@@ -111,8 +110,7 @@ def is_average(name: str, sets: Mapping[str, Mapping[str, Any]]) -> bool:
     Returns:
         True where its name, or a count of what was averaged, says so.
     """
-    lightning = name == "state_dict" and AVERAGING in sets
-    return lightning or COUNT in sets[name] or bool(_AVERAGE.search(name.lower()))
+    return COUNT in sets[name] or bool(_AVERAGE.search(name.lower()))
 
 
 def _sets(loaded: Any) -> dict[str, Mapping[str, Any]]:
