@@ -10,6 +10,7 @@ from landscape.errors import InvalidValueError
 from landscape.metrics import METRICS
 from landscape.probing.directions.registry import DIRECTIONS
 from landscape.probing.settings import KINDS, ORIGINS, POLICIES, SPACINGS, ProbeSettings, spaced
+from landscape.training.harmless import HARMLESS
 from landscape_cli import options
 
 DEFAULT = options.PROBE
@@ -32,7 +33,8 @@ def probe(
         typer.Option(
             "--checkpoint",
             metavar="PATH",
-            help="A run's folder, a folder of checkpoint files, or one file; may be repeated.",
+            help="A run's folder, a folder of checkpoint files, one file, or a folder of Hugging "
+            "Face's libraries; may be repeated.",
         ),
     ] = None,
     task: Annotated[
@@ -150,6 +152,23 @@ def probe(
             "--redo", help="Probe the checkpoints again whose rows are damaged (landscape check)."
         ),
     ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Which of several sets of weights in the files to take, for example model_ema.",
+            show_default="the plain ones",
+        ),
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS",
+            help=f"A harmless class that the files may hold ({', '.join(HARMLESS)}); may be "
+            "repeated. Files can make objects of it. A class of your own is allowed in Python, "
+            "study.probe(…, allow=[Class]): then they can make one with any arguments.",
+        ),
+    ] = None,
     seed: options.Seed = DEFAULT.seed,
     data: options.Data = None,
     download: options.Download = False,
@@ -210,7 +229,7 @@ def probe(
     from landscape_cli.bars import bars
 
     where = devices.choose(device)
-    files = CheckpointFiles(given)
+    files = CheckpointFiles(given, weights, allow or ())
     loaded, trained_with = study.task_of(files, task, data=data, download=download)
     settings.setdefault("batch_size", trained_with)
     store = out or study.default_store(given)
@@ -224,6 +243,8 @@ def probe(
         device=where,
         progress=bars,
     )
+    if weights is None and files.several:
+        options.say(f"weights: {files.several}; --weights takes others")
     finished, _ = rows(store)
     typer.echo(f"{now} checkpoints probed, {finished} in the store")
     typer.echo(f"store: {store}")

@@ -89,7 +89,7 @@ def plot_batch_bias(
         handles.insert(
             len(along), Line2D([], [], color="0.4", ls=":", label=f"at step size {near}")
         )
-    right.set_xlabel("iteration")
+    right.set_xlabel(wording.placed_by(values))
     right.xaxis.set_major_locator(
         MaxNLocator(nbins=int(style.available_width(right)) + 1, integer=True)
     )

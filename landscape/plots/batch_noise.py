@@ -83,7 +83,7 @@ def plot_batch_noise(
     right.set_title(f"change from {near} to {far}")
     left.set_ylabel(fill(wording.value_label(noise[0]["value"]), 30))
 
-    note = "iteration (epoch); dotted: 1/√n through the first point"
+    note = f"{wording.checkpoints_note(first)}; dotted: 1/√n through the first point"
     title = wording.source_label(first)
     style.title_and_legend(panels, handles, new=ax is None, title=title, note=note)
     return np.array(panels, dtype=object)
@@ -112,6 +112,11 @@ def _comparable(
             "give one store of each size"
         )
     shown = [each for _, each in sized]
+    if len({wording.placed_by(each) for each in shown}) > 1:
+        raise InvalidValueError(
+            "some of the stores have their checkpoints at iterations, and some at epochs; probe "
+            "the same ones"
+        )
     for name, dim in (("iteration", "checkpoint"), ("step_size", "step_size")):
         common = reduce(np.intersect1d, [each[name].values for each in shown])
         if not common.size:
@@ -123,8 +128,8 @@ def _comparable(
         digests = {each.attrs.get("digests", {}).get(str(iteration)) for each in shown}
         if len(digests - {None}) > 1:
             raise InvalidValueError(
-                f"the stores have different checkpoints at iteration {iteration}; give those of "
-                "one run"
+                f"the stores have different checkpoints at {wording.placed_by(shown[0])} "
+                f"{iteration}; give those of one run"
             )
     return sizes, shown
 

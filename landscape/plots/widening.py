@@ -67,7 +67,7 @@ def plot_widening(
     note = band_note(dataset)
     if note and own_lines:
         note = "one line a draw"
-    title = "; ".join(filter(None, ["iteration (epoch)", note]))
+    title = "; ".join(filter(None, [wording.checkpoints_note(values), note]))
     style.legend_below(panel, handles, columns=3, title=title)
     return panel
 

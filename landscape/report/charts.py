@@ -47,6 +47,7 @@ def charts(dataset: xr.Dataset) -> dict[str, Any]:
         "steps": _numbers(steps.values),
         "step_label": wording.step_label(steps, dataset),
         **_distances(dataset),
+        "places": wording.checkpoints_note(dataset),
         "checkpoints": [
             {
                 "label": wording.checkpoint_label(one),

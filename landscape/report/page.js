@@ -215,7 +215,7 @@ function drawCheckpoints(what) {
     const curve = what.curve(at, set);
     return traces(`checkpoint-${at}`, checkpoint, checkpoint.short, curve, places, texts, chart);
   });
-  show("checkpoints-chart", drawn, axis, valueAxis(what), "closest", "iteration (epoch)");
+  show("checkpoints-chart", drawn, axis, valueAxis(what), "closest", data.places);
 }
 
 function draw() {

@@ -34,7 +34,8 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
         for option in (
             Option(
                 "checkpoint",
-                "iteration of the checkpoint to show, or iterations where several are shown",
+                "iteration of the checkpoint to show (its epoch where no iteration is known), or "
+                "iterations where several are shown",
                 "a sensible choice",
             ),
             Option(

@@ -105,6 +105,31 @@ def value_label(values: xr.DataArray, where: str = "") -> str:
     return with_units(label, str(values.attrs.get("units", "1")))
 
 
+def placed_by(slices: xr.Dataset | xr.DataArray) -> str:
+    """Say what tells checkpoints apart.
+
+    Args:
+        slices: slices, or values of them, at any number of checkpoints.
+
+    Returns:
+        "epoch" where their iterations are not known and ``iteration`` holds epochs, else
+        "iteration".
+    """
+    return "epoch" if slices["iteration"].attrs.get("long_name") == "epoch" else "iteration"
+
+
+def checkpoints_note(slices: xr.Dataset | xr.DataArray) -> str:
+    """Word what the short labels of checkpoints hold.
+
+    Args:
+        slices: slices, or values of them, at any number of checkpoints.
+
+    Returns:
+        "iteration (epoch)", or "epoch" where iterations are not known.
+    """
+    return "iteration (epoch)" if placed_by(slices) == "iteration" else "epoch"
+
+
 def checkpoint_label(checkpoint: xr.Dataset | xr.DataArray, short: bool = False) -> str:
     """Word one checkpoint.
 
@@ -114,10 +139,12 @@ def checkpoint_label(checkpoint: xr.Dataset | xr.DataArray, short: bool = False)
 
     Returns:
         "iteration 1953 (epoch 5)" or, if ``short``, "1953 (5)"; an unknown epoch is left out.
+        "epoch 5" or "5" where the iteration is not known.
     """
     iteration, epoch = checkpoint["iteration"].item(), float(checkpoint["epoch"].item())
-    label = f"{iteration}" if short else f"iteration {iteration}"
-    if np.isnan(epoch):
+    by = placed_by(checkpoint)
+    label = f"{iteration}" if short else f"{by} {iteration}"
+    if np.isnan(epoch) or by == "epoch":
         return label
     number = f"{round(epoch, 2):g}"
     return f"{label} ({number})" if short else f"{label} (epoch {number})"
@@ -160,15 +187,18 @@ def checkpoints_label(dataset: xr.Dataset, most: int) -> str:
         most: how many iterations are listed in full; of more, only the first and last five are.
 
     Returns:
-        A text such as "2 at iteration 10, 200 (epoch 0.5 to 10)".
+        A text such as "2 at iteration 10, 200 (epoch 0.5 to 10)", or "2 at epoch 1, 2" where
+        iterations are not known.
     """
     label = str(dataset.sizes["checkpoint"])
+    by = "iteration"
     if "iteration" in dataset.coords:
+        by = placed_by(dataset)
         iterations = [str(each) for each in np.ravel(dataset["iteration"].values)]
         if len(iterations) > most:
             iterations = [*iterations[:5], "…", *iterations[-5:]]
-        label += f" at iteration {', '.join(iterations)}" * bool(iterations)
+        label += f" at {by} {', '.join(iterations)}" * bool(iterations)
     epochs = np.ravel(dataset["epoch"].values) if "epoch" in dataset.coords else np.array([])
-    if epochs.size and np.isfinite(epochs).all():
+    if by == "iteration" and epochs.size and np.isfinite(epochs).all():
         label += f" (epoch {epochs[0]:.4g} to {epochs[-1]:.4g})"
     return label

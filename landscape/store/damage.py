@@ -268,12 +268,13 @@ def _named(metadata: Metadata, found: Iterable[Damage]) -> Iterator[Damage]:
             continue
         along = metadata.along
         name = "iteration" if along == "checkpoint" else "epoch"
+        said = metadata.attributes.get("placed_by", name)
         ends = sorted({each.rows.start, each.rows.stop - 1})
         words = f"row{'s' * (len(ends) > 1)} {' to '.join(map(str, ends))}"
         if len(ends) == 1 and along in ("checkpoint", "epoch"):
             with suppress(Exception):  # that value may be what is damaged
                 opened = _opened(metadata, metadata.arrays[name])
-                words = f"{name} {np.asarray(opened[ends[0]]).item()}"
+                words = f"{said} {np.asarray(opened[ends[0]]).item()}"
         yield Damage(each.array, each.rows, each.what, words)
 
 

@@ -21,6 +21,10 @@ def _number(value: object) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
+def _place(value: object) -> bool:
+    return value in ("iteration", "epoch")
+
+
 def _texts(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
 
@@ -36,7 +40,8 @@ RECORD: dict[str, Any] = {
 ATTRIBUTES: dict[str, Any] = {
     **RECORD,
     **dict.fromkeys(("along", "coordinates", "direction", "direction_symbol", "origin"), str),
-    **dict.fromkeys(("device", "dtype"), str),
+    **dict.fromkeys(("device", "dtype", "weights"), str),
+    "placed_by": _place,
     "run": dict,
     "training_samples": int,
     "digests": _texts,

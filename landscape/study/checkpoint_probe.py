@@ -23,12 +23,17 @@ from landscape.runtime.atomic import require_room
 from landscape.runtime.devices import versions
 from landscape.runtime.locks import exclusive
 from landscape.runtime.progress import Advance, Progress, silent
+from landscape.store import metadata
 from landscape.study.damaged_rows import Redo, damaged_rows
 from landscape.study.next_step import optimizer_of
+from landscape.study.placement import ITERATION, PLAIN, placed
 from landscape.tasks import Task, load_task, source
 from landscape.tasks.loading import is_own
 from landscape.training import checkpoints
 from landscape.training.checkpoints import CheckpointFiles
+
+# What stores are that were made before these were recorded.
+DEFAULTS: Mapping[str, Any] = {"weights": PLAIN, "placed_by": ITERATION}
 
 
 def probe(
@@ -39,13 +44,16 @@ def probe(
     *,
     learning_rate: float = nan,
     redo: bool = False,
+    weights: str | None = None,
+    allow: Sequence[str | type] = (),
     device: torch.device | str = "cpu",
     progress: Progress = silent,
 ) -> int:
     """Probe checkpoints into a store, or go on with one.
 
     Checkpoints that the store holds already are not probed again, but for those whose rows are
-    damaged, with ``redo``.
+    damaged, with ``redo``. Where no file says its iteration and all know their epochs, they are
+    placed by these: the store's ``placed_by`` is then "epoch", and its ``iteration`` the epoch.
 
     >>> from pathlib import Path
     >>> task = landscape.load_task("digits-mlp")
@@ -56,7 +64,9 @@ def probe(
 
     Args:
         task: the model, its data and its loss.
-        paths: checkpoint files, folders of files, or run folders.
+        paths: checkpoint files, folders of files, or run folders; or
+            :class:`landscape.training.checkpoints.CheckpointFiles`, which have ``weights`` and
+            ``allow`` of their own.
         out: the store, a folder: new, or of a probe with the same settings.
         settings: how each checkpoint is probed.
         learning_rate: that of a step of plain SGD, above 0, for ``origin="after-step"`` at
@@ -64,6 +74,11 @@ def probe(
             would take, which has to be torch's SGD.
         redo: whether to probe the checkpoints again whose rows in the store are damaged. What is
             whole stays as it is.
+        weights: which of several sets of weights in a file to take, by its key, as
+            ``"model_ema"``; None for the plain ones.
+        allow: what files may hold beside plain data: names of harmless classes, as
+            ``"argparse.Namespace"``, or classes of one's own, of which a file can make objects
+            with any arguments.
         device: where the model is probed.
         progress: reports on the probe.
 
@@ -75,9 +90,11 @@ def probe(
         CheckpointError: for a file that is no checkpoint or does not fit the model.
         InvalidValueError: for settings that are not allowed or do not suit the data, for data other
             than the run's or the store's, for checkpoints of two runs, twice at one iteration or
-            at none, for another checkpoint than the store was made from at an iteration, and for
-            a step that is not known.
-        StoreError: for a store with other settings, and for one that cannot be written.
+            at none, for another checkpoint than the store was made from at an iteration, for a
+            step that is not known, for weights that a file does not have, and for what must not
+            be allowed.
+        StoreError: for a store with other settings or of other weights, and for one that cannot be
+            written.
     """
     out = local_path(out)
     require_room(out)
@@ -90,8 +107,9 @@ def probe(
         raise InvalidValueError("the model has no parameters, so there is nothing to move")
     own = {**task.metrics, **settings.own_metrics}
     settings = replace(settings, own_metrics=own)
-    files = CheckpointFiles.of(paths)
-    found, run = _survey(model, files)
+    files = CheckpointFiles.of(paths, weights, allow)
+    survey = placed(model, files, _placed_by(out))
+    found, run = survey.found, survey.run
     data = {DATA: digest(task.train, task.validation)}
     require_same_data(f"{files.paths[0]} is of a run", run, data)
     prober = Prober(task.train, task.validation, settings, device=device, **task.how)
@@ -101,6 +119,8 @@ def probe(
         "device": torch.device(device).type,
         "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
         "settings": prober.settings.as_dict(),
+        "weights": survey.weights,
+        "placed_by": survey.placed_by,
     }
     if settings.origin == "after-step" and given:
         wanted["learning_rate"] = learning_rate
@@ -114,9 +134,9 @@ def probe(
     def slice_at(path: Path, advance: Advance) -> xr.DataTree:
         checkpoint = files.read(path)
         checkpoints.load_into(model, checkpoint, path)
-        return prober(
+        slice_ = prober(
             model,
-            iteration=checkpoint.iteration,
+            iteration=survey.place(checkpoint),
             epoch=checkpoint.epoch,
             learning_rate=checkpoint.learning_rate,
             optimizer=None
@@ -124,6 +144,8 @@ def probe(
             else optimizer_of(checkpoint, model, task.loss, learning_rate, path),
             advance=advance,
         )
+        slice_["iteration"].attrs["long_name"] = survey.placed_by
+        return slice_
 
     with ExitStack() as held:
         digests: dict[str, str] = {}
@@ -168,57 +190,15 @@ def _there(
     if about["along"] != "checkpoint" or "search" in about:
         what = "the history of a training" if about["along"] == "epoch" else "what a training wrote"
         raise StoreError(f"{out} holds {what}, not slices of checkpoints; give another store")
-    store.require_same(writer, wanted, comparable)
+    store.require_same(writer, wanted, lambda attributes: comparable({**DEFAULTS, **attributes}))
     if run and writer.attributes.get("run"):
         store.require_same(writer, {"run": run})
     return writer
 
 
-def _survey(
-    model: torch.nn.Module, files: CheckpointFiles
-) -> tuple[dict[int, tuple[Path, str]], dict[str, Any]]:
-    """Iteration -> (file, digest), ascending, and the run that the files belong to ({} if none)."""
-    # Every file is read, so that none fails later.
-    found: dict[int, tuple[Path, str]] = {}
-    unplaced: list[tuple[Path, str]] = []
-    run: dict[str, Any] = {}
-    for path in files.paths:
-        checkpoint = files.read(path)
-        checkpoints.load_into(model, checkpoint, path)
-        if run and checkpoint.run and checkpoint.run != run:
-            raise InvalidValueError(
-                f"{path} belongs to another run than the files before it; probe each run into a "
-                "store of its own"
-            )
-        run = run or checkpoint.run or {}
-        this = path, checkpoint.digest
-        if not checkpoint.iteration_known and len(files.paths) > 1:
-            unplaced.append(this)
-        else:
-            _place(found, checkpoint.iteration, this)
-    # A copy of another file is that checkpoint; what is left is told apart by nothing.
-    known = {content for _, content in found.values()}
-    rest = {content: path for path, content in reversed(unplaced) if content not in known}
-    for content, path in rest.items():
-        if found or len(rest) > 1:
-            raise InvalidValueError(
-                f"{path} does not say its iteration, and nor does its name; let each file's name "
-                "end in its own iteration"
-            )
-        _place(found, 0, (path, content))
-    return dict(sorted(found.items())), run
-
-
-def _place(
-    found: dict[int, tuple[Path, str]], iteration: int, checkpoint: tuple[Path, str]
-) -> None:
-    """Add a checkpoint, of which a copy may be there already."""
-    path, content = found.setdefault(iteration, checkpoint)
-    if content != checkpoint[1]:
-        raise InvalidValueError(
-            f"{path} and {checkpoint[0]} are both at iteration {iteration}; let each file's name "
-            "end in its own iteration"
-        )
+def _placed_by(out: Path) -> str | None:
+    """By what the checkpoints of a store are placed; None where there is no store yet."""
+    return str(metadata.read(out).attributes.get("placed_by", ITERATION)) if out.is_dir() else None
 
 
 def _digests(
@@ -226,18 +206,19 @@ def _digests(
 ) -> dict[str, str]:
     """Digests of the finished checkpoints; refuses one that differs from the one ``found``."""
     recorded = writer.attributes.get("digests", {})
+    placed_by = writer.attributes.get("placed_by", ITERATION)
     # A crash may leave one more in the attributes.
     there = {str(i) for i in (*writer.column("iteration"), *again.rows)}
     if lacking := sorted(there - recorded.keys()):
         raise StoreError(
-            f"{writer.path} is damaged: it has no digest of the checkpoint at iteration "
+            f"{writer.path} is damaged: it has no digest of the checkpoint at {placed_by} "
             f"{lacking[0]}; probe into another store"
         )
     digests = {i: content for i, content in recorded.items() if i in there}
     for iteration, (path, content) in found.items():
         if digests.get(str(iteration), content) != content:
             raise InvalidValueError(
-                f"{path} differs from the checkpoint at iteration {iteration} that {writer.path} "
+                f"{path} differs from the checkpoint at {placed_by} {iteration} that {writer.path} "
                 "was made from; use another store"
             )
     return digests
@@ -249,6 +230,8 @@ def task_of(
     *,
     data: Path | None = None,
     download: bool = False,
+    weights: str | None = None,
+    allow: Sequence[str | type] = (),
 ) -> tuple[Task, int]:
     """Load the task that checkpoints belong to.
 
@@ -264,6 +247,8 @@ def task_of(
         data: the folder of the data sets, or an .npz of arrays, likewise.
         download: whether a data set that is not in that folder is fetched into it; without
             ``data``, into ``./data``.
+        weights: as for :func:`probe`.
+        allow: as for :func:`probe`.
 
     Returns:
         The task, and the batch size it was trained with (its default where unknown), in samples.
@@ -272,7 +257,7 @@ def task_of(
         InvalidValueError: where neither the checkpoints nor ``spec`` name a task, and where the
             checkpoints name one that is not built in.
     """
-    files = CheckpointFiles.of(paths)
+    files = CheckpointFiles.of(paths, weights, allow)
     run = files.read(files.paths[0]).run or {}
     name = spec or run.get("task")
     if name is None:

@@ -61,8 +61,9 @@ def damaged_rows(writer: store.Writer, found: Iterable[int]) -> Redo:
     if shared and not rows:
         rows = dict([next(((i, row) for row, i in known.items() if i in given), (-1, -1))])
     if missing := sorted(set(rows) - given):
+        by = writer.attributes.get("placed_by", "iteration")
         raise InvalidValueError(
-            f"the row at iteration {missing[0]} of {writer.path} is damaged, and that checkpoint "
+            f"the row at {by} {missing[0]} of {writer.path} is damaged, and that checkpoint "
             "was not given; give it too"
             if missing[0] >= 0
             else f"no checkpoint of {writer.path} was given; give one of them"

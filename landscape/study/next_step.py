@@ -66,7 +66,10 @@ def optimizer_of(
     if not isnan(learning_rate):
         return torch.optim.SGD(model.parameters(), lr=learning_rate)
     if len(checkpoint.optimizers) != 1:
-        what = "several optimizers" if checkpoint.optimizers else "no optimizer"
+        none = (
+            "no optimizer" if checkpoint.plain else f"no optimizer of {shown(checkpoint.weights)}"
+        )
+        what = "several optimizers" if checkpoint.optimizers else none
         raise InvalidValueError(
             f"{path} holds {what}, and origin 'after-step' needs to know the step; {OTHERWISE}"
         )

@@ -28,6 +28,7 @@ from landscape.slices.wording import (
     metric_label,
     name_label,
     number,
+    placed_by,
     source_label,
 )
 from landscape.statistics import require_slices
@@ -154,7 +155,7 @@ def slice_statistics(
         columns |= found
         formats |= dict.fromkeys(found, ".3g")
     rows = [(int(dataset["iteration"][at]), name_label(name)) for at in positions for name in sets]
-    index = pd.MultiIndex.from_tuples(rows, names=["iteration", "evaluation set"])
+    index = pd.MultiIndex.from_tuples(rows, names=[placed_by(dataset), "evaluation set"])
     head = ", ".join(filter(None, [source_label(dataset), metric_label(values)]))
     told = f"{head}. {_meaning(columns, against, tolerance, relative)}"
     return _with_note(pd.DataFrame(columns, index), formats, told + _draws_note(dataset))

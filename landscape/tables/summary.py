@@ -16,7 +16,7 @@ from landscape.errors import visible
 from landscape.histories import collection
 from landscape.histories.layout import Run
 from landscape.slices.selection import metrics
-from landscape.slices.wording import checkpoints_label, name_label
+from landscape.slices.wording import checkpoints_label, name_label, placed_by
 from landscape.tables.formats import NONE
 
 Listing = tuple[list[str], list[list[str]]]
@@ -40,6 +40,9 @@ def facts(dataset: xr.Dataset) -> list[tuple[str, str]]:
         "task": attributes.get("task"),
         "optimizer": _optimizer(attributes),
         "checkpoints": checkpoints_label(dataset, MOST_ITERATIONS),
+        "weights": {"plain": None}.get(
+            attributes.get("weights", "plain"), attributes.get("weights")
+        ),
         "origin": attributes.get("origin"),
         "step sizes": f"{steps.size}{ends} along the {along}",
         "draws": str(dataset.sizes["draw"]),
@@ -78,11 +81,12 @@ def checkpoints(dataset: xr.Dataset) -> Listing:
     Returns:
         (header, rows): the names of the columns, and a list of cells for each checkpoint.
     """
-    columns = {"iteration": [str(each) for each in dataset["iteration"].values]}
+    by = placed_by(dataset)
+    columns = {by: [str(each) for each in dataset["iteration"].values]}
     more = [name for name, array in dataset.coords.items() if array.dims == ("checkpoint",)]
     for name in dict.fromkeys(["epoch", *sorted(map(str, more))]):
         array = dataset[name]
-        if name != "iteration":
+        if name not in ("iteration", by):
             label = name_label(str(array.attrs.get("long_name", name)))
             columns[label] = [_cell(each) for each in array.values.tolist()]
     for name in ("gradient_norm", "direction_norm"):
@@ -91,7 +95,7 @@ def checkpoints(dataset: xr.Dataset) -> Listing:
             columns["mean " * (dataset.sizes["draw"] > 1) + label] = _means(dataset[name])
     columns |= {name: _means(values) for name, values in _at_zero(dataset).items()}
     if digests := dataset.attrs.get("digests"):
-        columns["digest"] = [digests.get(each, NONE) for each in columns["iteration"]]
+        columns["digest"] = [digests.get(each, NONE) for each in columns[by]]
     return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import xarray as xr
 
 from landscape.histories import labels
-from landscape.slices.wording import checkpoint_label, shortened
+from landscape.slices.wording import checkpoint_label, placed_by, shortened
 
 # Settings of a probe that names leave out: axes and legend show them, or they change no value.
 SHOWN = ("step_sizes", "sets", "metrics", "slope_factors", "samples", "eval_batch_size")
@@ -30,9 +30,11 @@ def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -
     attributes = [each.attrs for each in datasets]
     names = _join(_told(attributes, "task"), _trainings(datasets))
     names = _told_apart(names, "run seed", [each.get("run", {}).get("seed") for each in attributes])
+    names = _join(names, _told(attributes, "weights"))
     iterations = [each["iteration"].item() for each in shown]
-    if len(set(iterations)) > 1:
-        names = _join(names, [f"iteration {each}" for each in iterations])
+    places = [f"{placed_by(each)} {each['iteration'].item()}" for each in shown]
+    if len(set(places)) > 1:
+        names = _join(names, places)
     digests = [
         each.get("digests", {}).get(str(iteration), "")[:6]
         for each, iteration in zip(attributes, iterations, strict=True)

@@ -33,6 +33,10 @@ class Checkpoint:
         run: the task and the settings of the run it belongs to; None where unknown.
         optimizers: state dicts of the optimizers that other training code kept beside the model.
         iteration_known: False where neither the file nor its name says the iteration.
+        may_be_epoch: whether the iteration is but a number in a name, and may count epochs.
+        weights: which of the file's sets of weights this is, by its key.
+        weight_sets: the keys of all sets in the file.
+        plain: whether these weights are those that are taken by default, and no average.
     """
 
     iteration: int
@@ -43,6 +47,10 @@ class Checkpoint:
     run: dict[str, Any] | None = None
     optimizers: tuple[Mapping[str, Any], ...] = ()
     iteration_known: bool = True
+    may_be_epoch: bool = False
+    weights: str = "model"
+    weight_sets: tuple[str, ...] = ("model",)
+    plain: bool = True
 
     @property
     def digest(self) -> str:
@@ -59,7 +67,7 @@ class Checkpoint:
     @property
     def size(self) -> int:
         """Bytes of all its tensors."""
-        parts = (self.model, self.training, self.optimizers)
+        parts = (dict(self.model), self.training, self.optimizers)
         return sum(tensor.nbytes for _, tensor in tensors_in(parts) if not unusual(tensor))
 
 
@@ -91,7 +99,7 @@ def tensors_in(value: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
     """
     if isinstance(value, Tensor):
         yield name, value
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for key, each in value.items():
             yield from tensors_in(each, f"{name}.{key}" if name else str(key))
     elif isinstance(value, (list, tuple)):

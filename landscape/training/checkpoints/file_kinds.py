@@ -5,8 +5,12 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from landscape.errors import shown
+import torch
 
+from landscape.errors import shown
+from landscape.training.harmless import option_for
+
+SUFFIXES = (".pt", ".pth", ".ckpt", ".tar", ".bin", ".safetensors")
 SAVE = "torch.save(model.state_dict(), path)"
 
 # How files of other kinds begin, what they are, and what to do about them.
@@ -40,11 +44,8 @@ def explain(path: Path, error: Exception) -> str:
     kind = _archive(path) if begins.startswith(b"PK") else _known(begins)
     if kind:
         return kind
-    if blocked := re.search(r"GLOBAL (\S+)", str(error)):
-        return (
-            f"holds {blocked[1][:100]}, and loading that could run code; save the state dict "
-            f"alone, {SAVE}"
-        )
+    if blocked := _blocked(path, error):
+        return _classes(blocked)
     if begins.startswith((b"PK", OLDER)):
         return "is damaged or cut off; copy it again"
     if begins.startswith(b"\x80"):
@@ -116,15 +117,48 @@ def is_shard(name: str) -> bool:
     return re.search(r"\d+-of-\d+\b", name) is not None
 
 
+def _blocked(path: Path, error: Exception) -> list[str]:
+    """What a file holds that is no plain data, as torch names it; what it met first comes first."""
+    met = re.findall(r"GLOBAL (\S+)", str(error))[:1]
+    try:
+        found = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # of a format that torch lists nothing of
+        found = []
+    return list(dict.fromkeys([*met, *sorted(found)])) if met else []
+
+
+def _classes(names: Sequence[str]) -> str:
+    options = {name: option_for(name) for name in names}
+    if harmful := [name for name, option in options.items() if option is None]:
+        return (
+            f"holds {harmful[0][:100]}, and loading that could run code; save the state dict "
+            f"alone, {SAVE}"
+        )
+    wanted = " ".join(f"--allow {option}" for option in dict.fromkeys(options.values()))
+    return (
+        f"holds {', '.join(names)} beside tensors, which is harmless; take it with {wanted} "
+        f"(allow= in Python), or save the state dict alone, {SAVE}"
+    )
+
+
+def is_safetensors(path: Path) -> bool:
+    """Whether a file begins as safetensors do: the length of a header, and the header.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        True for such a file, whatever its name.
+    """
+    with path.open("rb") as file:
+        begins = file.read(9)
+    return begins[8:] == b"{" and int.from_bytes(begins[:8], "little") < path.stat().st_size
+
+
 def _known(begins: bytes) -> str | None:
     for bytes_, kind in BEGINNINGS:
         if begins.startswith(bytes_):
             return kind
-    if begins[8:9] == b"{":  # after the length of the header
-        return (
-            "is a safetensors file; torch.save(safetensors.torch.load_file(its path), path) makes "
-            "a checkpoint"
-        )
     if begins[257:262] == b"ustar":
         return "is a tar archive; unpack it"
     return None

@@ -7,21 +7,25 @@ from pathlib import Path
 from landscape.arguments import local_path
 from landscape.errors import CheckpointError, MissingFileError
 from landscape.histories.layout import Run
-from landscape.training.checkpoints import file_kinds
+from landscape.training.checkpoints import file_kinds, folders
 from landscape.training.checkpoints.checkpoint import Checkpoint
-from landscape.training.checkpoints.reading import SUFFIXES, read
+from landscape.training.checkpoints.file_kinds import SUFFIXES
+from landscape.training.checkpoints.reading import read
+from landscape.training.harmless import allowed_globals
 
 KEPT = 2 * 2**30  # bytes of checkpoints that are kept in memory
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
-    """Find checkpoint files, in natural order of their names.
+    """Find checkpoints, in natural order of their names.
 
     Args:
-        paths: files, folders of files, or run folders with a folder ``checkpoints``.
+        paths: files, folders that are one checkpoint (as Hugging Face's libraries write them),
+            folders of either, or run folders with a folder ``checkpoints``.
 
     Returns:
-        The files, each once, also where links lead to it; "step-9" comes before "step-10".
+        The files and folders, each once, also where links lead to it; "step-9" comes before
+        "step-10".
 
     Raises:
         MissingFileError: for a path that does not exist and for a folder without checkpoints.
@@ -42,26 +46,47 @@ class CheckpointFiles:
     What is read is kept in memory, up to :data:`KEPT` bytes in all; other files are read again each
     time.
 
+    Attributes:
+        paths: the files, and folders that are one checkpoint, as :func:`find` finds them.
+        several: what was taken where a file holds several sets of weights, in words; "" before such
+            a file was read.
+
     Args:
         paths: as for :func:`find`, whose errors this raises.
+        weights: as for :func:`read`.
+        allow: as for :func:`read`; what must not be allowed is refused here.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(
+        self, paths: Sequence[Path], weights: str | None = None, allow: Sequence[str | type] = ()
+    ) -> None:
+        allowed_globals(allow)
         self.paths = find(paths)
+        self.several = ""
+        self._options = weights, allow
         self._kept: dict[Path, Checkpoint] = {}
         self._left = KEPT
 
     @classmethod
-    def of(cls, paths: "Sequence[Path] | CheckpointFiles") -> "CheckpointFiles":
+    def of(
+        cls,
+        paths: "Sequence[Path] | CheckpointFiles",
+        weights: str | None = None,
+        allow: Sequence[str | type] = (),
+    ) -> "CheckpointFiles":
         """Make checkpoint files of paths, unless they are that already.
 
         Args:
-            paths: as for :func:`find`, or checkpoint files.
+            paths: as for :func:`find`, or checkpoint files, which have options of their own.
+            weights: as for :func:`read`.
+            allow: as for :func:`read`.
 
         Returns:
             The files; ``paths`` itself where it is one.
         """
-        return paths if isinstance(paths, cls) else cls(paths)  # type: ignore[arg-type]
+        if isinstance(paths, cls):
+            return paths
+        return cls(paths, weights, allow)  # type: ignore[arg-type]
 
     def read(self, path: Path) -> Checkpoint:
         """Read a file, or return it from memory.
@@ -74,7 +99,9 @@ class CheckpointFiles:
         """
         if path in self._kept:
             return self._kept[path]
-        checkpoint = read(path)
+        checkpoint = read(path, *self._options)
+        if len(checkpoint.weight_sets) > 1 and not self.several:
+            self.several = f"{checkpoint.weights}, of {', '.join(checkpoint.weight_sets)}"
         if checkpoint.size <= self._left:
             self._left -= checkpoint.size
             self._kept[path] = checkpoint
@@ -88,9 +115,19 @@ def _files(path: Path) -> list[Path]:
         return [path]
     own = Run(path).checkpoints
     folder = own if own.is_dir() else path
+    inside = [each for each in folder.iterdir() if each.is_dir() and folders.weights_file(each)]
+    if folders.weights_file(folder):
+        return [*inside, folder]
     if several := file_kinds.explain_folder(folder):
         raise CheckpointError(f"{folder} {several}")
-    files = [file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES]
+    files = [
+        *inside,
+        *(
+            file
+            for file in folder.iterdir()
+            if file.suffix.lower() in SUFFIXES and file not in inside
+        ),
+    ]
     if not files:
         raise MissingFileError(f"no checkpoints in {folder}; looked for *{', *'.join(SUFFIXES)}")
     return files

@@ -2,8 +2,8 @@
 
 import io
 import re
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import CheckpointError, users_code
+from landscape.runtime.tensors import unusual
 from landscape.training.checkpoints.checkpoint import Checkpoint
 
-WRAPPERS = ("module.", "_orig_mod.", "model.")
-INNER_WRAPPERS = r"(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
+INNER_WRAPPERS = r"(_orig_mod|_forward_module|_fsdp_wrapped_module|_checkpoint_wrapped_module)\."
+COUNT = "n_averaged"  # of the weights that torch's AveragedModel averaged, kept beside them
 
 
 def copied(state: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -69,8 +70,8 @@ def check_state(model: nn.Module) -> None:
 def load_into(model: nn.Module, checkpoint: Checkpoint, path: Path | str) -> None:
     """Set the parameters and buffers of a model, all of them or none.
 
-    Prefixes that wrappers put before every name (``module.``, ``_orig_mod.``, ``model.``) are
-    dropped where the names then fit.
+    Prefixes that wrappers put before every name (``module.``, ``model.``, whatever they are called)
+    are dropped where the names then fit, and those that compiling and sharding put inside.
 
     Args:
         model: changed in place.
@@ -84,6 +85,7 @@ def load_into(model: nn.Module, checkpoint: Checkpoint, path: Path | str) -> Non
     with users_code("the model's state_dict()"):
         wanted = model.state_dict()
     given = max(_unwrapped(checkpoint.model), key=lambda state: len(state.keys() & wanted.keys()))
+    given.update(_tied(given, wanted))
     shared = {
         name: (given[name], tensor)
         for name, tensor in wanted.items()
@@ -129,6 +131,21 @@ def load_into(model: nn.Module, checkpoint: Checkpoint, path: Path | str) -> Non
         raise CheckpointError(reason)
 
 
+def _tied(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file left out because the model keeps it under another name too, as tied weights."""
+    plain = {
+        name: value
+        for name, value in wanted.items()
+        if isinstance(value, Tensor) and not nn.parameter.is_lazy(value) and not unusual(value)
+    }
+    return {
+        name: given[other]
+        for name in plain.keys() - given.keys()
+        for other in plain.keys() & given.keys()
+        if plain[name].is_set_to(plain[other])
+    }
+
+
 def _misfit(path: Path | str, wrong: Mapping[str, Sequence[str]]) -> str:
     parts = "; ".join(f"{what}: {first_of(names)}" for what, names in wrong.items() if names)
     return f"{path} does not fit the model: {parts}"
@@ -155,36 +172,51 @@ def _holds(dtype: torch.dtype, other: torch.dtype) -> bool:
 
 def _unwrapped(state: Mapping[str, Any]) -> Iterator[OrderedDict[str, Any]]:
     """The state as it is, and without what wrappers add to all names, or keep beside them."""
-    yield with_versions(OrderedDict(state), state)
-    inner = {re.sub(INNER_WRAPPERS, "", name): value for name, value in state.items()}
+    yield _renamed(state, str)
+    inner = _renamed(state, lambda name: re.sub(INNER_WRAPPERS, "", name))
     if len(inner) == len(state) and inner.keys() != state.keys():
         yield from _unwrapped(inner)
-    counted = {name: value for name, value in state.items() if name != "n_averaged"}
-    for prefix in WRAPPERS:
-        if counted and all(name.startswith(prefix) for name in counted):
-            bare = OrderedDict((n.removeprefix(prefix), value) for n, value in counted.items())
-            yield from _unwrapped(with_versions(bare, state, prefix))
+    # A wrapper's own tensors, as those of a loss, may stand beside what it wraps.
+    names = state.keys() - {COUNT}
+    heads = Counter(name.partition(".")[0] for name in names if "." in name)
+    prefix, count = heads.most_common(1)[0] if heads else ("", 0)
+    if 2 * count > len(names):
+        bare = _renamed(state, lambda name: name.removeprefix(f"{prefix}."), {COUNT})
+        if len(bare) == len(names):
+            yield from _unwrapped(bare)
+
+
+def _renamed(
+    state: Mapping[str, Any], rename: Callable[[str], str], without: Collection[str] = ()
+) -> OrderedDict[str, Any]:
+    """A state with other names, and its modules' versions with them."""
+    new = OrderedDict((rename(name), value) for name, value in state.items() if name not in without)
+    return with_versions(new, state, rename)
 
 
 def with_versions(
-    state: OrderedDict[str, Any], source: Mapping[str, Any], prefix: str = ""
+    state: OrderedDict[str, Any],
+    source: Mapping[str, Any],
+    rename: Callable[[str], str] = str,
 ) -> OrderedDict[str, Any]:
     """Keep what torch notes beside a state dict: the versions by which modules convert old ones.
 
     Args:
         state: a copy of a state dict, changed in place.
         source: the state dict it was made of.
-        prefix: what was dropped from the front of all names.
+        rename: what its names were changed by.
 
     Returns:
         ``state``.
     """
     versions = getattr(source, "_metadata", None)
     if isinstance(versions, Mapping):
+        # The modules' names lack the dot that those of their tensors go on with. A wrapper comes
+        # before what it wraps, whose version stays.
         state._metadata = {  # type: ignore[attr-defined]
-            f"{name}.".removeprefix(prefix).removesuffix("."): version
+            rename(f"{name}." if name else "").removesuffix("."): version
             for name, version in versions.items()
-            if isinstance(name, str) and f"{name}.".startswith(prefix)
+            if isinstance(name, str)
         }
     return state
 
