@@ -36,7 +36,7 @@ RECORD: dict[str, Any] = {
 ATTRIBUTES: dict[str, Any] = {
     **RECORD,
     **dict.fromkeys(("along", "coordinates", "direction", "direction_symbol", "origin"), str),
-    **dict.fromkeys(("device", "dtype"), str),
+    **dict.fromkeys(("device", "dtype", "range"), str),
     "run": dict,
     "training_samples": int,
     "digests": _texts,
