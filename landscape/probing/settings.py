@@ -297,7 +297,7 @@ class ProbeSettings:
         if isinstance(self.step_sizes, AutoRange):
             raise InvalidValueError(
                 "the step sizes are 'auto', which is found at checkpoints; give a list of numbers "
-                "here, as in [-0.1, 0, 0.1]"
+                "here, as in [0.5, 1]"
             )
         return tuple(self.step_sizes)  # type: ignore[arg-type]
 
@@ -333,7 +333,7 @@ def _step_sizes(given: Any) -> tuple[float, ...] | AutoRange:
     if isinstance(given, str):
         if given != AUTO:
             raise InvalidValueError(
-                f"the step sizes are {shown(given)}; give a list of numbers, as in [-0.1, 0, 0.1], "
+                f"the step sizes are {shown(given)}; give a list of numbers, as in [0.5, 1], "
                 f"or {AUTO!r}"
             )
         return AutoRange()
