@@ -75,7 +75,8 @@ def probe(
         batch: the batch that gives the gradient, if it is not to be drawn: (inputs, labels), or
             (inputs, labels, indices) with the samples' places in ``train``, which keep the other
             sets free of these samples.
-        **settings: the fields of :class:`ProbeSettings`, except that ``samples`` has no effect.
+        **settings: the fields of :class:`ProbeSettings`, except that ``samples`` has no effect;
+            with ``step_sizes="auto"`` the slice goes to where the loss of the batch has risen.
 
     Returns:
         The slice, with dims ``checkpoint`` (1), ``draw``, ``evaluation_set``, ``step_size`` and,
