@@ -106,6 +106,10 @@ class SlopeWarning(UserWarning):
     """A slice that does not fall as its gradient says."""
 
 
+class RangeWarning(UserWarning):
+    """A slice whose range could not be found, since its loss does not rise."""
+
+
 @contextmanager
 def users_code(what: str) -> Iterator[None]:
     """Run a user's own code, and turn what it raises into one line.

@@ -52,6 +52,11 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
     typer.echo(f"warning: {visible(' '.join(str(message).split()))}", err=True)
 
 
+def note(message: str) -> None:
+    """Say on standard error, in one line, what is worth knowing about a result."""
+    typer.echo(f"note: {visible(message)}", err=True)
+
+
 def _stopped(number: int, error: BaseException) -> NoReturn:
     interrupts.received.clear()
     typer.echo("stopped; the same command resumes from here", err=True)

@@ -6,12 +6,22 @@ from typing import Annotated, Any
 import typer
 
 from landscape.arguments import number
-from landscape.errors import InvalidValueError
+from landscape.errors import InvalidValueError, shown
 from landscape.metrics import METRICS
 from landscape.probing.directions.registry import DIRECTIONS
-from landscape.probing.settings import KINDS, ORIGINS, POLICIES, SPACINGS, ProbeSettings, spaced
+from landscape.probing.settings import (
+    AUTO,
+    KINDS,
+    ORIGINS,
+    POLICIES,
+    SPACINGS,
+    STEP_SIZES,
+    AutoRange,
+    ProbeSettings,
+    spaced,
+)
 from landscape.training.harmless import HARMLESS
-from landscape_cli import options
+from landscape_cli import messages, options
 
 DEFAULT = options.PROBE
 
@@ -52,20 +62,42 @@ def probe(
         typer.Option(
             metavar="LIST",
             help="Step sizes, separated by commas, for example -1,0,0.1.",
-            show_default="the thirteen published",
+            show_default="the thirteen published for a run, else --range auto",
         ),
     ] = None,
     points: Annotated[
         int | None,
-        typer.Option(help="Instead of --step-sizes: how many of them, an odd number."),
+        typer.Option(
+            help="Instead of --step-sizes: how many of them, an odd number.",
+            show_default=f"13; {AutoRange.points} for --range auto",
+        ),
     ] = None,
     range_: Annotated[
-        float | None,
-        typer.Option("--range", help="With --points: step sizes from −RANGE to RANGE."),
+        str | None,
+        typer.Option(
+            "--range",
+            metavar="RANGE",
+            help="Instead of --step-sizes: from −RANGE to RANGE, or auto. auto goes, on each side, "
+            "to the first step size at which the loss of the gradient's batch has risen (--rise), "
+            "at the checkpoint that needs most; a store that exists keeps its step sizes.",
+            show_default="1 for a run, else auto",
+        ),
     ] = None,
     spacing: Annotated[
-        str, typer.Option(help=f"With --points: spacing, {' or '.join(SPACINGS)}.")
-    ] = SPACINGS[0],
+        str | None,
+        typer.Option(
+            help=f"Instead of --step-sizes: spacing, {' or '.join(SPACINGS)}.",
+            show_default=f"{SPACINGS[0]}; {AutoRange.spacing} for --range auto",
+        ),
+    ] = None,
+    rise: Annotated[
+        float | None,
+        typer.Option(
+            help="With --range auto: by how much the loss is to rise, in multiples of the loss at "
+            "step size 0, or of 1 if that is less.",
+            show_default=f"{AutoRange.rise:g}",
+        ),
+    ] = None,
     draws: Annotated[
         int, typer.Option(help="How many draws, each with a fresh gradient batch.")
     ] = DEFAULT.draws,
@@ -190,8 +222,12 @@ def probe(
         raise InvalidValueError(
             "no checkpoint was given; give --checkpoint with a run's folder, a folder or files"
         )
+
+    def chosen(foreign: bool) -> Any:
+        return _step_sizes(step_sizes, points, range_, spacing, rise, foreign)
+
     settings = options.given(
-        step_sizes=_step_sizes(step_sizes, points, range_, spacing),
+        step_sizes=chosen(foreign=True),
         sets=None if sets is None else options.names(sets),
         metrics=None if metrics is None else options.names(metrics),
         batch_norm={
@@ -224,6 +260,8 @@ def probe(
 
     from landscape import study
     from landscape.runtime import devices
+    from landscape.statistics import range_problems
+    from landscape.store import open_
     from landscape.store import progress as rows
     from landscape.training.checkpoints import CheckpointFiles
     from landscape_cli.bars import bars
@@ -232,6 +270,7 @@ def probe(
     files = CheckpointFiles(given, weights, allow or ())
     loaded, trained_with = study.task_of(files, task, data=data, download=download)
     settings.setdefault("batch_size", trained_with)
+    settings["step_sizes"] = chosen(foreign=not files.read(files.paths[0]).run)
     store = out or study.default_store(given)
     now = study.probe(
         loaded,
@@ -248,16 +287,64 @@ def probe(
     finished, _ = rows(store)
     typer.echo(f"{now} checkpoints probed, {finished} in the store")
     typer.echo(f"store: {store}")
+    slices = open_(store)
+    if "range" in slices.attrs:
+        options.say(f"range: {slices.attrs['range']}")
+    if "same_batch" in slices["evaluation_set"].values:
+        _note(range_problems(slices), slices["step_size"].values, "range" in slices.attrs)
     typer.echo(f"next: landscape plot widening {store}")
 
 
-def _step_sizes(text: str | None, points: int | None, range_: float | None, spacing: str) -> Any:
+def _note(problems: Any, steps: Any, auto: bool) -> None:
+    """Say in one line that the range shows too little, and which option helps."""
+    flat = int(problems["flat"].sum())
+    beyond = int((problems["lower_beyond"] | problems["upper_beyond"]).sum())
+    every = problems["flat"].size
+    said = []
+    if flat:
+        said.append(f"{flat} of {every} slices are flat, within 1 %")
+    if beyond:
+        said.append(f"the peaks of {beyond} of {every} slices go beyond it")
+    if said:
+        other = "a higher --rise" if auto else "--range auto"
+        messages.note(
+            f"on the same batch, from {steps[0]:g} to {steps[-1]:g}, {' and '.join(said)}; try "
+            f"{other} or --range {4 * max(abs(steps)):g}, with another --out"
+        )
+
+
+def _step_sizes(
+    text: str | None,
+    points: int | None,
+    range_: str | None,
+    spacing: str | None,
+    rise: float | None,
+    foreign: bool,
+) -> Any:
+    """The step sizes, or how they are to be found; ``foreign`` checkpoints are of no run."""
+    ranged = options.given(points=points, spacing=spacing)
     if text is not None:
-        if points is not None or range_ is not None:
+        if ranged or range_ is not None or rise is not None:
             raise InvalidValueError(
-                "--step-sizes was given with --points or --range; give one or the other"
+                "--step-sizes was given with --points, --range, --spacing or --rise; give one or "
+                "the other"
             )
         return options.numbers(text, "the step sizes")
-    if points is None and range_ is None:
-        return None
-    return spaced(13 if points is None else points, 1.0 if range_ is None else range_, spacing)
+    if range_ == AUTO or (range_ is None and foreign):
+        return AutoRange(**ranged, **options.given(rise=rise))
+    if rise is not None:
+        raise InvalidValueError(
+            f"--rise is {rise:g} and the range not automatic; give --range auto"
+        )
+    if range_ is None and not ranged:
+        return STEP_SIZES
+    return spaced(**{"points": len(STEP_SIZES), **ranged, "reach": _reach(range_ or "1")})
+
+
+def _reach(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InvalidValueError(
+            f"--range is {shown(text)}; give a number above 0, or {AUTO}"
+        ) from error

@@ -5,31 +5,35 @@ from typing import TYPE_CHECKING
 from landscape.lazy import lazily
 
 if TYPE_CHECKING:
-    from landscape.probing import directions
+    from landscape.probing import directions, reach
     from landscape.probing.directions import Direction
     from landscape.probing.evaluation_sets import EvaluationSet
     from landscape.probing.prober import Prober, probe
-    from landscape.probing.settings import ProbeSettings, spaced
+    from landscape.probing.settings import AutoRange, ProbeSettings, spaced
 
 __all__ = [
+    "AutoRange",
     "Direction",
     "EvaluationSet",
     "ProbeSettings",
     "Prober",
     "directions",
     "probe",
+    "reach",
     "spaced",
 ]
 
 __getattr__, __dir__ = lazily(
     __name__,
     {
+        "AutoRange": "settings:",
         "Direction": "directions:",
         "EvaluationSet": "evaluation_sets:",
         "ProbeSettings": "settings:",
         "Prober": "prober:",
         "directions": "directions",
         "probe": "prober:",
+        "reach": "reach",
         "spaced": "settings:",
     },
 )

@@ -88,7 +88,7 @@ def build(
         "kind": ("evaluation_set", _strings(s.kind for s in sets)),
         "samples": ("evaluation_set", np.array([len(s) for s in sets], dtype=np.int64)),
         "batch_norm": ("evaluation_set", _strings(s.batch_norm for s in sets)),
-        "step_size": ("step_size", np.array(settings.step_sizes)),
+        "step_size": ("step_size", np.array(settings.fixed_step_sizes)),
     }
     if any(metric.sloped for metric in metrics.values()):
         coordinates["slope_factor"] = ("slope_factor", np.array(settings.slope_factors))

@@ -1,9 +1,10 @@
 """Probe a model: from a point, a direction, sets and step sizes to a slice as a Dataset."""
 
+import copy
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import nan
+from math import inf, nan
 from typing import Any
 
 import torch
@@ -29,7 +30,8 @@ from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation import Evaluator
 from landscape.probing.evaluation_sets import EvaluationSet, TrainingSets
 from landscape.probing.finite_difference import check_slope
-from landscape.probing.settings import ProbeSettings
+from landscape.probing.reach import Reaches, choose, find_reaches
+from landscape.probing.settings import AutoRange, ProbeSettings
 from landscape.runtime.nested import Nested, moved, samples_of
 from landscape.runtime.randomness import derive, seed_all
 
@@ -87,7 +89,8 @@ def probe(
         batch: the batch that gives the gradient, if it is not to be drawn: (inputs, labels), or
             (inputs, labels, indices) with the samples' places in ``train``, which keep the other
             sets free of these samples.
-        **settings: the fields of :class:`ProbeSettings`, except that ``samples`` has no effect.
+        **settings: the fields of :class:`ProbeSettings`, except that ``samples`` has no effect;
+            with ``step_sizes="auto"`` the slice goes to where the loss of the batch has risen.
 
     Returns:
         The slice, with dims ``checkpoint`` (1), ``draw``, ``evaluation_set``, ``step_size`` and,
@@ -101,6 +104,7 @@ def probe(
 
     Warns:
         SlopeWarning: where the loss does not fall as the gradient says.
+        RangeWarning: for step sizes "auto", where the loss does not rise on a side.
     """
     measure = as_measure(loss)
     split = Split(target, measure.own)
@@ -184,7 +188,9 @@ class Prober:
     @property
     def points(self) -> int:
         """The number of points that one call evaluates, for a progress bar."""
-        return self.settings.draws * len(self.settings.step_sizes)
+        step_sizes = self.settings.step_sizes
+        points = step_sizes.points if isinstance(step_sizes, AutoRange) else len(step_sizes)
+        return self.settings.draws * points
 
     def __call__(
         self,
@@ -221,12 +227,20 @@ class Prober:
             DeterminismError: where one batch gives two values at one point.
             TooLargeError: where samples that must be evaluated at once do not fit into the memory.
         """
+        if isinstance(auto := self.settings.step_sizes, AutoRange):
+            where: dict[str, Any] = {
+                "iteration": iteration,
+                "learning_rate": learning_rate,
+                "optimizer": optimizer,
+                "batch": batch,
+                "direction": direction,
+            }
+            found = choose(auto, {iteration: self.reaches(model, **where)})
+            fixed = self.with_settings(step_sizes=found.step_sizes)
+            return fixed(model, epoch=epoch, advance=advance, **where)
         forward = self._run(model)
         chosen = None if batch is None else self._given(batch, model)
-
-        def step(along: Direction, same_batch: EvaluationSet) -> dict[str, Tensor]:
-            return after_step(model, along, optimizer, learning_rate, same_batch, forward.eager)
-
+        step = _stepper(forward, optimizer, learning_rate)
         with self._at_point(forward) as at:
             draws = [
                 self._draw(at, (iteration, draw), chosen, direction, step, advance)
@@ -242,6 +256,73 @@ class Prober:
         )
         tree.attrs["measure"] = self._measure.described
         return tree
+
+    def reaches(
+        self,
+        model: nn.Module,
+        *,
+        iteration: int = 0,
+        learning_rate: float = nan,
+        optimizer: torch.optim.Optimizer | None = None,
+        batch: Sequence[Any] | None = None,
+        direction: Direction | None = None,
+    ) -> Reaches:
+        """Find how far a slice goes until the loss of its gradient's batch has risen.
+
+        Args:
+            model: where the slice is to start; it is left bit-identical.
+            iteration: as in a call of the prober.
+            learning_rate: likewise.
+            optimizer: likewise.
+            batch: likewise; by default the batch of the first draw.
+            direction: likewise.
+
+        Returns:
+            How far it goes on either side, with the rise of the settings' step sizes, or else that
+            of :class:`AutoRange`.
+
+        Raises:
+            InvalidValueError: for a model, a loss or data that fail or do not fit each other.
+            DeterminismError: where the batch gives two values at one point.
+            TooLargeError: where the batch does not fit into the memory.
+        """
+        forward = self._run(model)
+        chosen = None if batch is None else self._given(batch, model)
+        step = _stepper(forward, optimizer, learning_rate)
+        given = self.settings.step_sizes
+        auto = given if isinstance(given, AutoRange) else AutoRange()
+        self._place(self._device or forward.device)
+        alone = self.with_settings(
+            step_sizes=auto, sets=("same_batch",), metrics=("loss",), samples=False
+        )
+        with (
+            alone._at_point(forward) as at,
+            alone._start(at, (iteration, 0), chosen, direction, step) as start,
+        ):
+            return find_reaches(
+                start.evaluator,
+                start.origin,
+                start.direction,
+                start.same_batch,
+                auto.rise,
+                _largest(model)[1],
+            )
+
+    def with_settings(self, **changes: Any) -> "Prober":
+        """Make a prober of the same data with other settings, but for sizes of sets.
+
+        Args:
+            **changes: fields of :class:`ProbeSettings`.
+
+        Returns:
+            The other prober; what was read is shared.
+
+        Raises:
+            InvalidValueError: for a value that is not allowed.
+        """
+        other = copy.copy(self)
+        other.settings = replace(self.settings, **changes)
+        return other
 
     def direction(self, model: nn.Module, batch: Sequence[Any], *, iteration: int = 0) -> Direction:
         """Take the direction that a slice with this batch would have.
@@ -280,15 +361,16 @@ class Prober:
         ):
             yield _At(forward, point, frozen)
 
-    def _draw(
+    @contextmanager
+    def _start(
         self,
         at: "_At",
         key: tuple[int, int],
         batch: EvaluationSet | None,
         direction: Direction | None,
         step: Callable[[Direction, EvaluationSet], dict[str, Tensor]],
-        advance: Callable[[], object],
-    ) -> slices.Draw:
+    ) -> Iterator["_Start"]:
+        """Where the slice of a draw has its 0, and along what it goes, once all is checked."""
         settings = self.settings
         self._place(self._device or at.forward.device)
         drawn = evaluation_sets.draw(
@@ -306,27 +388,44 @@ class Prober:
             if direction is None:
                 direction = evaluator.direction(self._kind, drawn.same_batch, self._seed(key))
             evaluator.confirm(drawn.same_batch, before)
-            if not given and key[1] == 0:
+            # A search for the range is followed by the slice, which is checked.
+            searching = isinstance(settings.step_sizes, AutoRange)
+            if not given and key[1] == 0 and not searching:
                 check_slope(evaluator, at.point, drawn.same_batch, direction, before)
             if not given and settings.origin == "after-step":
                 at.point.restore()
                 if settings.dropout:  # with the mask of the gradient
                     seed_all(self._mask_seed(key))
                 origin = at.point.shifted(step(direction, drawn.same_batch))
-            values = [evaluator.allocate(s, len(settings.step_sizes)) for s in sets]
-            for i, step_size in enumerate(settings.step_sizes):
-                origin.move(direction.tangent, step_size)
-                evaluator.measure(sets, [v.at(i) for v in values])
-                if i in (0, len(settings.step_sizes) - 1):
-                    evaluator.require_at(origin, direction.tangent, step_size)
-                advance()
+            yield _Start(evaluator, origin, direction, drawn.same_batch, sets)
             at.point.restore()
-        return slices.Draw(direction, sets, values)
+
+    def _draw(
+        self,
+        at: "_At",
+        key: tuple[int, int],
+        batch: EvaluationSet | None,
+        direction: Direction | None,
+        step: Callable[[Direction, EvaluationSet], dict[str, Tensor]],
+        advance: Callable[[], object],
+    ) -> slices.Draw:
+        step_sizes = self.settings.fixed_step_sizes
+        with self._start(at, key, batch, direction, step) as start:
+            evaluator, sets, tangent = start.evaluator, start.sets, start.direction.tangent
+            values = [evaluator.allocate(s, len(step_sizes)) for s in sets]
+            for i, step_size in enumerate(step_sizes):
+                start.origin.move(tangent, step_size)
+                evaluator.measure(sets, [v.at(i) for v in values])
+                if i in (0, len(step_sizes) - 1):
+                    evaluator.require_at(start.origin, tangent, step_size)
+                advance()
+        return slices.Draw(start.direction, sets, values)
 
     def _run(self, model: nn.Module) -> Forward:
         """How the model is run; kept, so that the next checkpoint does not compile again."""
         _check_model(model)
-        _check_step_sizes(model, self.settings.step_sizes)
+        if not isinstance(self.settings.step_sizes, AutoRange):
+            _check_step_sizes(model, self.settings.fixed_step_sizes)
         kept, device = self._forward, next(model.parameters()).device
         if kept is None or kept.model is not model or kept.device != device:
             settings = self.settings
@@ -430,15 +529,50 @@ class _At:
     frozen: Collection[nn.Module]
 
 
+@dataclass(frozen=True)
+class _Start:
+    """The start of a slice: the model is at ``origin``, and about to go along ``direction``."""
+
+    evaluator: Evaluator
+    origin: Point
+    direction: Direction
+    same_batch: EvaluationSet
+    sets: list[EvaluationSet]
+
+
+def _stepper(
+    forward: Forward, optimizer: torch.optim.Optimizer | None, learning_rate: float
+) -> Callable[[Direction, EvaluationSet], dict[str, Tensor]]:
+    """The step of the origin "after-step", of the model that ``forward`` runs."""
+
+    def step(along: Direction, same_batch: EvaluationSet) -> dict[str, Tensor]:
+        model = forward.model
+        return after_step(model, along, optimizer, learning_rate, same_batch, forward.eager)
+
+    return step
+
+
 def _check_step_sizes(model: nn.Module, step_sizes: Sequence[float]) -> None:
     """Refuse step sizes that the parameters' own type takes for infinite."""
     largest = max(map(abs, step_sizes))
-    for name, parameter in model.named_parameters():
-        if parameter.is_floating_point() and largest > torch.finfo(parameter.dtype).max:
-            raise InvalidValueError(
-                f"the step sizes go up to {largest:g}; the model's {name} is {parameter.dtype}, "
-                f"so choose at most {torch.finfo(parameter.dtype).max:g}"
-            )
+    name, most = _largest(model)
+    if largest > most:
+        parameter = dict(model.named_parameters())[name]
+        raise InvalidValueError(
+            f"the step sizes go up to {largest:g}; the model's {name} is {parameter.dtype}, "
+            f"so choose at most {most:g}"
+        )
+
+
+def _largest(model: nn.Module) -> tuple[str, float]:
+    """The parameter whose own type has the smallest largest number, and that number."""
+    limits = [
+        (float(torch.finfo(parameter.dtype).max), name)
+        for name, parameter in model.named_parameters()
+        if parameter.is_floating_point()
+    ]
+    most, name = min(limits, key=lambda each: each[0], default=(inf, ""))
+    return name, most
 
 
 def _check_model(model: nn.Module) -> None:

@@ -1,8 +1,8 @@
 """The settings of a probe: one frozen record, kept with the store that the probe fills."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal
 
 from landscape import arguments
 from landscape.errors import InvalidValueError, shown
@@ -12,6 +12,8 @@ from landscape.probing.directions.registry import DIRECTIONS
 
 # The thirteen of the pre-study in [Hackel2023]. Positive descends.
 STEP_SIZES = (-1.0, -0.5, -0.1, -0.01, -0.001, -0.0001, 0.0, 0.0001, 0.001, 0.01, 0.1, 0.5, 1.0)
+
+AUTO = "auto"
 
 KINDS = ("same_batch", "other_batch", "big_batch", "validation")
 POLICIES = ("batch", "running", "recalibrated")
@@ -95,6 +97,64 @@ def spaced(
     return [*(-positive[::-1]).tolist(), 0.0, *positive.tolist()]
 
 
+# The smallest step size of an automatic range, as a share of the smallest reach.
+INNERMOST = 0.02
+
+
+@dataclass(frozen=True)
+class AutoRange:
+    """Step sizes that reach, on each side of 0, to where the loss has risen.
+
+    The loss is that of the gradient's batch in the first draw, and the range ends at the first
+    step size s at which, as found by doubling and bisection,
+
+        L(s) ≥ L(0) + rise · max(|L(0)|, 1)
+
+    With a rise of 1 the loss has doubled there, or gone up by 1 if it is below 1 at step size 0.
+
+    >>> landscape.probing.AutoRange(points=5).step_sizes([0.1], [10])
+    (-0.1, -0.002, 0.0, 0.2, 10.0)
+
+    Attributes:
+        points: how many step sizes; odd, and at least 3.
+        spacing: "linear" spaces each side evenly, "symlog" evenly in the logarithm.
+        rise: by how much the loss is to rise, in multiples of its absolute value at 0, or of 1 if
+            that is less; above 0.
+
+    Raises:
+        InvalidValueError: for a value that is not allowed.
+    """
+
+    points: int = 21
+    spacing: str = "symlog"
+    rise: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rise", arguments.number("rise", self.rise, above=0))
+        object.__setattr__(self, "points", arguments.integer("points", self.points))
+        spaced(self.points, 1.0, self.spacing)  # refuses what is wrong
+
+    def step_sizes(self, negative: Sequence[float], positive: Sequence[float]) -> tuple[float, ...]:
+        """Space the step sizes.
+
+        Args:
+            negative: how far the slice of each checkpoint goes towards negative step sizes, as
+                distances above 0; at least one.
+            positive: likewise towards positive ones.
+
+        Returns:
+            The step sizes, ascending, with an exact 0. They go as far as the largest distance on
+            each side, and begin near 0 with a fiftieth of the smallest if the spacing is "symlog".
+        """
+
+        def side(reaches: Sequence[float]) -> list[float]:
+            smallest = INNERMOST * min(reaches) / max(reaches)
+            every = spaced(self.points, max(reaches), self.spacing, smallest)
+            return every[len(every) // 2 + 1 :]
+
+        return (*(-step for step in reversed(side(negative))), 0.0, *side(positive))
+
+
 @dataclass(frozen=True)
 class ProbeSettings:
     """Settings of a probe; every field is recorded in the store's attributes.
@@ -105,8 +165,9 @@ class ProbeSettings:
 
     Attributes:
         step_sizes: signed displacements along the direction, at least one; positive descends. In
-            units of the direction, each only once; stored ascending. By default the thirteen of
-            the pre-study in [Hackel2023].
+            units of the direction, each only once; stored ascending. "auto" or an
+            :class:`AutoRange` finds them: they go to where the loss has risen. By default the
+            thirteen of the pre-study in [Hackel2023].
         direction: name of the direction: "gradient" (θ − s·∇L), "normalised-gradient"
             (θ − s·∇L/‖∇L‖) or another in :data:`landscape.probing.directions.DIRECTIONS`.
         origin: where the slice has its 0. "before-step": the point where the gradient was taken.
@@ -154,7 +215,7 @@ class ProbeSettings:
         InvalidValueError: for a value that is not allowed.
     """
 
-    step_sizes: Sequence[float] = STEP_SIZES
+    step_sizes: Sequence[float] | AutoRange | Literal["auto"] = STEP_SIZES
     direction: str = "gradient"
     origin: str = "before-step"
     sets: Sequence[str] = KINDS
@@ -178,8 +239,7 @@ class ProbeSettings:
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
-        steps = arguments.numbers("step sizes", self.step_sizes)
-        set_(self, "step_sizes", tuple(sorted(step + 0.0 for step in steps)))  # + 0: no −0
+        set_(self, "step_sizes", _step_sizes(self.step_sizes))
         set_(self, "slope_factors", arguments.numbers("slope factors", self.slope_factors))
         if self.metrics is not None:
             names, own = _metrics(self.metrics, self.own_metrics)
@@ -242,6 +302,20 @@ class ProbeSettings:
         return replace(self, **changes)
 
     @property
+    def fixed_step_sizes(self) -> tuple[float, ...]:
+        """The step sizes as numbers, where they are not to be found at a model.
+
+        Raises:
+            InvalidValueError: where they are "auto".
+        """
+        if isinstance(self.step_sizes, AutoRange):
+            raise InvalidValueError(
+                "the step sizes are 'auto', which is found at checkpoints; give a list of numbers "
+                "here, as in [0.5, 1]"
+            )
+        return tuple(self.step_sizes)  # type: ignore[arg-type]
+
+    @property
     def second(self) -> tuple[str, ...]:
         """The values of a unit beside its loss that the metrics need: "margin" or "residual"."""
         of = {METRICS[name].of for name in self.metrics or () if name in METRICS}
@@ -262,6 +336,8 @@ class ProbeSettings:
         """The settings as plain lists, numbers and strings, as a store keeps them."""
         settings = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "own_metrics"}
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
+        if isinstance(self.step_sizes, AutoRange):
+            plain["step_sizes"] = asdict(self.step_sizes)
         return plain | {"batch_norm": dict(self.batch_norm)}
 
 
@@ -300,6 +376,19 @@ def _metrics(given: Any, own: Mapping[str, Metric]) -> tuple[list[Any], dict[str
         else:
             names.append(each)
     return names, {name: metric for name, metric in found.items() if name in names}
+
+
+def _step_sizes(given: Any) -> tuple[float, ...] | AutoRange:
+    if isinstance(given, AutoRange):
+        return given
+    if isinstance(given, str):
+        if given != AUTO:
+            raise InvalidValueError(
+                f"the step sizes are {shown(given)}; give a list of numbers, as in [0.5, 1], "
+                f"or {AUTO!r}"
+            )
+        return AutoRange()
+    return tuple(sorted(step + 0.0 for step in arguments.numbers("step sizes", given)))  # no −0
 
 
 def _policies(policies: Any) -> Mapping[str, str]:

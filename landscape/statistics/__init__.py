@@ -5,7 +5,8 @@
 * Of a Dataset with named dimensions, as ``landscape.probe`` and ``landscape.open`` give it:
   ``peak_widths``, ``plateaus``, ``best_steps``, ``batch_bias``, ``gap``, ``armijo``,
   ``parabolas``, ``distance``, ``learning_step``. They keep every dimension but step_size, so that
-  they also work on the Datasets below. ``batch_noise`` combines other batches and draws.
+  they also work on the Datasets below. ``batch_noise`` combines other batches and draws;
+  ``range_problems`` says whether the step sizes show anything.
 * From per-sample values, as ``landscape.open_samples`` gives them: ``rederive`` (another metric)
   and ``resample_samples``; from several draws ``resample_draws``; then ``interval``.
 
@@ -38,6 +39,7 @@ from landscape.statistics.noise import batch_noise
 from landscape.statistics.peaks import NOWHERE, SIGNS, Interval, center, peak_width, plateau
 from landscape.statistics.per_sample import rederive, resample_samples
 from landscape.statistics.points import armijo, best_steps, gradient_slope, parabolas
+from landscape.statistics.ranges import range_problems
 from landscape.statistics.widths import AGAINST, peak_widths, plateaus
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "peak_widths",
     "plateau",
     "plateaus",
+    "range_problems",
     "rederive",
     "require_slices",
     "resample_draws",

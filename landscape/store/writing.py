@@ -214,7 +214,7 @@ class Writer:
         return found
 
     def _row_array(self, name: str, rows: int) -> zarr.Array[Any]:
-        """An array of so many rows: opened at the first one, and again after the store has grown."""
+        """An array of so many rows: opened at the first, and again after the store has grown."""
         if name not in self._opened or self._opened[name].shape[0] != rows:
             self._opened[name] = self._array(name)
         return self._opened[name]

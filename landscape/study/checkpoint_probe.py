@@ -17,20 +17,22 @@ from landscape.data import digest
 from landscape.errors import InvalidValueError, StoreError, shown
 from landscape.histories.layout import DATA, SLICES, Run, require_same_data
 from landscape.probing.prober import Prober
-from landscape.probing.settings import ProbeSettings, comparable
+from landscape.probing.reach import choose
+from landscape.probing.settings import STEP_SIZES, AutoRange, ProbeSettings, comparable
 from landscape.runtime import randomness
 from landscape.runtime.atomic import require_room
 from landscape.runtime.devices import versions
 from landscape.runtime.locks import exclusive
 from landscape.runtime.progress import Advance, Progress, silent
 from landscape.store import metadata
+from landscape.store.metadata import read
 from landscape.study.damaged_rows import Redo, damaged_rows
 from landscape.study.next_step import optimizer_of
 from landscape.study.placement import ITERATION, PLAIN, placed
 from landscape.tasks import Task, load_task, source
 from landscape.tasks.loading import is_own
 from landscape.training import checkpoints
-from landscape.training.checkpoints import CheckpointFiles
+from landscape.training.checkpoints import Checkpoint, CheckpointFiles
 
 # What stores are that were made before these were recorded.
 DEFAULTS: Mapping[str, Any] = {"weights": PLAIN, "placed_by": ITERATION}
@@ -68,7 +70,9 @@ def probe(
             :class:`landscape.training.checkpoints.CheckpointFiles`, which have ``weights`` and
             ``allow`` of their own.
         out: the store, a folder: new, or of a probe with the same settings.
-        settings: how each checkpoint is probed.
+        settings: how each checkpoint is probed. Step sizes "auto" are those of the store, if there
+            is one; else they go as far as at the checkpoint that needs most, and the store's
+            attribute ``range`` says which that was.
         learning_rate: that of a step of plain SGD, above 0, for ``origin="after-step"`` at
             checkpoints that no landscape run wrote. NaN is the step that the checkpoint's optimizer
             would take, which has to be torch's SGD.
@@ -95,6 +99,9 @@ def probe(
             be allowed.
         StoreError: for a store with other settings or of other weights, and for one that cannot be
             written.
+
+    Warns:
+        RangeWarning: for step sizes "auto", where the loss of a checkpoint does not rise on a side.
     """
     out = local_path(out)
     require_room(out)
@@ -113,6 +120,31 @@ def probe(
     data = {DATA: digest(task.train, task.validation)}
     require_same_data(f"{files.paths[0]} is of a run", run, data)
     prober = Prober(task.train, task.validation, settings, device=device, **task.how)
+
+    def load(path: Path) -> tuple[Checkpoint, dict[str, Any]]:
+        """Load a checkpoint into the model; with it, what a prober is told of it."""
+        checkpoint = files.read(path)
+        checkpoints.load_into(model, checkpoint, path)
+        return checkpoint, {
+            "iteration": survey.place(checkpoint),
+            "learning_rate": checkpoint.learning_rate,
+            "optimizer": None
+            if settings.origin == "before-step"
+            else optimizer_of(checkpoint, model, task.measure, learning_rate, path),
+        }
+
+    about: dict[str, Any] = {}
+    if isinstance(auto := settings.step_sizes, AutoRange):
+        if out.exists():
+            step_sizes = _step_sizes_of(out)
+        else:
+            reaches = {}
+            with progress("finding the range", len(found)) as advance:
+                for iteration, (path, _) in found.items():
+                    reaches[iteration] = prober.reaches(model, **load(path)[1])
+                    advance()
+            step_sizes, about["range"] = choose(auto, reaches)
+        prober = prober.with_settings(step_sizes=step_sizes)
     wanted: dict[str, Any] = {
         "task": task.name,
         "training_samples": len(task.train),
@@ -124,7 +156,7 @@ def probe(
     }
     if settings.origin == "after-step" and given:
         wanted["learning_rate"] = learning_rate
-    about = {
+    about |= {
         "optimizer": run.get("optimizer", "unknown"),
         "run": run,
         **data,
@@ -132,18 +164,8 @@ def probe(
     }
 
     def slice_at(path: Path, advance: Advance) -> xr.DataTree:
-        checkpoint = files.read(path)
-        checkpoints.load_into(model, checkpoint, path)
-        slice_ = prober(
-            model,
-            iteration=survey.place(checkpoint),
-            epoch=checkpoint.epoch,
-            learning_rate=checkpoint.learning_rate,
-            optimizer=None
-            if settings.origin == "before-step"
-            else optimizer_of(checkpoint, model, task.loss, learning_rate, path),
-            advance=advance,
-        )
+        checkpoint, told = load(path)
+        slice_ = prober(model, epoch=checkpoint.epoch, advance=advance, **told)
         slice_["iteration"].attrs["long_name"] = survey.placed_by
         return slice_
 
@@ -179,6 +201,12 @@ def probe(
                     again = replace(again, shared=())
                 writer.write(slice_, again.rows.get(iteration), digests=digests)
     return len(todo)
+
+
+def _step_sizes_of(out: Path) -> tuple[float, ...]:
+    """The step sizes of an existing store; what is no store of slices is refused later."""
+    settings = read(out).attributes.get("settings", {})
+    return tuple(settings.get("step_sizes", STEP_SIZES))
 
 
 def _there(

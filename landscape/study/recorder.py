@@ -109,6 +109,7 @@ class Recorder:
         **settings: Any,
     ) -> None:
         chosen = ProbeSettings.from_mapping(settings)
+        _ = chosen.fixed_step_sizes  # all of a training's slices have the same
         if chosen.draws != 1:
             raise InvalidValueError(
                 f"draws is {chosen.draws}; a training step has one batch, so choose 1"

@@ -400,6 +400,7 @@ def test_a_warning_is_one_line():
     run("train", "mine.py:task", "--checkpoints", 1, "--out", "run")
     probe = "probe --checkpoint run --task mine.py:task --step-sizes 0,0.1 --big-batch 30"
     result = run(*probe.split())
-    (line,) = result.stderr.splitlines()
+    line, note = result.stderr.splitlines()
+    assert note.startswith("note: on the same batch, from 0 to 0.1, the peaks of 1 of 1")
     assert line.startswith("warning: by the gradient the loss changes by -")
     assert "1 checkpoints probed, 1 in the store" in result.stdout
