@@ -63,6 +63,7 @@ def test_the_probe_is_a_function_whatever_was_imported_before():
         "store.pack",
         "data.as_data",
         "report.page",
+        "integrations.lightning",
     ],
 )
 def test_rooms_need_no_import_of_their_own(name):

@@ -16,7 +16,8 @@ import landscape_cli
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-NEEDED = [*map(Requirement, PROJECT["dependencies"] + EXTRAS["dask"] + EXTRAS["report"])]
+USED = ("dask", "report", "lightning", "transformers", "accelerate")
+NEEDED = [*map(Requirement, PROJECT["dependencies"] + [each for n in USED for each in EXTRAS[n]])]
 
 
 def pins(name):
