@@ -16,12 +16,6 @@ from lightning.pytorch.loggers import CSVLogger  # noqa: E402
 
 from landscape.integrations.lightning import LandscapeCallback  # noqa: E402
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
-    pytest.mark.filterwarnings("ignore:.*The number of training batches"),
-    pytest.mark.filterwarnings("ignore:.*GPU available but not used"),
-]
-
 
 class Digits(pl.LightningModule):
     def __init__(self):
@@ -163,7 +157,7 @@ class Failing(Digits):
 
 
 def test_a_step_that_raises_writes_nothing(tmp_path):
-    callback = LandscapeCallback(tmp_path / "s.zarr", every=1, **SMALL)
+    callback = LandscapeCallback(tmp_path / "s.zarr", every=1, task="digits", **SMALL)
     with pytest.raises(KeyError, match="no"):
         trained(tmp_path, callback, module=Failing())
     assert landscape.open(tmp_path / "s.zarr").iteration.values.tolist() == [0, 1]
