@@ -62,11 +62,11 @@ def loaders(data=hooks.Pairs):
     )
 
 
-def trained(path, callback=None, checkpoint=None, module=None, data=hooks.Pairs, **options):
+def trained(path, *callbacks, checkpoint=None, module=None, data=hooks.Pairs, **options):
     """A training of two epochs of eight steps, cut off at the tenth."""
     module = module or Digits()
     hooks.seed()
-    fitted = trainer(path, *([callback] if callback else []), **options)
+    fitted = trainer(path, *callbacks, **options)
     fitted.fit(module, *loaders(data), ckpt_path=checkpoint)
     return hooks.everything(module, fitted.optimizers[0]), module.seen, fitted
 
@@ -108,21 +108,23 @@ def test_every_logger_gets_the_scalars(tmp_path):
             assert float(row[f"landscape/{name}"]) == pytest.approx(value)
 
 
+@pytest.mark.filterwarnings("ignore:.*exists and is not empty")
 def test_a_resumed_training_goes_on_in_the_same_store(tmp_path):
-    def callback(name):
-        return LandscapeCallback(tmp_path / name, at=[0, 3, 9], **SMALL)
+    def callback():
+        return LandscapeCallback(tmp_path / "s.zarr", at=[0, 3, 9], **SMALL)
 
-    kept = ModelCheckpoint(tmp_path / "kept", every_n_train_steps=8, save_top_k=-1)
-    options = {"enable_checkpointing": True}
-    module = Digits()
-    hooks.seed()
-    whole = trainer(tmp_path, callback("whole.zarr"), kept, **options)
-    whole.fit(module, *loaders())
-    (checkpoint,) = (tmp_path / "kept").glob("*step=8.ckpt")
-    trained(tmp_path, callback("parts.zarr"), max_steps=8)
-    assert landscape.open(tmp_path / "parts.zarr").iteration.values.tolist() == [0, 3]
-    trained(tmp_path, callback("parts.zarr"), checkpoint)
-    assert landscape.open(tmp_path / "parts.zarr").iteration.values.tolist() == [0, 3, 9]
+    def kept():
+        return ModelCheckpoint(tmp_path / "kept", every_n_train_steps=8, save_top_k=-1)
+
+    trained(tmp_path, callback(), kept(), max_steps=8, enable_checkpointing=True)
+    assert landscape.open(tmp_path / "s.zarr").iteration.values.tolist() == [0, 3]
+    (found,) = (tmp_path / "kept").glob("*step=8.ckpt")
+    goes_on = {"checkpoint": found, "enable_checkpointing": True}
+    expected, seen, _ = trained(tmp_path, kept(), **goes_on)
+    assert len(seen) == 2
+    reached, _, _ = trained(tmp_path, callback(), kept(), **goes_on)
+    assert landscape.open(tmp_path / "s.zarr").iteration.values.tolist() == [0, 3, 9]
+    assert expected == reached
 
 
 def test_data_model_and_batches_may_be_given(tmp_path):
@@ -143,6 +145,7 @@ def test_data_model_and_batches_may_be_given(tmp_path):
     assert "validation" in stored.evaluation_set
 
 
+@pytest.mark.filterwarnings("ignore:.*You defined a `validation_step`")
 def test_without_a_validation_loader_there_is_no_such_set(tmp_path):
     callback = LandscapeCallback(tmp_path / "s.zarr", at=[0], **SMALL)
     trainer(tmp_path, callback, max_steps=1, limit_val_batches=0).fit(Digits(), loaders()[0])
