@@ -38,6 +38,7 @@ def recorder(
 ) -> "Recorder | Bystander":
     """Make a Recorder of a prepared model: unwrapped, and on the main process alone.
 
+    >>> import torch
     >>> from accelerate import Accelerator
     >>> from torch.utils.data import DataLoader, TensorDataset
     >>> accelerator = Accelerator(cpu=True)

@@ -22,7 +22,7 @@ with needed("lightning"):
 class LandscapeCallback(Callback):  # type: ignore[misc]
     """Records slices of a training by Lightning's automatic optimisation.
 
-    >>> import lightning.pytorch as pl, logging
+    >>> import logging, torch, lightning.pytorch as pl
     >>> from torch.utils.data import DataLoader, TensorDataset
     >>> logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     >>> class Digits(pl.LightningModule):

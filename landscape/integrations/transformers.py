@@ -35,6 +35,7 @@ class LandscapeCallback(TrainerCallback):  # type: ignore[misc]
 
     It is added to a Trainer that exists, whose data and logs it uses:
 
+    >>> import torch
     >>> from transformers import Trainer, TrainingArguments
     >>> class Digits(torch.nn.Module):
     ...     def __init__(self):
@@ -59,6 +60,7 @@ class LandscapeCallback(TrainerCallback):  # type: ignore[misc]
     ... )
     >>> trainer.add_callback(callback)
     >>> trained = trainer.train()
+    {'landscape/...}
     >>> landscape.open("run.zarr")["iteration"].values.tolist()
     [0, 4]
 

@@ -30,7 +30,7 @@ def scalars(dataset: xr.Dataset, tolerance: float = 0.1) -> dict[str, float]:
     >>> slice_ = landscape.probe(model, (images, labels), validation, step_sizes=[0, 1, 10])
     >>> found = landscape.statistics.scalars(slice_)
     >>> sorted(name for name in found if "/" not in name or "same" in name)
-    ['critical_step_size/same_batch', 'gap']
+    ['critical_step_size/same_batch', 'gap', 'peak_width/same_batch']
 
     Args:
         dataset: a slice of one checkpoint and one draw, as ``landscape.probe`` gives it.
