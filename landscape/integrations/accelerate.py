@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import xarray as xr
 from torch import nn
+from torch.utils.data import DataLoader
 
 from landscape.errors import InvalidValueError
 from landscape.integrations.batches import Split, inputs_and_targets, split_data
@@ -17,6 +18,7 @@ from landscape.study.recorder import Recorder
 
 with needed("accelerate"):
     from accelerate import Accelerator
+    from accelerate.data_loader import BatchSamplerShard
     from accelerate.optimizer import AcceleratedOptimizer
 
 # An accelerator's mixed precision, which stays in the model's forward -> the probe's precision.
@@ -104,8 +106,10 @@ def recorder(
         path,
         accelerator.unwrap_model(model, keep_torch_compile=False),
         optimizer,
-        split_data(train, split, "training data", collate),
-        None if validation is None else split_data(validation, split, "validation data", collate),
+        split_data(_whole(train), split, "training data", collate),
+        None
+        if validation is None
+        else split_data(_whole(validation), split, "validation data", collate),
         on_slice=on_slice or log,
         **options,
     )
@@ -129,6 +133,16 @@ class Bystander:
             False.
         """
         return False
+
+
+def _whole(source: Any) -> Any:
+    """A loader of all that the processes together show, of one that is shared among them."""
+    shard = getattr(source, "batch_sampler", None)
+    if not isinstance(shard, BatchSamplerShard):
+        return source
+    return DataLoader(
+        source.dataset, batch_sampler=shard.batch_sampler, collate_fn=source.collate_fn
+    )
 
 
 def _require_whole(accelerator: Accelerator) -> None:

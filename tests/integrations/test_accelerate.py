@@ -155,6 +155,22 @@ def test_mixed_precision_is_that_of_the_probe(tmp_path):
     assert landscape.open(tmp_path / "s.zarr").attrs["settings"]["precision"] == "bfloat16"
 
 
+def test_of_a_loader_shared_among_processes_the_whole_is_meant(tmp_path):
+    accelerator = accelerate.Accelerator(cpu=True)
+    data = hooks.Pairs(TRAIN)
+    part = torch.utils.data.SubsetRandomSampler(range(300))
+    loader = torch.utils.data.DataLoader(data, batch_size=BATCH, sampler=part)
+    shared = accelerate.data_loader.prepare_data_loader(loader, num_processes=2, process_index=0)
+    assert isinstance(shared.batch_sampler, accelerate.data_loader.BatchSamplerShard)
+    model = cases.fresh("mlp")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    path = tmp_path / "s.zarr"
+    record = recorder(accelerator, path, model, optimizer, shared, shared, at=[0], **SMALL)
+    with record(*(each[:BATCH] for each in TRAIN)):
+        pass
+    assert landscape.open(path).attrs["training_samples"] == 300
+
+
 def test_generators_of_the_tests_data_are_drawn_from():
     """Else the comparison of the generators would show nothing."""
     hooks.seed()
