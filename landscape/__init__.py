@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         data,
         errors,
         histories,
+        integrations,
         metrics,
         optimizers,
         plots,
@@ -77,6 +78,7 @@ __all__ = [
     "data",
     "errors",
     "histories",
+    "integrations",
     "load_task",
     "metrics",
     "open",
@@ -95,8 +97,8 @@ __all__ = [
 ]
 
 _ROOMS = (
-    *("data", "errors", "histories", "metrics", "optimizers", "plots", "probing", "report"),
-    *("statistics", "store", "study", "tables", "tasks", "training"),
+    *("data", "errors", "histories", "integrations", "metrics", "optimizers", "plots", "probing"),
+    *("report", "statistics", "store", "study", "tables", "tasks", "training"),
 )
 _load, _names = lazily(
     __name__,

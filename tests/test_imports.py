@@ -32,6 +32,7 @@ ROOMS = [
     "store.pack",
     "data.as_data",
     "report.page",
+    "integrations.lightning",
 ]
 PROBE = (
     "import landscape.study.pipelines, landscape.probing.prober, landscape\n"

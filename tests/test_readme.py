@@ -24,7 +24,7 @@ DOCUMENTS = (
 )
 
 # Of what the extras bring, what this environment has and a user's may not.
-EXTRAS = ("dask", "plotly")
+EXTRAS = ("dask", "plotly", "lightning", "transformers", "accelerate")
 HIDING = f"""
 import sys
 from importlib.machinery import PathFinder

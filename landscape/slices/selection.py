@@ -167,6 +167,31 @@ def learning_step(dataset: xr.Dataset) -> xr.DataArray:
     return rate.where(~(cosine > STEEPEST - 1))
 
 
+def interpolated(
+    values: xr.DataArray, steps: xr.DataArray, where: xr.DataArray
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Take values at step sizes between the sampled ones, linear between samples.
+
+    Args:
+        values: what is taken, with the dimension ``step_size``.
+        steps: the sampled step sizes, (step_size,), ascending.
+        where: the step sizes wanted, without that dimension, as over checkpoint and draw.
+
+    Returns:
+        The values there, without ``step_size``, and which of the step sizes lie within the sampled
+        ones; where one does not, the value is that at the nearest end.
+    """
+    found = xr.apply_ufunc(
+        lambda y, s, x: np.interp(x, s, y),
+        values,
+        steps,
+        where,
+        input_core_dims=[["step_size"], ["step_size"], []],
+        vectorize=True,
+    )
+    return found, (where >= steps.min()) & (where <= steps.max())
+
+
 def mode_of(metric: str, mode: str | None) -> str:
     """Say which values of a metric are better.
 

@@ -1,11 +1,12 @@
 """Statistics of slices, with intervals; and other metrics from stored per-sample values.
 
 * Of one slice, or many as an array (…, step_size): ``peak_width``, ``plateau``, ``best_step``,
-  ``odd_even``, ``armijo_slack`` and the parabolas.
+  ``critical_step_size``, ``odd_even``, ``armijo_slack`` and the parabolas.
 * Of a Dataset with named dimensions, as ``landscape.probe`` and ``landscape.open`` give it:
-  ``peak_widths``, ``plateaus``, ``best_steps``, ``batch_bias``, ``gap``, ``armijo``,
-  ``parabolas``, ``distance``, ``learning_step``. They keep every dimension but step_size, so that
-  they also work on the Datasets below. ``batch_noise`` combines other batches and draws;
+  ``peak_widths``, ``plateaus``, ``best_steps``, ``critical_step_sizes``, ``batch_bias``, ``gap``,
+  ``armijo``, ``parabolas``, ``distance``, ``learning_step``. They keep every dimension but
+  step_size, so that they also work on the Datasets below. ``batch_noise`` combines other batches
+  and draws, ``scalars`` gives plain numbers of one slice, for a training's logger;
   ``range_problems`` says whether the step sizes show anything.
 * From per-sample values, as ``landscape.open_samples`` gives them: ``rederive`` (another metric)
   and ``resample_samples``; from several draws ``resample_draws``; then ``interval``.
@@ -24,6 +25,7 @@ from landscape.slices.selection import (
     set_name,
 )
 from landscape.statistics.bootstrap import interval, resample_draws
+from landscape.statistics.critical import Critical, critical_step_size, critical_step_sizes
 from landscape.statistics.curves import (
     Best,
     Parabola,
@@ -40,6 +42,7 @@ from landscape.statistics.peaks import NOWHERE, SIGNS, Interval, center, peak_wi
 from landscape.statistics.per_sample import rederive, resample_samples
 from landscape.statistics.points import armijo, best_steps, gradient_slope, parabolas
 from landscape.statistics.ranges import range_problems
+from landscape.statistics.scalars import scalars
 from landscape.statistics.widths import AGAINST, peak_widths, plateaus
 
 __all__ = [
@@ -47,6 +50,7 @@ __all__ = [
     "NOWHERE",
     "SIGNS",
     "Best",
+    "Critical",
     "Interval",
     "Parabola",
     "armijo",
@@ -56,6 +60,8 @@ __all__ = [
     "best_step",
     "best_steps",
     "center",
+    "critical_step_size",
+    "critical_step_sizes",
     "difference_parabola",
     "distance",
     "fitted_parabola",
@@ -77,5 +83,6 @@ __all__ = [
     "require_slices",
     "resample_draws",
     "resample_samples",
+    "scalars",
     "set_name",
 ]

@@ -88,7 +88,7 @@ def peak_width(
             that do not fit the step sizes, and step sizes that are not finite and ascending.
         UnknownNameError: for a name that is not known.
     """
-    y, s = _slice(values, step_sizes)
+    y, s = one_slice(values, step_sizes)
     if mode not in SIGNS:
         raise UnknownNameError("mode", mode, SIGNS)
     if not (np.isfinite(tolerance) and tolerance >= 0):
@@ -132,7 +132,7 @@ def plateau(values: ArrayLike, step_sizes: ArrayLike) -> Interval:
         InvalidValueError: for values that do not fit the step sizes, and step sizes that are not
             finite and ascending.
     """
-    y, s = _slice(values, step_sizes)
+    y, s = one_slice(values, step_sizes)
     start = center(s)
     if np.isnan(y[start]):
         return NOWHERE
@@ -161,7 +161,20 @@ def center(step_sizes: ArrayLike) -> int:
     return min(range(len(steps)), key=lambda i: (abs(steps[i]), -steps[i]))
 
 
-def _slice(values: ArrayLike, step_sizes: ArrayLike) -> tuple[list[float], list[float]]:
+def one_slice(values: ArrayLike, step_sizes: ArrayLike) -> tuple[list[float], list[float]]:
+    """Convert the values and step sizes of one slice, and refuse those that do not belong together.
+
+    Args:
+        values: (step_size,).
+        step_sizes: (step_size,), not empty, finite and ascending.
+
+    Returns:
+        Both as lists of ``float``.
+
+    Raises:
+        InvalidValueError: for shapes that do not fit, and step sizes that are not finite and
+            ascending.
+    """
     y, s = np.asarray(values, dtype=np.float64), np.asarray(step_sizes, dtype=np.float64)
     if y.ndim != 1 or y.shape != s.shape or not y.size:
         raise InvalidValueError(

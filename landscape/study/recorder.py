@@ -78,6 +78,8 @@ class Recorder:
         task: a name for what is trained, shown in titles of figures; the model's class unless
             given.
         run: anything else that the store should keep about the training.
+        on_slice: called with each recorded slice, a Dataset of one checkpoint, once it is written;
+            a training's logger can take :func:`landscape.statistics.scalars` of it.
         **settings: the fields of :class:`ProbeSettings`. ``batch_size`` is that of the first batch
             unless given, and ``draws`` is 1. With ``origin="after-step"``, the slice goes along the
             gradient from before the update, through the point after it. What a line search searched
@@ -106,6 +108,7 @@ class Recorder:
         target: Target = None,
         task: str | None = None,
         run: Mapping[str, Any] | None = None,
+        on_slice: Callable[[xr.Dataset], object] | None = None,
         **settings: Any,
     ) -> None:
         chosen = ProbeSettings.from_mapping(settings)
@@ -137,6 +140,7 @@ class Recorder:
             "optimizer": type(optimizer).__name__,
         }
         self._run = dict(run or {})
+        self._on_slice = on_slice
         self._prober: Prober | None = None  # made at the first batch, whose size it needs
         self._writer: store.Writer | None = None
         self._done: set[int] = set()
@@ -178,9 +182,20 @@ class Recorder:
             return self._recording(self._prober, (inputs, targets, indices), epoch)
         return self._unprobed
 
+    def due(self, iteration: int) -> bool:
+        """Tell whether a step is to be probed, if its batch is not too small.
+
+        Args:
+            iteration: the number of updates made before the step.
+
+        Returns:
+            Whether it is one of those asked for, or the one before it had too small a batch.
+        """
+        asked = iteration in self._at or (self._every and iteration % self._every == 0)
+        return self._waiting or bool(asked)
+
     def _due(self, samples: int, batch_size: int) -> bool:
-        if self.iteration in self._at or (self._every and self.iteration % self._every == 0):
-            self._waiting = True
+        self._waiting = self.due(self.iteration)
         if not self._waiting or samples < batch_size:
             return False
         self._waiting = False
@@ -211,6 +226,8 @@ class Recorder:
         row.dataset = row.to_dataset().assign_coords(watch.coordinates())
         self._write(row)
         self._done.add(iteration)
+        if self._on_slice is not None:
+            self._on_slice(row.to_dataset())
 
     def _open(self, samples: int) -> Prober:
         settings = self._settings

@@ -23,6 +23,7 @@ from landscape.slices.choice import (
     choose_metric,
     draw_note,
 )
+from landscape.slices.selection import interpolated
 from landscape.slices.wording import (
     checkpoint_label,
     metric_label,
@@ -221,11 +222,11 @@ def _columns(
         if slices.attrs.get("origin") != "after-step":  # else 0 is already one step further
             places["learning rate"] = statistics.learning_step(slices)
         for name, where in places.items():
-            found, within = _at(bias, steps, where)
+            found, within = interpolated(bias, steps, where)
             columns.append(_Column(f"bias at {name}{of}", found, others & within))
     if {"big_batch", "validation"} <= set(sets):
         gap = statistics.gap(slices, metric).expand_dims(evaluation_set=slices["evaluation_set"])
-        found, within = _at(gap, steps, xr.zeros_like(slices["gradient_norm"]))
+        found, within = interpolated(gap, steps, xr.zeros_like(slices["gradient_norm"]))
         validation = slices["evaluation_set"] == "validation"
         columns.append(_Column(f"gap at 0{of}", found, validation & within))
     return columns
@@ -248,21 +249,6 @@ def _meaning(columns: Mapping[str, Any], against: str, tolerance: float, relativ
     if any("gap" in name for name in columns):
         said.append("Gap: big batch minus validation.")
     return " ".join(said)
-
-
-def _at(
-    values: xr.DataArray, steps: xr.DataArray, where: xr.DataArray
-) -> tuple[xr.DataArray, xr.DataArray]:
-    """Values at the step sizes ``where``, linear between samples, and which of these lie within."""
-    found = xr.apply_ufunc(
-        lambda y, s, x: np.interp(x, s, y),
-        values,
-        steps,
-        where,
-        input_core_dims=[["step_size"], ["step_size"], []],
-        vectorize=True,
-    )
-    return found, (where >= steps.min()) & (where <= steps.max())
 
 
 def _over_draws(name: str, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:

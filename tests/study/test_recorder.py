@@ -400,6 +400,37 @@ def test_a_smaller_batch_is_passed_over_and_the_next_whole_one_probed(tmp_path):
         recorder(*batch(0, 40)[:2]).__enter__()
 
 
+def test_each_slice_is_handed_on_once_it_is_written(tmp_path):
+    seen = []
+
+    def see(slice_):
+        seen.append(slice_)
+        assert landscape.open(tmp_path / "s.zarr").sizes["checkpoint"] == len(seen)
+
+    model, optimizer, recorder = made(tmp_path / "s.zarr", on_slice=see)
+    trained(model, optimizer, recorder)
+    stored = landscape.open(tmp_path / "s.zarr")
+    for i, slice_ in enumerate(seen):
+        xr.testing.assert_equal(slice_["loss"], stored["loss"].isel(checkpoint=[i]).compute())
+        expected = landscape.statistics.scalars(stored.isel(checkpoint=[i]))
+        assert landscape.statistics.scalars(slice_) == expected
+    assert len(seen) == 2
+
+
+def test_a_step_is_due_where_it_was_asked_for_or_one_was_passed_over(tmp_path):
+    model, optimizer, recorder = made(tmp_path / "s.zarr", at=[0, 2], every=None)
+    assert [recorder.due(i) for i in range(4)] == [True, False, True, False]
+    trained(model, optimizer, recorder, range(2))
+    inputs, targets, _ = batch(2, 20)
+    with recorder(inputs, targets):
+        step(model, optimizer, inputs, targets)
+    assert recorder.due(3)
+    trained(model, optimizer, recorder, range(3, 4))
+    assert not recorder.due(4)
+    every = made(tmp_path / "t.zarr", every=3)[2]
+    assert [every.due(i) for i in range(4)] == [True, False, False, True]
+
+
 def test_at_makes_room_for_all_its_iterations(tmp_path):
     model, optimizer, recorder = made(tmp_path / "s.zarr", at=[1, 5, 30], every=None)
     trained(model, optimizer, recorder)
