@@ -1,6 +1,6 @@
 """The Recorder in a training loop of Hugging Face Accelerate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from landscape.errors import InvalidValueError
-from landscape.integrations.batches import Split, inputs_and_targets, split_data
 from landscape.integrations.extras import needed
 from landscape.integrations.logs import logged
 from landscape.study.recorder import Recorder
@@ -33,7 +32,6 @@ def recorder(
     train: Any,
     validation: Any = None,
     *,
-    split: Split = inputs_and_targets,
     on_slice: Callable[[xr.Dataset], object] | None = None,
     collate: Callable[[list[Any]], Any] | None = None,
     **options: Any,
@@ -71,11 +69,9 @@ def recorder(
         train: the training data: a DataLoader, prepared or not, or what
             :func:`landscape.probe` takes.
         validation: the validation data, likewise, or None.
-        split: a collated batch of a Dataset or a DataLoader -> (inputs, targets); by default a pair
-            is taken as it is, and the ``labels`` of a mapping are its targets.
         on_slice: what is done with each slice, in place of handing its scalars to the trackers.
         collate: how Datasets are collated that are given without a DataLoader.
-        **options: ``at`` or ``every``, ``loss`` and the other options of
+        **options: ``at`` or ``every``, ``loss``, ``target`` and the other options of
             :class:`landscape.Recorder`. ``precision`` is that of the accelerator.
 
     Returns:
@@ -106,10 +102,8 @@ def recorder(
         path,
         accelerator.unwrap_model(model, keep_torch_compile=False),
         optimizer,
-        split_data(_whole(train), split, "training data", collate),
-        None
-        if validation is None
-        else split_data(_whole(validation), split, "validation data", collate),
+        _collated(_whole(train), collate),
+        None if validation is None else _collated(_whole(validation), collate),
         on_slice=on_slice or log,
         **options,
     )
@@ -133,6 +127,15 @@ class Bystander:
             False.
         """
         return False
+
+
+def _collated(source: Any, collate: Callable[[list[Any]], Any] | None) -> Any:
+    """A loader of a Dataset, with the training's way of collating it."""
+    if collate is None or isinstance(source, DataLoader) or not hasattr(source, "__getitem__"):
+        return source
+    if isinstance(source, (tuple, list, Mapping)):
+        return source
+    return DataLoader(source, collate_fn=collate)
 
 
 def _whole(source: Any) -> Any:

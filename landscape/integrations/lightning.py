@@ -9,7 +9,6 @@ import xarray as xr
 from torch import nn
 
 from landscape.errors import InvalidValueError
-from landscape.integrations.batches import Split, inputs_and_targets, split_data
 from landscape.integrations.extras import needed
 from landscape.integrations.logs import logged
 from landscape.study.recorder import Recorder
@@ -64,9 +63,7 @@ class LandscapeCallback(Callback):  # type: ignore[misc]
             has one.
         model: the LightningModule -> the module from inputs (N, …) to logits (N, C); by default the
             LightningModule itself, by its ``forward``.
-        split: a collated batch of a Dataset or a DataLoader -> (inputs, targets); by default a pair
-            is taken as it is, and the ``labels`` of a mapping are its targets.
-        **options: ``at`` or ``every``, ``loss`` and the other options of
+        **options: ``at`` or ``every``, ``loss``, ``target`` and the other options of
             :class:`landscape.Recorder`; they are checked when the training starts. ``precision`` is
             not that of the trainer, but "float32" unless given.
     """
@@ -78,7 +75,6 @@ class LandscapeCallback(Callback):  # type: ignore[misc]
         validation: Any = None,
         *,
         model: Callable[[LightningModule], nn.Module] = lambda module: module,
-        split: Split = inputs_and_targets,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -86,7 +82,6 @@ class LandscapeCallback(Callback):  # type: ignore[misc]
         self._train = train
         self._validation = validation
         self._model = model
-        self._split = split
         self._options = options
         self._recorder: Recorder | None = None
         self._step: AbstractContextManager[None] | None = None
@@ -130,8 +125,8 @@ class LandscapeCallback(Callback):  # type: ignore[misc]
             self._path,
             self._model(pl_module),
             trainer.optimizers[0],
-            split_data(train, self._split, "training data"),
-            None if validation is None else split_data(validation, self._split, "validation data"),
+            train,
+            validation,
             **options,
         )
 
@@ -157,7 +152,7 @@ class LandscapeCallback(Callback):  # type: ignore[misc]
                 f"accumulate_grad_batches is {batches}; a slice goes along the gradient of one "
                 "batch, so give 1"
             )
-        inputs, targets = self._split(batch)
+        inputs, targets = self._recorder.split(batch, "the batch", collated=True)
         self._step = self._recorder(
             inputs, targets, iteration=trainer.global_step, epoch=trainer.current_epoch
         )

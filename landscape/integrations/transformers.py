@@ -11,7 +11,6 @@ from torch import nn
 
 from landscape.errors import InvalidValueError
 from landscape.integrations.accelerate import Bystander, recorder
-from landscape.integrations.batches import Split, inputs_and_targets
 from landscape.integrations.extras import needed
 from landscape.integrations.logs import logged
 from landscape.runtime.randomness import preserved
@@ -45,7 +44,7 @@ class LandscapeCallback(TrainerCallback):  # type: ignore[misc]
     ...     def forward(self, pixel_values, labels=None):
     ...         logits = self.net(pixel_values)
     ...         if labels is None:
-    ...             return logits
+    ...             return {"logits": logits}
     ...         return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
     >>> data = [{"pixel_values": x, "labels": y} for x, y in zip(images, labels, strict=True)]
     >>> arguments = TrainingArguments(
@@ -56,7 +55,6 @@ class LandscapeCallback(TrainerCallback):  # type: ignore[misc]
     >>> trainer = Trainer(Digits(), arguments, train_dataset=data)
     >>> callback = landscape.integrations.transformers.LandscapeCallback(
     ...     trainer, "run.zarr", at=[0, 4], validation=validation,
-    ...     split=lambda batch: (batch["pixel_values"], batch["labels"]),
     ... )
     >>> trainer.add_callback(callback)
     >>> trained = trainer.train()
@@ -81,9 +79,7 @@ class LandscapeCallback(TrainerCallback):  # type: ignore[misc]
         train: the training data, as in :func:`landscape.probe`; by default that of the Trainer.
         validation: the validation data, likewise; by default the Trainer's ``eval_dataset``, if it
             has one. Datasets are collated as the Trainer does.
-        split: a collated batch -> (inputs, targets); by default the ``labels`` are the targets, and
-            the other entries the inputs.
-        **options: ``at`` or ``every``, ``loss`` and the other options of
+        **options: ``at`` or ``every``, ``loss``, ``target`` and the other options of
             :class:`landscape.Recorder`; they are checked when the training starts. ``batch_size``
             is that of the Trainer unless given, and ``precision`` that of its accelerator.
     """
@@ -94,15 +90,12 @@ class LandscapeCallback(TrainerCallback):  # type: ignore[misc]
         path: str | Path,
         train: Any = None,
         validation: Any = None,
-        *,
-        split: Split = inputs_and_targets,
         **options: Any,
     ) -> None:
         self._trainer = trainer
         self._path = path
         self._train = train
         self._validation = validation
-        self._split = split
         self._options = options
         self._recorder: Recorder | Bystander = Bystander()
         self._watch = _BatchWatch()
@@ -144,7 +137,6 @@ class LandscapeCallback(TrainerCallback):  # type: ignore[misc]
             kwargs["optimizer"],
             loader if self._train is None else self._train,
             self._trainers_validation() if self._validation is None else self._validation,
-            split=self._split,
             collate=loader.collate_fn,
             **{"on_slice": self._log, "batch_size": args.train_batch_size} | self._options,
         )
@@ -179,7 +171,7 @@ class LandscapeCallback(TrainerCallback):  # type: ignore[misc]
             InvalidValueError: for a batch that was not seen, or cannot be split or probed.
         """
         self._step = None
-        if not self._recorder.due(state.global_step):
+        if isinstance(self._recorder, Bystander) or not self._recorder.due(state.global_step):
             return
         batch = self._watch.stop()
         if batch is None:
@@ -187,7 +179,7 @@ class LandscapeCallback(TrainerCallback):  # type: ignore[misc]
                 "the step's batch was not seen, for the Trainer did not call its model as "
                 "model(**batch); use landscape.Recorder in a loop of your own"
             )
-        inputs, targets = self._split(batch)
+        inputs, targets = self._recorder.split(batch, "the batch", collated=True)
         epoch = float("nan") if state.epoch is None else state.epoch
         self._step = self._recorder(inputs, targets, iteration=state.global_step, epoch=epoch)
         self._step.__enter__()

@@ -123,7 +123,7 @@ class Recorder:
         self._model = model
         self._optimizer = optimizer
         measure = as_measure(loss)
-        split = Split(target, measure.own)
+        self.split = split = Split(target, measure.own)
         self._train = as_data(train, "training data", split=split)
         self._validation = (
             None if validation is None else as_data(validation, "validation data", split=split)
@@ -163,7 +163,8 @@ class Recorder:
         count.
 
         Args:
-            inputs: those of the step's batch, (N, …).
+            inputs: those of the step's batch, (N, …); for the loss "model" with the targets in it,
+                as ``recorder.split(batch)`` gives them.
             targets: its targets, (N, …).
             indices: the samples' places in the training data, (N,) integers. With them, the other
                 batches and the big batch have no sample of this batch; without, they may.

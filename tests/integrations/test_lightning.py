@@ -130,10 +130,10 @@ def test_a_resumed_training_goes_on_in_the_same_store(tmp_path):
 def test_data_model_and_batches_may_be_given(tmp_path):
     callback = LandscapeCallback(
         tmp_path / "s.zarr",
-        TRAIN,
-        VALIDATION,
+        hooks.Named(TRAIN),
+        hooks.Named(VALIDATION, 60),
         model=lambda module: module.net,
-        split=lambda batch: (batch["pixel_values"], batch["labels"]),
+        target=lambda batch: (batch["pixel_values"], batch["labels"]),
         at=[1],
         task="mine",
         **SMALL,
@@ -141,7 +141,7 @@ def test_data_model_and_batches_may_be_given(tmp_path):
     trained(tmp_path, callback, data=hooks.Named, max_steps=2, limit_val_batches=0)
     stored = landscape.open(tmp_path / "s.zarr")
     assert stored.attrs["task"] == "mine"
-    assert stored.attrs["training_samples"] == len(TRAIN[1])
+    assert stored.attrs["training_samples"] == len(hooks.Named(TRAIN))
     assert "validation" in stored.evaluation_set
 
 
@@ -189,7 +189,7 @@ class Manual(Digits):
         (Digits, {"accumulate_grad_batches": 2}, {}, "accumulate_grad_batches is 2; a slice"),
         (Manual, {}, {}, "automatic_optimization is False"),
         (Digits, {}, {"at": None}, "at is None and every is None"),
-        (Digits, {}, {"split": lambda batch: (batch, batch[1])}, "inputs"),
+        (Digits, {}, {"target": lambda batch: (tuple(batch), batch[1])}, "takes 2 positional arg"),
     ],
 )
 def test_what_is_refused(tmp_path, module, trainers, options, message):

@@ -22,10 +22,6 @@ def _alone():
         state._reset_state()
 
 
-def one_tensor(batch):
-    return batch["pixel_values"], batch["labels"]
-
-
 def made(path, model=None, validation=True, **options):
     arguments = transformers.TrainingArguments(
         **{
@@ -56,7 +52,7 @@ def trained(path, store=None, resume=None, arguments=None, model=None, **options
     """A training of the digits, recorded if there is a store."""
     trainer = made(path, model, **(arguments or {}))
     if store is not None:
-        options = {"at": [0, 3, 9], "split": one_tensor} | SMALL | options
+        options = {"at": [0, 3, 9]} | SMALL | options
         trainer.add_callback(LandscapeCallback(trainer, path / store, **options))
     hooks.seed()
     trainer.train(resume_from_checkpoint=resume)
@@ -131,9 +127,7 @@ def test_what_the_trainer_reports_to_gets_the_scalars(tmp_path):
     trainer = made(tmp_path)
     reporting = Reporting()
     trainer.add_callback(reporting)
-    trainer.add_callback(
-        LandscapeCallback(trainer, tmp_path / "s.zarr", at=[0, 3], split=one_tensor, **SMALL)
-    )
+    trainer.add_callback(LandscapeCallback(trainer, tmp_path / "s.zarr", at=[0, 3], **SMALL))
     trainer.train()
     assert [step for step, _ in reporting.values] == [0, 3]
     stored = landscape.open(tmp_path / "s.zarr")
@@ -161,19 +155,13 @@ def test_a_resumed_training_goes_on_in_the_same_store(tmp_path):
 def test_data_may_be_given_and_validation_may_be_missing(tmp_path):
     for name, options in (("given", {"validation": VALIDATION, "train": TRAIN}), ("none", {})):
         trainer = made(tmp_path, validation=False, max_steps=1)
-        options |= {"at": [0], "split": one_tensor} | SMALL
+        options |= {"at": [0]} | SMALL
         trainer.add_callback(LandscapeCallback(trainer, tmp_path / name, **options))
         trainer.train()
     given, none = (landscape.open(tmp_path / name) for name in ("given", "none"))
     assert given.attrs["training_samples"] == len(TRAIN[1])
     assert "validation" in given.evaluation_set
     assert "validation" not in none.evaluation_set
-
-
-@pytest.mark.xfail(reason="dict batches", raises=InvalidValueError, strict=True)
-def test_inputs_may_be_a_mapping(tmp_path):
-    trained(tmp_path, "s.zarr", split=landscape.integrations.batches.inputs_and_targets)
-    assert landscape.open(tmp_path / "s.zarr").iteration.values.tolist() == [0, 3, 9]
 
 
 @pytest.mark.parametrize(
@@ -192,9 +180,7 @@ def test_what_is_refused(tmp_path, arguments, options, message):
 def test_several_validation_sets_are_too_many(tmp_path):
     trainer = made(tmp_path)
     trainer.eval_dataset = {"a": trainer.eval_dataset, "b": trainer.eval_dataset}
-    trainer.add_callback(
-        LandscapeCallback(trainer, tmp_path / "s.zarr", at=[0], split=one_tensor, **SMALL)
-    )
+    trainer.add_callback(LandscapeCallback(trainer, tmp_path / "s.zarr", at=[0], **SMALL))
     with pytest.raises(InvalidValueError, match="2 validation sets; give one as validation"):
         trainer.train()
 
@@ -209,9 +195,7 @@ class Failing(hooks.Classifier):
 
 def test_a_step_that_raises_writes_nothing_and_leaves_no_hook(tmp_path):
     trainer = made(tmp_path, Failing())
-    trainer.add_callback(
-        LandscapeCallback(trainer, tmp_path / "s.zarr", every=1, split=one_tensor, **SMALL)
-    )
+    trainer.add_callback(LandscapeCallback(trainer, tmp_path / "s.zarr", every=1, **SMALL))
     with pytest.raises(KeyError, match="no"):
         trainer.train()
     assert landscape.open(tmp_path / "s.zarr").iteration.values.tolist() == [0, 1, 2]
