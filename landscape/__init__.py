@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     )
     from landscape.accessor import open_ as open  # noqa: A004
     from landscape.errors import LandscapeError
+    from landscape.network.measures import Measure
     from landscape.probing.prober import Prober, probe
     from landscape.probing.settings import ProbeSettings
     from landscape.store import open_samples
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LandscapeError",
+    "Measure",
     "ProbeSettings",
     "Prober",
     "Recorder",
@@ -105,6 +107,7 @@ _load, _names = lazily(
     {
         **{room: room for room in _ROOMS},
         "LandscapeError": "errors:",
+        "Measure": "network.measures:",
         "ProbeSettings": "probing:",
         "Prober": "probing:",
         "Recorder": "study:",

@@ -88,7 +88,7 @@ def plot_approximations(
         ax, 2, columns=2, height=3.5, width=theme.PAGE_WIDTH, sharex=False, sharey=False
     )
     handles = curves.draw(left, [slice_], scale=scale, value_scale="linear")
-    handles += _lines(left, slice_, slope, constants, mode_of(metric, None))
+    handles += _lines(left, slice_, slope, constants, mode_of(dataset, metric))
     last = slice_.steps[-1]
     left.set_xlim((-0.03 if scale == "linear" else 0) * last, 1.03 * last)
     fit(left, [*slice_.values[0], slice_.values[0, 0] + constants[0] * slope * last])

@@ -109,7 +109,8 @@ def plot_parabola(
     for panel, one in zip(panels, slices, strict=True):
         handles = _draw(panel, one, look, scale, reach)
         panel.set_title(
-            f"{wording.checkpoint_label(one.values)}\n{_told(one, metric)}", fontsize=6.5
+            f"{wording.checkpoint_label(one.values)}\n{_told(one, mode_of(dataset, metric))}",
+            fontsize=6.5,
         )
     for panel in panels[-columns:]:
         panel.set_xlabel(wording.step_label(dataset["step_size"], dataset))
@@ -175,9 +176,9 @@ def _draw(panel: Axes, one: _Slice, look: style.Style, scale: str, reach: float)
     return handles
 
 
-def _told(one: _Slice, metric: str) -> str:
+def _told(one: _Slice, mode: str) -> str:
     """How far the optimum of Mutschler's parabola is from the best sample, in words."""
-    extreme = {"min": "minimum", "max": "maximum"}[mode_of(metric, None)]
+    extreme = {"min": "minimum", "max": "maximum"}[mode]
     best, optimum = wording.number(one.best_step), wording.number(one.optimum)
     if not np.isfinite(one.best_step):
         return "no finite value"

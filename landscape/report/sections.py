@@ -88,7 +88,7 @@ def statistics(dataset: xr.Dataset) -> str:
         factors = dataset["slope_factor"].values.tolist() if sloped else [None]
         for i, factor in enumerate(factors):
             inside = "<p>Whether this metric is better higher or lower is not known.</p>"
-            if name in METRICS:
+            if name in METRICS or dataset[name].attrs.get("mode"):
                 frame = tables.slice_statistics(dataset, metric=name, slope_factor=factor)
                 inside = _frame(frame)
             parts.append(f'<div class="statistics" data-of="{escape(name)} {i}">{inside}</div>')

@@ -192,10 +192,11 @@ def interpolated(
     return found, (where >= steps.min()) & (where <= steps.max())
 
 
-def mode_of(metric: str, mode: str | None) -> str:
+def mode_of(dataset: xr.Dataset, metric: str, mode: str | None = None) -> str:
     """Say which values of a metric are better.
 
     Args:
+        dataset: slices, which know it of metrics of one's own.
         metric: name of the metric.
         mode: "min" or "max" if given; None to look up the metric.
 
@@ -207,12 +208,14 @@ def mode_of(metric: str, mode: str | None) -> str:
     """
     if mode is not None:
         return mode
-    if metric not in METRICS:
+    known = METRICS[metric].mode if metric in METRICS else None
+    found = known or (dataset[metric].attrs.get("mode") if metric in dataset else None)
+    if found not in ("min", "max"):
         raise InvalidValueError(
             f"whether {metric!r} is better higher or lower is not known; give mode='min' or "
-            "mode='max'"
+            "mode='max', or own_metric(…, mode=…) when it is probed"
         )
-    return METRICS[metric].mode
+    return str(found)
 
 
 def applied(

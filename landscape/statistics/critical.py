@@ -83,7 +83,7 @@ def critical_step_sizes(
             where step size 0 was not sampled.
     """
     values = metric_values(dataset, metric)
-    mode = mode_of(metric, mode)
+    mode = mode_of(dataset, metric, mode)
 
     def one(y: Any, s: Any) -> Critical:
         return critical_step_size(y, s, mode)

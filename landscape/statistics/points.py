@@ -44,7 +44,7 @@ def best_steps(
             where step size 0 was not sampled.
     """
     values = metric_values(dataset, metric)
-    mode = mode_of(metric, mode)
+    mode = mode_of(dataset, metric, mode)
     step, value, improvement, open_ = applied(
         dataset, values, lambda y, s: best_step(y, s, mode), [[]] * 4
     )
@@ -116,7 +116,7 @@ def parabolas(
         UnknownNameError: for a name that is not known.
     """
     values = metric_values(dataset, metric)
-    mode = mode_of(metric, mode)
+    mode = mode_of(dataset, metric, mode)
     if method not in PARABOLAS:
         raise UnknownNameError("method", method, PARABOLAS)
     options: dict[str, Any] = {} if reach is None else {"reach": reach}
@@ -173,7 +173,7 @@ def armijo(
             either side of it was not sampled.
     """
     values = metric_values(dataset, metric)
-    mode = mode_of(metric, mode)
+    mode = mode_of(dataset, metric, mode)
     if slope is None:
         slope = parabolas(dataset, metric, "difference", mode=mode)["slope"]
     slope = slope.broadcast_like(values.isel(step_size=0, drop=True))

@@ -53,7 +53,7 @@ def peak_widths(
             without a norm.
     """
     values = metric_values(dataset, metric)
-    mode = mode_of(metric, mode)
+    mode = mode_of(dataset, metric, mode)
     found = _ranges(
         dataset,
         values,

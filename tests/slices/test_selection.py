@@ -65,12 +65,12 @@ def test_sets_are_known_by_name(both):
         selection.set_name(both[0], "other_batch")
 
 
-def test_what_is_better_is_what_was_said_or_is_known():
-    assert [selection.mode_of(m, None) for m in ("loss", "accuracy")] == ["min", "max"]
-    assert selection.mode_of("loss", "max") == "max"
-    assert selection.mode_of("mine", "min") == "min"
+def test_what_is_better_is_what_was_said_or_is_known(dataset):
+    assert [selection.mode_of(dataset, m) for m in ("loss", "accuracy")] == ["min", "max"]
+    assert selection.mode_of(dataset, "loss", "max") == "max"
+    assert selection.mode_of(dataset, "mine", "min") == "min"
     with pytest.raises(InvalidValueError, match="whether 'mine' is better higher or lower"):
-        selection.mode_of("mine", None)
+        selection.mode_of(dataset, "mine")
 
 
 def test_what_is_no_slice_is_told_what_it_lacks(both):

@@ -95,3 +95,29 @@ def test_regression(tmp_path):
         rederive(sets, "loss", by_class=True)
     with pytest.raises(InvalidValueError, match="r_squared is no mean over samples"):
         resample_samples(sets, "r_squared")
+
+
+def top_2(outputs, targets):
+    return (outputs.topk(2, 1).indices == targets[:, None]).any(1).float()
+
+
+@pytest.mark.parametrize("mode", ["max", ""])
+def test_a_metric_of_ones_own_is_stored_and_evaluated(tmp_path, mode):
+    """With the direction of better, or asked for it."""
+    torch.manual_seed(0)
+    data = torch.randn(30, 4), torch.arange(30) % 3
+    model = nn.Sequential(nn.Linear(4, 3))
+    own = landscape.metrics.own_metric(top_2, mode=mode, long_name="hits", units="1")
+    slices, sets = probed(tmp_path, Measure(), model, data, metrics=["loss", own])
+    assert slices["hits"].attrs == {"long_name": "hits", "units": "1", "mode": mode}
+    np.testing.assert_array_equal(sets[1]["hits"].mean("sample"), slices["hits"][:, :, 1])
+    assert landscape.plots.plot_batches(slices, metric="hits").get_ylabel() == "hits"
+    best = slices["hits"].max("step_size")
+    if mode:
+        found = landscape.statistics.best_steps(slices, "hits")["best_value"]
+        np.testing.assert_array_equal(found, best)
+        return
+    with pytest.raises(InvalidValueError, match="whether 'hits' is better higher or lower"):
+        landscape.statistics.best_steps(slices, "hits")
+    found = landscape.statistics.best_steps(slices, "hits", mode="max")["best_value"]
+    np.testing.assert_array_equal(found, best)
