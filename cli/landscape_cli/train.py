@@ -1,5 +1,6 @@
 """``landscape train``."""
 
+from math import isnan
 from pathlib import Path
 from typing import Annotated
 
@@ -88,11 +89,12 @@ def train(
         loaded, settings, out, source=source, probe=probed, device=where, progress=bars
     )
     files = histories.Run(out)
-    accuracy = histories.open_(files.history).validation_accuracy.values
-    typer.echo(
-        f"{loaded.name}: {training.iteration} iterations, validation accuracy {accuracy[-1]:.4f} "
-        f"(best {accuracy.max():.4f})"
-    )
+    history = histories.open_(files.history)
+    accuracy, loss = history.validation_accuracy.values, history.validation_loss.values
+    reached = f"accuracy {accuracy[-1]:.4f} (best {accuracy.max():.4f})"
+    if all(map(isnan, accuracy)):  # as where there are no classes
+        reached = f"loss {loss[-1]:.4g} (best {loss.min():.4g})"
+    typer.echo(f"{loaded.name}: {training.iteration} iterations, validation {reached}")
     typer.echo(f"run: {out}")
     if probe and not files.recording.exists():
         typer.echo("nothing was probed: there was no update at an iteration that is kept")

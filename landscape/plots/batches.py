@@ -7,7 +7,7 @@ from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import band_note, curves_of_sets, draw
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
-from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric
+from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric, main_metric
 
 
 @figure
@@ -16,7 +16,7 @@ def plot_batches(
     *,
     ax: Axes | None = None,
     checkpoint: Checkpoints = None,
-    metric: str = "accuracy",
+    metric: str | None = None,
     slope_factor: float | None = None,
     scale: str = "linear",
     value_scale: str = "auto",
@@ -31,6 +31,7 @@ def plot_batches(
     Raises:
         InvalidValueError: for an option that the dataset does not have.
     """
+    metric = main_metric(dataset, metric)
     values = choose_metric(dataset, metric, slope_factor)
     one = values.isel(checkpoint=choose_checkpoint(dataset, checkpoint))
     (panel,) = style.axes(ax, 1, height=3.1)

@@ -19,7 +19,7 @@ from landscape.plots.drawing.curves import band_note, curves_of_sets, draw
 from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.store_names import name_shared, names_apart
 from landscape.slices import wording
-from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric
+from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric, main_metric
 
 TITLE = 6.5  # points
 LINE = 1.3 * TITLE / 72  # inches
@@ -33,7 +33,7 @@ def plot_compare(
     *,
     ax: Sequence[Axes] | None = None,
     checkpoint: Checkpoints = None,
-    metric: str = "accuracy",
+    metric: str | None = None,
     slope_factor: float | None = None,
     scale: str = "linear",
     value_scale: str = "auto",
@@ -53,6 +53,7 @@ def plot_compare(
     """
     if not datasets:
         raise InvalidValueError("no store was given; give at least one")
+    metric = main_metric(datasets[0], metric)
     shown = [
         choose_metric(each, metric, slope_factor).isel(
             checkpoint=choose_checkpoint(each, checkpoint)

@@ -14,7 +14,7 @@ from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import Curve, band_note, curve, draw
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
-from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
+from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric, main_metric
 
 SETS = ("big_batch", "validation")
 
@@ -25,7 +25,7 @@ def plot_gap(
     *,
     ax: Sequence[Axes] | None = None,
     checkpoint: Checkpoints = None,
-    metric: str = "accuracy",
+    metric: str | None = None,
     slope_factor: float | None = None,
     scale: str = "linear",
     value_scale: str = "auto",
@@ -42,6 +42,7 @@ def plot_gap(
         InvalidValueError: without a big batch or validation, and for an option that the dataset
             does not have.
     """
+    metric = main_metric(dataset, metric)
     values = choose_metric(dataset, metric, slope_factor)
     gaps = statistics.gap(values.to_dataset(name=metric), metric, *SETS)
     with np.errstate(invalid="ignore"):  # ∞ − ∞

@@ -12,7 +12,7 @@ from landscape.plots.drawing import style, theme
 from landscape.plots.drawing.curves import band_note, curves_of_sets, draw
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
-from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
+from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric, main_metric
 
 MOST = 30  # panels that fit on a page
 
@@ -23,7 +23,7 @@ def plot_overview(
     *,
     ax: Sequence[Axes] | None = None,
     checkpoint: Checkpoints = None,
-    metric: str = "accuracy",
+    metric: str | None = None,
     slope_factor: float | None = None,
     scale: str = "linear",
     value_scale: str = "auto",
@@ -39,6 +39,7 @@ def plot_overview(
     Raises:
         InvalidValueError: for an option that the dataset does not have.
     """
+    metric = main_metric(dataset, metric)
     values = choose_metric(dataset, metric, slope_factor)
     positions = choose_checkpoints(dataset, checkpoint, most=MOST)
     drawn = [curves_of_sets(values.isel(checkpoint=at)) for at in positions]

@@ -14,7 +14,7 @@ from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import Curve, band_note, curve, draw
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
-from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
+from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric, main_metric
 from landscape.slices.selection import distance, norm, set_name
 from landscape.statistics import AGAINST
 
@@ -25,7 +25,7 @@ def plot_widening(
     *,
     ax: Axes | None = None,
     checkpoint: Checkpoints = None,
-    metric: str = "accuracy",
+    metric: str | None = None,
     evaluation_set: str = "same_batch",
     slope_factor: float | None = None,
     against: str = "step-size",
@@ -44,6 +44,7 @@ def plot_widening(
         InvalidValueError: for an option that the dataset does not have.
         UnknownNameError: for an unknown ``against``.
     """
+    metric = main_metric(dataset, metric)
     values = choose_metric(dataset, metric, slope_factor)
     name = set_name(dataset, evaluation_set)
     if against not in AGAINST:

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from landscape.metrics import Metric
+from landscape.network.measures import Units
 from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation import Values, gradient_policy
 from landscape.probing.evaluation_sets import EvaluationSet
@@ -64,8 +65,8 @@ def build(
         ``per_sample/<evaluation set>`` the loss and the margin or residual of each sample in
         float32, its target and its place in the data. Where samples have several units (pixels,
         tokens) or not all count, these values lie along ``unit``, with ``unit_sample``, the place
-        of the unit's sample along ``sample`` (−1 after the last unit of a draw that has fewer than
-        another), and ``weight``, of the unit's loss in the mean.
+        of the unit's sample along ``sample``, −1 for those that do not count, and ``weight``, of
+        the unit's loss in the mean.
     """
     sets = draws[0].sets
     dims = ("checkpoint", "draw", "evaluation_set", "step_size")
@@ -124,20 +125,17 @@ def _of_set(chosen: EvaluationSet, values: Values) -> bool:
 def _samples(parts: Sequence[tuple[EvaluationSet, Values]]) -> xr.Dataset:
     dims, labels = ("checkpoint", "draw", "step_size"), ("checkpoint", "draw")
     several = not all(v.units.are_samples for _, v in parts)
-    most = max(v.units.count for _, v in parts)
+    most = max(v.units.samples * v.units.each for _, v in parts)
     variables: dict[str, Any] = {}
-
-    def along(name: str, dims: tuple[str, ...], arrays: list[np.ndarray[Any, Any]]) -> None:
-        samples = all(a.shape[-1] == len(s) for a, (s, _) in zip(arrays, parts, strict=True))
-        if several and not (samples and name in ("index", *sampled)):
-            dims = (*dims, "unit")
-            arrays = [_padded(array, most) for array in arrays]
-        else:
-            dims = (*dims, "sample")
-        variables[name] = (dims, np.stack(arrays)[None])
-
     # Values of samples, though samples have several units.
     sampled = [n for n, a in parts[0][1].arrays.items() if a.shape[-1] == len(parts[0][0])]
+
+    def along(name: str, dims: tuple[str, ...], arrays: list[np.ndarray[Any, Any]]) -> None:
+        of_samples = not several or name in ("index", *sampled)
+        if not of_samples:
+            arrays = [_spread(a, v.units, most) for a, (_, v) in zip(arrays, parts, strict=True)]
+        variables[name] = ((*dims, "sample" if of_samples else "unit"), np.stack(arrays)[None])
+
     with np.errstate(over="ignore"):  # values beyond float32's range become infinite
         for name in parts[0][1].arrays:
             along(name, dims, [_numpy(v.arrays[name]).astype(np.float32) for _, v in parts])
@@ -156,12 +154,14 @@ def _samples(parts: Sequence[tuple[EvaluationSet, Values]]) -> xr.Dataset:
     return xr.Dataset(variables)
 
 
-def _padded(array: np.ndarray[Any, Any], most: int) -> np.ndarray[Any, Any]:
-    """Values of the units of a draw that has fewer of them than another: weight 0, else NaN."""
-    lacking = most - array.shape[-1]
-    filler = -1 if array.dtype.kind in "iu" else 0 if array.ndim == 1 else np.nan
-    widths = [(0, 0)] * (array.ndim - 1) + [(0, lacking)]
-    return np.pad(array, widths, constant_values=filler) if lacking else array
+def _spread(array: np.ndarray[Any, Any], units: Units, most: int) -> np.ndarray[Any, Any]:
+    """Values of units at the places of all, so that every draw and checkpoint has as many."""
+    # Those that do not count have no sample (−1), weight 0 and NaN as values.
+    nothing = -1 if array.dtype.kind in "iu" else 0 if array.ndim == 1 else np.nan
+    spread = np.full((*array.shape[:-1], most), nothing, array.dtype)
+    places = np.arange(units.samples * units.each)
+    spread[..., places if units.keep is None else places[_numpy(units.keep)]] = array
+    return spread
 
 
 def _mean(

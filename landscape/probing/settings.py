@@ -243,7 +243,8 @@ class ProbeSettings:
         set_(self, "slope_factors", arguments.numbers("slope factors", self.slope_factors))
         if self.metrics is not None:
             names, own = _metrics(self.metrics, self.own_metrics)
-            set_(self, "metrics", arguments.several_of("metric", names, [*METRICS, *own]))
+            known = dict.fromkeys([*METRICS, *self.own_metrics, *own])
+            set_(self, "metrics", arguments.several_of("metric", names, known))
             set_(self, "own_metrics", own)
         set_(self, "sets", arguments.several_of("evaluation set", self.sets, KINDS))
         set_(self, "batch_norm", {**BATCH_NORM, **_policies(self.batch_norm)})

@@ -7,10 +7,26 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError, UnknownNameError
-from landscape.slices.selection import metric_values
+from landscape.slices.selection import metric_values, metrics
 
 Checkpoints = int | Sequence[int] | None
 """One iteration, several, or None for a default."""
+
+
+def main_metric(dataset: xr.Dataset, metric: str | None = None) -> str:
+    """Choose the metric that is shown unless another is asked for.
+
+    Args:
+        dataset: slices.
+        metric: what was asked for.
+
+    Returns:
+        That; else accuracy, or the loss where there is none, or what there is.
+    """
+    if metric is not None:
+        return metric
+    there = metrics(dataset)
+    return next((name for name in ("accuracy", "loss", *there) if name in there), "accuracy")
 
 
 def choose_metric(

@@ -40,7 +40,8 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             ),
             Option(
                 "metric",
-                "metric to show: accuracy, loss, smooth_accuracy or another in the store",
+                "metric to show: accuracy, loss, smooth_accuracy or another in the store; by "
+                "default accuracy, or else loss",
             ),
             Option("evaluation_set", "evaluation set to show, for example same_batch"),
             Option(

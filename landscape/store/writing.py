@@ -129,7 +129,9 @@ class Writer:
             with self._store.together():
                 for name, variable in _variables(row):
                     if self._along in variable.dims:
-                        self._row_array(name, mark.shape[0])[index : index + 1] = variable.values
+                        array = self._row_array(name, mark.shape[0])
+                        _require_shape(self.path, name, array.shape, variable.shape)
+                        array[index : index + 1] = variable.values
                 if attributes:
                     self._root.attrs.update(attributes)
             mark[index : index + 1] = True
@@ -218,6 +220,16 @@ class Writer:
         if name not in self._opened or self._opened[name].shape[0] != rows:
             self._opened[name] = self._array(name)
         return self._opened[name]
+
+
+def _require_shape(path: Path, name: str, there: tuple[int, ...], row: tuple[int, ...]) -> None:
+    """Refuse a row of another shape than the rows before it, as of longer padded sentences."""
+    if there[1:] != row[1:]:
+        raise StoreError(
+            f"{name} has the shape {row[1:]} at this row and {there[1:]} at those before it in "
+            f"{path}; if samples are padded, pad them all to one length, or keep no values of "
+            "samples (--no-samples)"
+        )
 
 
 def create(

@@ -22,6 +22,7 @@ from landscape.slices.choice import (
     choose_draw,
     choose_metric,
     draw_note,
+    main_metric,
 )
 from landscape.slices.selection import interpolated
 from landscape.slices.wording import (
@@ -42,7 +43,7 @@ def slice_values(
     *,
     checkpoint: int | None = None,
     evaluation_set: Names = None,
-    metric: str | Sequence[str] = "accuracy",
+    metric: str | Sequence[str] | None = None,
     slope_factor: float | None = None,
     draw: int | None = None,
 ) -> pd.DataFrame:
@@ -57,7 +58,7 @@ def slice_values(
         dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
         checkpoint: iteration to show; by default that of the second checkpoint, or of the only one.
         evaluation_set: name or names of evaluation sets; by default all.
-        metric: name or names of variables.
+        metric: name or names of variables; by default the accuracy, or else the loss.
         slope_factor: that of smooth accuracy; by default the nearest to 1.
         draw: draw to show; by default the mean and sd (the population's) of all.
 
@@ -77,7 +78,10 @@ def slice_values(
         position = choose_draw(dataset, draw)
         which = draw_note(dataset, position)
         dataset = dataset.isel(draw=[position])
-    sets, metrics = _sets(dataset, evaluation_set), _names("metric", metric)
+    sets, metrics = (
+        _sets(dataset, evaluation_set),
+        _names("metric", main_metric(dataset) if metric is None else metric),
+    )
     sloped = any("slope_factor" in dataset[name].dims for name in metrics if name in dataset)
     columns: dict[str, Any] = {}
     formats: dict[str, str] = {}
@@ -104,7 +108,7 @@ def slice_statistics(
     *,
     checkpoint: Checkpoints = None,
     evaluation_set: Names = None,
-    metric: str = "accuracy",
+    metric: str | None = None,
     slope_factor: float | None = None,
     against: str = "step-size",
     tolerance: float = 0.1,
@@ -126,7 +130,7 @@ def slice_statistics(
         dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
         checkpoint: iteration or iterations to show; by default all.
         evaluation_set: name or names of evaluation sets; by default all.
-        metric: name of the variable.
+        metric: name of the variable; by default accuracy, or else loss.
         slope_factor: that of smooth accuracy; by default the nearest to 1.
         against: what peak width and plateau are measured in: "step-size", or "distance" (times the
             norm of the direction).
@@ -145,6 +149,7 @@ def slice_statistics(
             that is not finite or below 0.
     """
     require_slices(dataset)
+    metric = main_metric(dataset, metric)
     values = choose_metric(dataset, metric, slope_factor)
     positions, sets = choose_checkpoints(dataset, checkpoint), _sets(dataset, evaluation_set)
     slices = values.to_dataset(name=metric).assign_attrs(dataset.attrs)

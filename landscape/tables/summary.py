@@ -149,8 +149,12 @@ def _history(dataset: xr.Dataset) -> Iterator[tuple[str, str]]:
     yield "optimizer", str(_optimizer(dataset.attrs))
     yield "epochs", f"{dataset.sizes['epoch']}, {np.sum(dataset.seconds.values):.1f} s"
     if dataset.sizes["epoch"]:
-        accuracy = dataset.validation_accuracy.values
-        yield "validation accuracy", f"{accuracy[-1]:.4f} at the end, {accuracy.max():.4f} at best"
+        accuracy, loss = dataset.validation_accuracy.values, dataset.validation_loss.values
+        if np.isnan(accuracy).all():  # as where there are no classes
+            yield "validation loss", f"{loss[-1]:.4g} at the end, {loss.min():.4g} at best"
+        else:
+            best = f"{accuracy[-1]:.4f} at the end, {accuracy.max():.4f} at best"
+            yield "validation accuracy", best
     if made := _made_on(dataset.attrs):
         yield "made on", made
 

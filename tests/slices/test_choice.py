@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from landscape.errors import InvalidValueError
+from landscape.slices import choice
 from landscape.slices.choice import (
     choose_checkpoint,
     choose_checkpoints,
@@ -91,3 +92,10 @@ def test_else_a_step_size_is_the_nearest_to_the_learning_rate_or_to_a_tenth(
     steps, learning_rate, expected
 ):
     assert choose_step_size(np.array(steps, dtype=float), None, learning_rate) == expected
+
+
+def test_what_is_shown_where_there_is_no_accuracy(dataset):
+    assert choice.main_metric(dataset) == "accuracy"
+    assert choice.main_metric(dataset, "loss") == "loss"
+    assert choice.main_metric(dataset.drop_vars(["accuracy"])) == "loss"
+    assert choice.main_metric(dataset[["smooth_accuracy"]]) == "smooth_accuracy"
