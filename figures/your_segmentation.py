@@ -1,11 +1,11 @@
-"""A small U-Net on slices of a brain: does a step help the Dice of white matter as it helps pixels?
+"""A small U-Net on slices of a brain: how far may a step go before the Dice of white matter falls?
 
-    pip install 'accuracy-landscape[examples]'
     python figures/your_segmentation.py
 
-The MNI152 brain comes with nilearn. Each pixel is background (0), grey matter (1) or white matter
-(2), whichever the templates call most probable; pixels outside the brain (255) do not count. The
-net is trained on the lower slices, with an auxiliary output, and validated on the upper ones.
+The MNI152 brain comes with nilearn (the extra ``examples``). A pixel is background (0), grey
+matter (1) or white matter (2), whichever the templates call most probable; pixels outside the
+brain (255) do not count. The net is trained, with an auxiliary output, on the lower slices and
+validated on the upper ones.
 """
 
 from pathlib import Path
@@ -98,11 +98,12 @@ def main(out=HERE, steps=60):
         step_sizes=landscape.probing.AutoRange(points=31, spacing="linear", rise=0.5),
     )
     drawn = plots.plot_batches(slices, metric="white_matter_dice")
+    drawn.title.set_text(f"U-Net after {steps} updates")
     plots.save(drawn, out / "your_segmentation.png")
-    at = slices.sel(evaluation_set="validation", step_size=0)
+    at = slices.sel(evaluation_set="validation", step_size=0).squeeze()
     print(
-        f"validation at 0: loss {at['loss'].item():.3f}, accuracy of pixels "
-        f"{at['accuracy'].item():.3f}, Dice of white matter {at['white_matter_dice'].item():.3f}"
+        f"validation at 0: loss {at['loss']:.3f}, accuracy of pixels "
+        f"{at['accuracy']:.3f}, Dice of white matter {at['white_matter_dice']:.3f}"
     )
     return model, slices
 
