@@ -170,10 +170,10 @@ def source_label(dataset: xr.Dataset, *more: str) -> str:
         *more: what else the title should say.
 
     Returns:
-        Task, optimizer, whether 0 is after the step, and ``more``, separated by commas.
+        Task, optimizer (if known), whether 0 is after the step, and ``more``, separated by commas.
     """
     named = (dataset.attrs.get(key) for key in ("task", "optimizer"))
-    parts = [one_line(str(each)) for each in named if each]
+    parts = [one_line(str(each)) for each in named if each and each != "unknown"]
     if dataset.attrs.get("origin") == "after-step":
         parts.append("0 is after the step")
     return ", ".join([*parts, *more])

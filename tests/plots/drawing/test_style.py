@@ -85,6 +85,7 @@ def test_title_says_where_0_is_when_it_is_not_the_checkpoint(dataset):
     dataset.attrs["origin"] = "after-step"
     assert wording.source_label(dataset, "draw 0") == "synthetic, none, 0 is after the step, draw 0"
     assert wording.source_label(dataset.drop_attrs()) == ""
+    assert wording.source_label(dataset.drop_attrs().assign_attrs(optimizer="unknown")) == ""
 
 
 def test_theme_ends_with_its_block():
