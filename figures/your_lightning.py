@@ -83,8 +83,9 @@ def main(out=HERE, epochs=5):
         with (Path(logger.log_dir) / "metrics.csv").open() as file:
             rows = [*csv.DictReader(file)]
     plots.save(plots.plot_widening(slices, metric="accuracy"), Path(out) / "your_lightning.png")
-    widths = [row["landscape/peak_width/same_batch"] for row in rows]
-    print("peak widths in the log:", [f"{float(width):.2f}" for width in widths if width])
+    widths = {row["step"]: row.get("landscape/peak_width/same_batch") for row in rows}
+    widths = {int(step): round(float(width), 2) for step, width in widths.items() if width}
+    print(f"peak widths in the log, by iteration: {widths}")
     reached = float(trainer.callback_metrics["validation_accuracy"])
     print(f"validation accuracy after {epochs} epochs: {reached:.4f}")
     return slices, module

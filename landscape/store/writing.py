@@ -114,7 +114,8 @@ class Writer:
             **attributes: attributes of the store to set before the row is marked.
 
         Raises:
-            StoreError: where the disk refuses; what was finished stays.
+            StoreError: where the disk refuses, and for another shape than that of the first row;
+                what was finished stays.
         """
         with reading(self.path):  # whether any is damaged was looked at when the store was opened
             mark = self._array(FINISHED)
@@ -129,7 +130,14 @@ class Writer:
             with self._store.together():
                 for name, variable in _variables(row):
                     if self._along in variable.dims:
-                        self._row_array(name, mark.shape[0])[index : index + 1] = variable.values
+                        array = self._row_array(name, mark.shape[0])
+                        if array.shape[1:] != variable.shape[1:]:
+                            raise StoreError(
+                                f"{name} of row {index} has shape {variable.shape[1:]}, and the "
+                                f"store's first row {array.shape[1:]}; pad samples to one length, "
+                                "or keep no per-sample values (samples=False, --no-samples)"
+                            )
+                        array[index : index + 1] = variable.values
                 if attributes:
                     self._root.attrs.update(attributes)
             mark[index : index + 1] = True
