@@ -83,8 +83,8 @@ def main(out=HERE, epochs=5):
         with (Path(logger.log_dir) / "metrics.csv").open() as file:
             rows = [*csv.DictReader(file)]
     plots.save(plots.plot_widening(slices, metric="accuracy"), Path(out) / "your_lightning.png")
-    widths = {row["step"]: row.get("landscape/peak_width/same_batch") for row in rows}
-    widths = {int(step): round(float(width), 2) for step, width in widths.items() if width}
+    name = "landscape/peak_width/same_batch"
+    widths = {int(row["step"]): round(float(row[name]), 2) for row in rows if row[name]}
     print(f"peak widths in the log, by iteration: {widths}")
     reached = float(trainer.callback_metrics["validation_accuracy"])
     print(f"validation accuracy after {epochs} epochs: {reached:.4f}")
