@@ -125,6 +125,7 @@ def _of_set(chosen: EvaluationSet, values: Values) -> bool:
 def _samples(parts: Sequence[tuple[EvaluationSet, Values]]) -> xr.Dataset:
     dims, labels = ("checkpoint", "draw", "step_size"), ("checkpoint", "draw")
     several = not all(v.units.are_samples for _, v in parts)
+    # Room for those that do not count, which are others at another checkpoint.
     most = max(v.units.samples * v.units.each for _, v in parts)
     variables: dict[str, Any] = {}
     # Values of samples, though samples have several units.

@@ -114,7 +114,8 @@ class Writer:
             **attributes: attributes of the store to set before the row is marked.
 
         Raises:
-            StoreError: where the disk refuses; what was finished stays.
+            StoreError: where the disk refuses, and for another shape than that of the first row;
+                what was finished stays.
         """
         with reading(self.path):  # whether any is damaged was looked at when the store was opened
             mark = self._array(FINISHED)

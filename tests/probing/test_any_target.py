@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 import landscape
-from landscape.errors import InvalidValueError
+from landscape.errors import InvalidValueError, StoreError
 from landscape.network.measures import Measure
 
 STEPS = [-0.2, 0.0, 0.1, 0.4]
@@ -404,6 +404,45 @@ def test_the_values_of_units_are_kept_with_their_samples():
             assert np.bincount(at["unit_sample"].values[counted]).tolist() == expected
             assert (at["target"].values[counted] >= 0).all()
             assert len(places) == sum(expected)
+
+
+def two_checkpoints(folder, train):
+    """Probe a model before and after a change, whose batches differ in how many tokens count."""
+    torch.manual_seed(0)
+    for iteration in range(2):
+        torch.save(Tokens().state_dict(), folder / f"step-{iteration}.pt")
+    parts = {"model": Tokens, "train": train, "validation": TEXT}
+    task = landscape.tasks.as_task(parts | {"loss": Measure(shift_labels=True)}, "tokens")
+    settings = landscape.ProbeSettings(
+        step_sizes=[0, 0.1], batch_size=7, other_batches=1, big_batch=9
+    )
+    landscape.study.probe(task, [folder], folder / "s.zarr", settings)
+    return landscape.open(folder / "s.zarr")
+
+
+def test_the_values_of_units_are_kept_of_every_checkpoint(tmp_path):
+    slices = two_checkpoints(tmp_path, TEXT)
+    one = landscape.open_samples(tmp_path / "s.zarr", "same_batch").load()
+    assert len({*(one["weight"] > 0).sum("unit").values.ravel().tolist()}) == 2
+    mean = (one["loss"] * one["weight"]).sum("unit") / one["weight"].sum("unit")
+    expected = slices["loss"].sel(evaluation_set="same_batch")
+    np.testing.assert_allclose(mean.transpose(*expected.dims), expected, rtol=1e-6)
+
+
+def test_values_of_units_that_a_store_has_no_room_for_are_refused(tmp_path):
+    loader = DataLoader(Words(), batch_size=6, collate_fn=pad_to_a_length_of_its_own)
+    with pytest.raises(StoreError, match=r"loss of row 1 has shape .*\(samples=False, --no-samp"):
+        two_checkpoints(tmp_path, loader)
+    assert landscape.open(tmp_path / "s.zarr").sizes["checkpoint"] == 1
+
+
+def pad_to_a_length_of_its_own(sentences):
+    padded = pad(sentences)
+    wider = int(padded["input_ids"].sum()) % 97  # another one for nearly every batch
+    return {
+        name: F.pad(each, (0, wider), value=-100 if name == "labels" else 0)
+        for name, each in padded.items()
+    }
 
 
 def test_a_loss_that_is_only_a_mean_says_so():

@@ -297,8 +297,8 @@ class Measure:
             targets: (N, …).
             what: whose targets they are, for the message.
         """
-        outputs, targets = self._shifted(self._apart(outputs)[0], targets)
-        kind.check(outputs, targets, what)
+        # The outputs may be of another set, whose samples are padded to another length.
+        kind.check(self._apart(outputs)[0], self._shifted_targets(targets), what)
 
     def check_mean(self, kind: Kind, outputs: Nested, targets: Nested) -> None:
         """Refuse a loss whose own mean is not ours.
@@ -379,7 +379,7 @@ class Measure:
             raise InvalidValueError(
                 f"shift_labels is for targets (N, T) of tokens; they have {described(targets)}"
             )
-        last = outputs.shape[1] == targets.shape[1]
+        last = self.class_dim != 1 and outputs.shape[1] == targets.shape[1]
         shifted = outputs[:, :-1] if last else outputs[:, :, :-1]
         return shifted, targets[:, 1:]
 
