@@ -37,7 +37,7 @@ def whole(tmp_path_factory):
     path = tmp_path_factory.mktemp("whole") / "s.zarr"
     model = cases.fresh("mlp")
     rows = [prober(model, iteration=i, epoch=i / 10) for i in (100, 200, 300)]
-    attributes = {"task": "digits", "optimizer": "sgd", "settings": settings.as_dict()}
+    attributes = {"task": "digits", "optimizer": "sgd", "settings": prober.settings.as_dict()}
     writer = store.create(path, rows[0], rows=4, attributes=attributes)
     for row in rows:
         writer.write(row)
