@@ -171,6 +171,7 @@ class Prober:
             _, targets = train.take(torch.arange(1))
             names = (*self._measure.default_metrics(targets), *sizes.own_metrics)
             sizes = replace(sizes, metrics=names)
+        self._measure.check_metrics(sizes.metrics or ())
         self.settings = replace(sizes, sets=kinds)
         self._train = train
         self._validation = validation

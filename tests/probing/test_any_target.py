@@ -339,6 +339,7 @@ def test_metrics_of_ones_own_are_of_samples_or_of_targets():
 def test_metrics_that_the_targets_do_not_have_are_refused():
     for metrics, message in (
         ("accuracy", "metrics of the margin were asked for, which real numbers do not have"),
+        (["loss", "focal_loss"], "focal_loss is made of a cross-entropy, and the loss is MSELoss"),
         ("r_squared", None),
     ):
         settings = {"loss": nn.MSELoss(), "metrics": metrics, "batch_size": 9, "step_sizes": [0]}

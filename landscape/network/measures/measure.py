@@ -1,6 +1,6 @@
 """A measure: from a model's outputs and targets to the loss and the margin of every unit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from landscape.network.measures.kinds import (
 )
 from landscape.network.measures.units import Units
 from landscape.network.measures.users_loss import IGNORED, OWN, UsersLoss
-from landscape.runtime.nested import Nested, cloned, described, samples_of
+from landscape.runtime.nested import Nested, cloned, described, leaves, samples_of
 
 # Classes of the batch with one sample of each: its logits are a square.
 MOST_CLASSES = 1024
@@ -116,6 +116,20 @@ class Measure:
         classes = known is not None or not targets.is_floating_point()
         return DEFAULT_METRICS[kinds.MARGIN if classes else None]
 
+    def check_metrics(self, names: Sequence[str]) -> None:
+        """Refuse metrics that are made of the loss, where that is no cross-entropy.
+
+        Args:
+            names: of metrics.
+
+        Raises:
+            InvalidValueError: for focal loss where the loss is one of real numbers.
+        """
+        if "focal_loss" in names and self._users and self._users.kind == users_loss.REGRESSION:
+            raise InvalidValueError(
+                f"focal_loss is made of a cross-entropy, and the loss is {self.name}; leave it out"
+            )
+
     def fit(self, outputs: Nested, targets: Nested) -> Kind:
         """Find what the targets are.
 
@@ -147,7 +161,7 @@ class Measure:
                 )
             return Numbers()
         if known in (users_loss.LABELS, users_loss.PROBABILITIES):
-            if outputs.numel() != targets.numel():
+            if _sizes(outputs) != _sizes(targets):
                 raise InvalidValueError(self._misfit(outputs, targets))
             return Labels(known == users_loss.PROBABILITIES)
         if outputs.shape == targets.shape and outputs.ndim > 1 and known is not None:
@@ -206,7 +220,12 @@ class Measure:
         samples = samples_of(targets)
         if values.numel() == 1 and (values.ndim == 0 or samples > 1):
             return values.reshape(())
-        if values.numel() == samples * kind.each(targets) or values.shape == (samples,):
+        units = samples * kind.each(targets)
+        shapes = [(samples,), (units,), *(tuple(each.shape) for _, each in leaves(targets))]
+        if (labels := kind.unit_targets(targets)) is not None:
+            shapes.append(tuple(labels.shape))
+        # In another order than that of the targets it would not be known which do not count.
+        if values.numel() in (samples, units) and tuple(values.shape) in shapes:
             return values.reshape(-1)
         raise InvalidValueError(
             f"the loss returns shape {tuple(values.shape)}; it must return one value per sample, "
@@ -447,6 +466,11 @@ def as_measure(loss: Any) -> Measure:
         The measure.
     """
     return loss if isinstance(loss, Measure) else Measure(loss)
+
+
+def _sizes(tensor: Tensor) -> list[int]:
+    """The shape, but for dimensions of size 1 after the first."""
+    return [len(tensor), *(size for size in tensor.shape[1:] if size != 1)]
 
 
 def _plain(outputs: Nested, targets: Nested) -> bool:

@@ -141,6 +141,7 @@ def test_a_loss_without_a_mean_is_refused(loss, message):
     [
         (lambda logits, targets: logits, r"shape \(6, 10\)"),
         (lambda logits, targets: 1.0, "a float"),
+        (lambda logits, targets: logits[:, :1].T, r"shape \(1, 6\)"),
     ],
 )
 def test_a_function_that_gives_something_else_is_refused_when_it_is_called(loss, received):
@@ -159,6 +160,7 @@ def test_a_function_that_gives_something_else_is_refused_when_it_is_called(loss,
         (cross_entropy, LOGITS, torch.zeros(6, 3, dtype=torch.int64), "fit no measure"),
         (nn.MSELoss(), torch.zeros(6, 1), torch.zeros(6), "would be taken of all pairs"),
         (nn.BCEWithLogitsLoss(), torch.zeros(6, 2), torch.zeros(6), r"\(6, 2\)"),
+        (nn.BCEWithLogitsLoss(), torch.zeros(6, 2, 3), torch.zeros(6, 3, 2), r"\(6, 2, 3\)"),
     ],
 )
 def test_outputs_and_targets_that_do_not_fit(loss, outputs, targets, message):
