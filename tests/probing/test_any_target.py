@@ -432,7 +432,7 @@ def test_the_values_of_units_are_kept_of_every_checkpoint(tmp_path):
 
 def test_values_of_units_that_a_store_has_no_room_for_are_refused(tmp_path):
     loader = DataLoader(Words(), batch_size=6, collate_fn=pad_to_a_length_of_its_own)
-    with pytest.raises(StoreError, match=r"loss of row 1 has shape .*\(samples=False, --no-samp"):
+    with pytest.raises(StoreError, match="pad them all to one length, or keep no values"):
         two_checkpoints(tmp_path, loader)
     assert landscape.open(tmp_path / "s.zarr").sizes["checkpoint"] == 1
 
