@@ -187,6 +187,11 @@ class Prober:
             evaluation_sets.check_validation(len(validation), settings.validation_samples)
 
     @property
+    def loss(self) -> str:
+        """The loss and how it is measured in one line, as a store keeps it."""
+        return self._measure.described
+
+    @property
     def points(self) -> int:
         """The number of points that one call evaluates, for a progress bar."""
         step_sizes = self.settings.step_sizes
@@ -247,7 +252,7 @@ class Prober:
                 self._draw(at, (iteration, draw), chosen, direction, step, advance)
                 for draw in range(self.settings.draws)
             ]
-        tree = slices.build(
+        return slices.build(
             self.settings,
             draws,
             iteration=iteration,
@@ -255,8 +260,6 @@ class Prober:
             learning_rate=learning_rate,
             unit=self._measure.unit,
         )
-        tree.attrs["measure"] = self._measure.described
-        return tree
 
     def reaches(
         self,

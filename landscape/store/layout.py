@@ -40,7 +40,7 @@ RECORD: dict[str, Any] = {
 ATTRIBUTES: dict[str, Any] = {
     **RECORD,
     **dict.fromkeys(("along", "coordinates", "direction", "direction_symbol", "origin"), str),
-    **dict.fromkeys(("device", "dtype", "range", "weights"), str),
+    **dict.fromkeys(("device", "dtype", "loss", "range", "weights"), str),
     "placed_by": _place,
     "run": dict,
     "training_samples": int,

@@ -159,6 +159,7 @@ def probe(
     about |= {
         "optimizer": run.get("optimizer", "unknown"),
         "run": run,
+        "loss": prober.loss,
         **data,
         **versions(torch.device(device)),
     }
@@ -177,6 +178,8 @@ def probe(
             held.enter_context(exclusive(out))
             writer = _there(out, wanted, run, redo)
             require_same_data(f"{out} was", writer.attributes, data)
+            if "loss" in writer.attributes:  # which older stores lack
+                store.require_same(writer, {"loss": prober.loss})
             if redo:
                 again = damaged_rows(writer, found)
                 writer.forget_rows(again.rows.values())

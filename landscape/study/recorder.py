@@ -247,13 +247,17 @@ class Recorder:
             self._writer = store.resume(self.path)
             store.upgrade(self._writer)
             store.require_same(self._writer, self._about, comparable)
+            if "loss" in self._writer.attributes:  # which older stores lack
+                store.require_same(self._writer, {"loss": prober.loss})
             self._done = {int(i) for i in self._writer.column("iteration")}
         return prober
 
     def _write(self, row: xr.DataTree) -> None:
         if self._writer is None:
             device = next(self._model.parameters()).device
-            attributes = {**self._about, "run": self._run, **versions(device)}
+            assert self._prober is not None
+            attributes = {**self._about, "loss": self._prober.loss, "run": self._run}
+            attributes |= versions(device)
             self._writer = store.create(
                 self.path, row, rows=max(1, len(self._at)), attributes=attributes
             )

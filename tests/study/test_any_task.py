@@ -125,6 +125,18 @@ def test_sentences_that_are_padded_differently_at_each_checkpoint(tmp_path):
     assert study.probe(task, [tmp_path / "run"], tmp_path / "plain.zarr", plain) == 3
 
 
+def test_a_store_of_another_loss_is_not_continued(tmp_path):
+    task = as_task({**TASKS["tokens"], "batch_size": 8}, "tokens")
+    study.train(task, TrainingSettings.for_task(task, epochs=2, checkpoints=2), tmp_path / "run")
+    settings = landscape.ProbeSettings(step_sizes=[0], batch_size=8, big_batch=20)
+    study.probe(task, [tmp_path / "run"], tmp_path / "s.zarr", settings)
+    said = landscape.open(tmp_path / "s.zarr").attrs["loss"]
+    assert said == "cross_entropy (kind=classes, shift_labels=True)"
+    other = as_task({**TASKS["tokens"], "loss": landscape.Measure(ignore_index=3)}, "tokens")
+    with pytest.raises(StoreError, match="was made with loss 'cross_entropy"):
+        study.probe(other, [tmp_path / "run"], tmp_path / "s.zarr", settings)
+
+
 def test_metrics_of_a_task_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(

@@ -422,18 +422,18 @@ class Measure:
         return weight[labels.masked_fill(ignored, 0)].masked_fill(ignored, 0.0)
 
     @cached_property
-    def described(self) -> dict[str, Any]:
-        """What a store keeps of the measure."""
+    def described(self) -> str:
+        """The loss and how it is measured in one line, as a store keeps it."""
         users = self._users
         said = {
-            "loss": self.name,
             "kind": users.kind if users else None,
             "class_dim": self.class_dim,
             "shift_labels": self.shift_labels or None,
             "ignore_index": users.ignore_index if users else self.ignore_index,
             "weight": users.weight.tolist() if users and users.weight is not None else None,
         }
-        return {key: value for key, value in said.items() if value is not None}
+        told = (f"{name}={value}" for name, value in said.items() if value is not None)
+        return f"{self.name} ({', '.join(told) or 'as it is'})"
 
     def _misfit(self, outputs: Any, targets: Any) -> str:
         shape = described(outputs)
