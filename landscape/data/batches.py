@@ -192,7 +192,8 @@ def _from_array(part: Any, what: str) -> Tensor:
         raise InvalidValueError(f"{what} cannot be made an array of numbers: {reason}") from error
     if array.dtype.kind not in "biuf":
         raise InvalidValueError(
-            f"{what} are a {type(part).__name__} of type {array.dtype}; give tensors or numbers"
+            f"{what} are a {type(part).__name__} of type {array.dtype}; give tensors or numbers, "
+            "or choose parts by target=lambda batch: (inputs, targets)"
         )
     # torch takes neither another byte order nor more than 8 bytes nor negative strides.
     if array.dtype.itemsize > 8:

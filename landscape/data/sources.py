@@ -28,12 +28,13 @@ def as_data(source: Any, what: str = "data", *, split: Split = PAIR) -> Data:
     as ``model(x)``, ``model(*tuple)`` or ``model(**dict)``.
 
     Args:
-        source: a pair (inputs, targets) or a dict of tensors or arrays, a Dataset or a DataLoader
-            of pairs or dicts, or data already. Of a DataLoader, the Dataset, the collate function,
-            the batch size and the samples that it shows are used, but not the order: a sampler of a
-            part is that part, in its order where that is always the same, else in the Dataset's.
-            An iterable Dataset is read to its end, once, into memory. Arrays of float64, numpy's
-            default, become torch's default float type. Nothing that is given is written to.
+        source: a pair (inputs, targets) or a dict of tensors or arrays, a list of samples, a
+            Dataset or a DataLoader of pairs or dicts, or data already. Of a DataLoader, the
+            Dataset, the collate function, the batch size and the samples that it shows are used,
+            but not the order: a sampler of a part is that part, in its order where that is always
+            the same, else in the Dataset's. An iterable Dataset is read to its end, once, into
+            memory. Arrays of float64, numpy's default, become torch's default float type. Nothing
+            that is given is written to.
         what: its name, for messages.
         split: how a sample is split into inputs and targets, as ``Split("label")`` for a dict.
 
@@ -68,6 +69,8 @@ def as_data(source: Any, what: str = "data", *, split: Split = PAIR) -> Data:
         source = source.tensors
     if isinstance(source, IterableDataset):
         return _read_all(DataLoader(source, batch_size=256), what, split)
+    if isinstance(source, list) and source and _is_sample(source[0], len(source)):
+        return DatasetData(cast("Dataset[Any]", source), split=split)
     if isinstance(source, (tuple, list, Mapping)):
         return TensorData(*split(source, what))
     if isinstance(source, Dataset):
@@ -83,6 +86,11 @@ def as_data(source: Any, what: str = "data", *, split: Split = PAIR) -> Data:
         f"{what} is a {type(source).__name__}; give a pair (inputs, targets), "
         "a Dataset or a DataLoader"
     )
+
+
+def _is_sample(first: Any, count: int) -> bool:
+    """Whether a list is one of samples, by its first: a dict, or a tuple and not one of a pair."""
+    return isinstance(first, Mapping) or (isinstance(first, tuple) and count != 2)
 
 
 def _batch_size(loader: DataLoader[Any]) -> int | None:

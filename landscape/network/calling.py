@@ -44,12 +44,25 @@ class Calling:
         if self.forward is not None:
             # A dict of its own: a user's function may take parts out of it.
             output = self.forward(model, mapped(lambda tensor: tensor, inputs))
-        elif isinstance(inputs, dict):
-            output = model(**inputs)
+        elif isinstance(inputs, (dict, tuple)):
+            output = _spread(model, inputs)
         else:
-            output = model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+            output = model(inputs)
         found = _picked(output, self.output)
         return (found, _own_loss(output)) if self.own_loss else found
+
+
+def _spread(model: Any, inputs: dict[str, Nested] | tuple[Nested, ...]) -> Any:
+    named = isinstance(inputs, dict)
+    try:
+        return model(**inputs) if isinstance(inputs, dict) else model(*inputs)
+    except TypeError as error:  # as for names or numbers of arguments that are not the model's
+        what = f"**inputs of {', '.join(inputs)}" if named else f"*inputs of {len(inputs)} parts"
+        reason = next(iter(str(error).strip().splitlines()), "no reason given")
+        raise InvalidValueError(
+            f"model({what}) fails: {reason}; if the model takes them in another way, give "
+            "forward=lambda model, inputs: …"
+        ) from error
 
 
 def _picked(output: Any, which: Output) -> Nested:

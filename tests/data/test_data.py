@@ -489,7 +489,6 @@ class Endless(IterableDataset):
         (DataLoader(Endless(), batch_size=7), "train gives more than 50 samples"),
         (((INPUTS[i], 0) for i in range(3)), "train is a generator; give a pair"),
         (zip(INPUTS, TARGETS, strict=True), "train is a zip; give a pair"),
-        ([(INPUTS[i], 0) for i in range(3)], "train gives 3 parts; each sample must be a pair"),
     ],
 )
 def test_a_source_without_length_or_end_is_refused(monkeypatch, source, message):
@@ -566,6 +565,20 @@ def test_batches_of_any_structure(kind):
     own = as_data(given, split=split)
     assert torch.equal(own.take(INDICES)[1], targets)
     assert len(own.digest) == 16
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        [(INPUTS[i], int(TARGETS[i])) for i in range(1797)],
+        [{"x": INPUTS[i], "labels": int(TARGETS[i])} for i in range(1797)],
+    ],
+)
+def test_a_list_of_samples(samples):
+    inputs, targets = as_data(samples).take(INDICES)
+    found = inputs["x"] if isinstance(inputs, dict) else inputs
+    assert torch.equal(found, INPUTS[INDICES])
+    assert torch.equal(targets, TARGETS[INDICES])
 
 
 def test_a_loader_that_pads():

@@ -189,7 +189,12 @@ class Manual(Digits):
         (Digits, {"accumulate_grad_batches": 2}, {}, "accumulate_grad_batches is 2; a slice"),
         (Manual, {}, {}, "automatic_optimization is False"),
         (Digits, {}, {"at": None}, "at is None and every is None"),
-        (Digits, {}, {"target": lambda batch: (tuple(batch), batch[1])}, "takes 2 positional arg"),
+        (
+            Digits,
+            {},
+            {"target": lambda batch: (tuple(batch), batch[1])},
+            r"model\(\*inputs of 2 parts\) fails",
+        ),
     ],
 )
 def test_what_is_refused(tmp_path, module, trainers, options, message):

@@ -63,6 +63,18 @@ def test_what_of_an_output_is_taken(output, which):
     assert Calling(output=which)(Gives(output), X) is LOGITS
 
 
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"x": X, "image": X}, r"model\(\*\*inputs of x, image\) fails: .*'image'; .* forward=lam"),
+        ((X, X, X, X), r"model\(\*inputs of 4 parts\) fails: .* 4 were given; if the model"),
+    ],
+)
+def test_inputs_that_are_not_the_models(inputs, message):
+    with pytest.raises(InvalidValueError, match=message):
+        Calling()(add, inputs)
+
+
 def test_several_tensors_for_a_loss_of_ones_own():
     found = Calling(output=lambda output: output)(Gives([LOGITS, OTHER]), X)
     assert found[0] is LOGITS
