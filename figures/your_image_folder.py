@@ -19,7 +19,7 @@ from torchvision.models import resnet18
 from torchvision.transforms import Compose, Resize, ToTensor
 
 import landscape
-from landscape import plots, study
+from landscape import plots, statistics, study
 
 HERE = Path(__file__).parent
 STEP_SIZES = landscape.probing.spaced(13, 0.12)
@@ -77,6 +77,9 @@ def main(out=HERE, epochs=2, step_sizes=STEP_SIZES):
         )
         study.probe(task, [folder / "checkpoints"], folder / "landscape.zarr", settings)
         slices = landscape.open(folder / "landscape.zarr").load()
+        samples = slices.landscape.samples("validation")
+        by_class = statistics.rederive([samples], "accuracy", by_class=True)
+    plots.save(plots.plot_classes(by_class), out / "your_image_folder_classes.png")
     plots.save(plots.plot_batches(slices), out / "your_image_folder.png")
     accuracy = slices["accuracy"][-1, 0].sel(evaluation_set=["same_batch", "validation"])
     (batch, others), at = accuracy.max("step_size").values, accuracy.sel(step_size=0).values

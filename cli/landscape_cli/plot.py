@@ -48,6 +48,7 @@ SOURCES: dict[str, tuple[str, Any]] = {
     "slices": ("store", options.Store),
     "stores": ("stores", options.Stores),
     "searches": ("store", options.RecordedStore),
+    "classes": ("store", options.Store),
     "runs": ("runs", options.Runs),
 }
 
@@ -64,6 +65,23 @@ def _read(source: str, given: Any) -> Any:
     return options.open_slices(given, RECORDING if source == "searches" else None)
 
 
+def _by_class(
+    path: Path,
+    metric: str | None = None,
+    evaluation_set: str = "validation",
+    slope_factor: float | None = None,
+    **_: Any,
+) -> Any:
+    """The slices of each class, from the per-sample values of a store."""
+    from landscape import statistics, store
+    from landscape.histories.layout import SLICES, store_at
+
+    samples = store.open_samples(store_at(path, SLICES), evaluation_set)
+    metric = metric or ("accuracy" if "margin" in samples else "loss")
+    factors = None if slope_factor is None else [slope_factor]
+    return statistics.rederive([samples], metric, factors, by_class=True)
+
+
 def _command(figure: Figure) -> Callable[..., None]:
     argument, annotation = SOURCES.get(figure.source, ("", None))
 
@@ -72,11 +90,15 @@ def _command(figure: Figure) -> Callable[..., None]:
 
         from landscape import plots
 
-        dataset = [_read(figure.source, chosen.pop(argument))] if argument else []
+        given = chosen.pop(argument, None)
         chosen = {name: value for name, value in chosen.items() if value not in (None, [])}
         for name in ("metric", "evaluation_set"):
             if name in chosen:
                 chosen[name] = options.stored_name(chosen[name])
+        if figure.source == "classes":
+            dataset = [_by_class(given, **chosen)]
+        else:
+            dataset = [_read(figure.source, given)] if argument else []
         path = out or Path(f"{figure.name}.png")
         try:
             with plots.styled(style, width=width):

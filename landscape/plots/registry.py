@@ -21,7 +21,8 @@ class Figure:
         options: keyword arguments of its function that a command offers.
         source: what it draws: the "slices" of one store, those of several "stores" side by side
             (a list of Datasets), slices recorded with their line "searches", the histories of
-            several "runs", or "formulas" alone (no Dataset).
+            several "runs", "classes" (slices by class, of per-sample values), or "formulas" alone
+            (no Dataset).
         package: where its module is.
     """
 
@@ -142,6 +143,19 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 "What a line search saw at one step: slice, Armijo's line and trials.",
                 ("checkpoint", "scale", "value_scale"),
                 source="searches",
+            ),
+            Figure(
+                "classes",
+                "Each class of one evaluation set, at one checkpoint.",
+                (
+                    "checkpoint",
+                    "metric",
+                    "evaluation_set",
+                    "slope_factor",
+                    "scale",
+                    "value_scale",
+                ),
+                source="classes",
             ),
             Figure(
                 "compare",
