@@ -10,7 +10,7 @@ import xarray as xr
 from landscape.metrics import Metric
 from landscape.network.measures import Units
 from landscape.probing.directions.direction import Direction
-from landscape.probing.evaluation import Values, gradient_policy
+from landscape.probing.evaluation import SET, UNIT, Values, gradient_policy
 from landscape.probing.evaluation_sets import EvaluationSet
 from landscape.probing.settings import ProbeSettings
 from landscape.slices.schema import NAMES
@@ -64,9 +64,9 @@ def build(
         ``step_size`` and, for smooth accuracy, ``slope_factor``. If the settings keep samples, at
         ``per_sample/<evaluation set>`` the loss and the margin or residual of each sample in
         float32, its target and its place in the data. Where samples have several units (pixels,
-        tokens) or not all count, these values lie along ``unit``, with ``unit_sample``, the place
-        of the unit's sample along ``sample``, −1 for those that do not count, and ``weight``, of
-        the unit's loss in the mean.
+        tokens), these values lie along ``unit``. There, and where not all might count,
+        ``unit_sample`` is the place of the unit's sample along ``sample``, −1 for those that do not
+        count, and ``weight`` that of the unit's loss in the mean.
     """
     sets = draws[0].sets
     dims = ("checkpoint", "draw", "evaluation_set", "step_size")
@@ -103,7 +103,7 @@ def build(
         "seed": settings.seed,
     }
     groups = {"/": root}
-    if any(_of_set(chosen, values) for each in draws for chosen, values in _pairs(each)):
+    if any(values.of["loss"] == SET for each in draws for values in each.values):
         root.attrs["per_sample"] = "left out: the loss gives nothing but its mean"
     elif settings.samples:
         for i, chosen in enumerate(sets):
@@ -113,45 +113,35 @@ def build(
     return xr.DataTree.from_dict(groups)
 
 
-def _pairs(draw: Draw) -> list[tuple[EvaluationSet, Values]]:
-    return list(zip(draw.sets, draw.values, strict=True))
-
-
-def _of_set(chosen: EvaluationSet, values: Values) -> bool:
-    """Whether the loss is one number, of the whole set."""
-    return values.loss.shape[-1] == 1 and len(chosen) > 1
-
-
 def _samples(parts: Sequence[tuple[EvaluationSet, Values]]) -> xr.Dataset:
     dims, labels = ("checkpoint", "draw", "step_size"), ("checkpoint", "draw")
-    several = not all(v.units.are_samples for _, v in parts)
+    units, of = [v.units for _, v in parts], parts[0][1].of
+    several = any(each.each != 1 for each in units)
+    ignores = any(each.ignores for each in units)
     # Room for those that do not count, which are others at another checkpoint.
-    most = max(v.units.samples * v.units.each for _, v in parts)
+    most = max(each.samples * each.each for each in units)
     variables: dict[str, Any] = {}
-    # Values of samples, though samples have several units.
-    sampled = [n for n, a in parts[0][1].arrays.items() if a.shape[-1] == len(parts[0][0])]
 
     def along(name: str, dims: tuple[str, ...], arrays: list[np.ndarray[Any, Any]]) -> None:
-        of_samples = not several or name in ("index", *sampled)
-        if not of_samples:
-            arrays = [_spread(a, v.units, most) for a, (_, v) in zip(arrays, parts, strict=True)]
-        variables[name] = ((*dims, "sample" if of_samples else "unit"), np.stack(arrays)[None])
+        if of.get(name, UNIT) == UNIT:
+            arrays = [_spread(a, each, most) for a, each in zip(arrays, units, strict=True)]
+            dims = (*dims, "unit" if several else "sample")
+        else:
+            dims = (*dims, "sample")
+        variables[name] = (dims, np.stack(arrays)[None])
 
     with np.errstate(over="ignore"):  # values beyond float32's range become infinite
-        for name in parts[0][1].arrays:
+        for name in of:
             along(name, dims, [_numpy(v.arrays[name]).astype(np.float32) for _, v in parts])
-    if parts[0][1].units.targets is not None:
-        along("target", labels, [_numpy(v.units.targets) for _, v in parts])
-    along("index", labels, [_numpy(s.indices) for s, _ in parts])
-    weights = [v.units.weight for _, v in parts]
-    if several:
-        along("unit_sample", labels, [_numpy(v.units.sample) for _, v in parts])
-    if several or any(weight is not None for weight in weights):
-        found = [
-            np.ones(v.units.count) if w is None else _numpy(w)
-            for w, (_, v) in zip(weights, parts, strict=True)
-        ]
-        along("weight", labels, [each.astype(np.float32) for each in found])
+    if units[0].targets is not None:
+        along("target", labels, [_numpy(each.targets) for each in units])
+    index = np.stack([_numpy(s.indices) for s, _ in parts])[None]
+    variables["index"] = ((*labels, "sample"), index)
+    if several or ignores:
+        along("unit_sample", labels, [_numpy(each.sample) for each in units])
+    if several or ignores or any(each.weight is not None for each in units):
+        weights = [np.ones(e.count) if e.weight is None else _numpy(e.weight) for e in units]
+        along("weight", labels, [each.astype(np.float32) for each in weights])
     return xr.Dataset(variables)
 
 

@@ -54,10 +54,12 @@ class Values:
             of units that count, or 1 of what only the whole set has: the "loss", the "margin" or
             "residual" if it was asked for, and metrics of one's own by name.
         units: the units of the set.
+        of: name -> what the array has values of: "sample", "unit" or "set".
     """
 
     arrays: Mapping[str, Tensor]
     units: Units
+    of: Mapping[str, str]
 
     @property
     def loss(self) -> Tensor:
@@ -73,13 +75,13 @@ class Values:
         Returns:
             Values of shape (n,), views into these.
         """
-        return Values({name: each[point] for name, each in self.arrays.items()}, self.units)
+        arrays = {name: each[point] for name, each in self.arrays.items()}
+        return Values(arrays, self.units, self.of)
 
     @property
     def weight(self) -> Tensor | None:
         """The weights of the losses, (n,) float64; None where all weigh the same."""
-        weight = self.units.weight
-        return weight if weight is not None and len(weight) == self.loss.shape[-1] else None
+        return self.units.weight if self.of["loss"] == UNIT else None
 
     def mean(self) -> Tensor:
         """The mean loss, Σ w·l / Σ w, in float64; a scalar, or (points,)."""
@@ -170,7 +172,7 @@ class Evaluator:
             name: torch.empty((points, sizes[of]), dtype=self._dtype, device=device)
             for name, of in self._of.items()
         }
-        return Values(arrays, units)
+        return Values(arrays, units, self._of)
 
     def measure(self, sets: Sequence[EvaluationSet], values: Sequence[Values]) -> None:
         """Measure loss and metrics of every unit, where the model is.

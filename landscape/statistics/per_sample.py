@@ -218,17 +218,17 @@ def _along(values: xr.DataArray) -> str:
 
 
 def _counted(one: xr.Dataset, values: xr.DataArray) -> xr.DataArray | bool:
-    """Which values there are: a draw may have fewer units than another."""
-    return one["unit_sample"] >= 0 if "unit" in values.dims else True
+    """Which values count."""
+    known = "unit_sample" in one and _along(values) in one["unit_sample"].dims
+    return one["unit_sample"] >= 0 if known else True
 
 
 def _weight(one: xr.Dataset, values: xr.DataArray, wanted: _Wanted) -> xr.DataArray | None:
     """The weights of values in their mean; None where it is plain."""
     if wanted.metric.of == "loss" and "weight" in one and _along(values) in one["weight"].dims:
         return one["weight"].astype(np.float64)
-    if "unit" in values.dims:
-        return (one["unit_sample"] >= 0).astype(np.float64)
-    return None
+    counted = _counted(one, values)
+    return None if isinstance(counted, bool) else counted.astype(np.float64)
 
 
 def _of_samples(one: xr.Dataset, terms: xr.DataArray) -> xr.DataArray:
@@ -299,10 +299,9 @@ def _classes(sets: Sequence[xr.Dataset]) -> NDArray[np.int64]:
     for one in sets:
         if "target" not in one or one["target"].dtype.kind not in "iu":
             raise InvalidValueError("these samples have no class labels; leave out by_class")
+        counted = _counted(one, one["target"])
         labels = one["target"].values
-        found.append(
-            np.unique(labels[one["unit_sample"].values >= 0] if "unit" in one.dims else labels)
-        )
+        found.append(np.unique(labels if isinstance(counted, bool) else labels[counted.values]))
     return np.unique(np.concatenate(found))
 
 

@@ -28,7 +28,7 @@ def made(name, loss, margin, first=0, kind=None, policy="batch"):
 
 def values_of(loss, margin, targets):
     arrays = {"loss": loss} if margin is None else {"loss": loss, "margin": margin}
-    return Values(arrays, Units(loss.shape[1], 1, targets))
+    return Values(arrays, Units(loss.shape[1], 1, targets), dict.fromkeys(arrays, "unit"))
 
 
 def draw(norm, *parts):

@@ -83,6 +83,32 @@ def test_resamples_take_whole_sentences(text, metric):
         assert value == pytest.approx(total / count, rel=1e-6)
 
 
+def test_samples_that_do_not_count_in_some_batches(tmp_path):
+    """Rows of a store are alike, whether a batch has such samples or not."""
+    torch.manual_seed(0)
+    x, y = torch.randn(40, 4), torch.arange(40) % 3
+    y[:4] = -100
+    data = landscape.data.as_data((x, y))
+    settings = landscape.ProbeSettings(step_sizes=[0, 0.3], batch_size=4, big_batch=9)
+    prober = landscape.Prober(data, data, settings, loss=nn.CrossEntropyLoss())
+    model = nn.Linear(4, 3)
+    rows = [prober(model, iteration=i) for i in range(5)]
+    writer = store.create(tmp_path / "s.zarr", rows[0], rows=5, attributes={"task": "samples"})
+    for row in rows:
+        writer.write(row)
+    slices = landscape.open(tmp_path / "s.zarr")
+    one = landscape.open_samples(tmp_path / "s.zarr", "same_batch")
+    ignored = (one["unit_sample"] < 0).sum("sample").values.ravel()
+    assert 0 in ignored
+    assert ignored.max() > 0
+    sets = [landscape.open_samples(tmp_path / "s.zarr", n) for n in ("same_batch", "validation")]
+    for metric in ("loss", "accuracy", "smooth_accuracy"):
+        expected = slices[metric].sel(evaluation_set=["same_batch", "validation"])
+        np.testing.assert_allclose(rederive(sets, metric)[metric], expected, rtol=1e-6)
+    by_class = rederive(sets, "accuracy", by_class=True)
+    assert by_class["class_label"].values.tolist() == [0, 1, 2]
+
+
 def test_regression(tmp_path):
     torch.manual_seed(0)
     x, y = torch.randn(30, 4), torch.randn(30, 2)

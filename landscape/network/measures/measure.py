@@ -193,8 +193,9 @@ class Measure:
         labels = kind.unit_targets(targets)
         if labels is None:
             return Units(samples, each)
+        ignores = isinstance(kind, Classes) and kind.ignore_index is not None
         flat = labels.reshape(-1) if kept is None else labels.reshape(-1)[kept]
-        return Units(samples, each, flat, self._weight(kind, flat), kept)
+        return Units(samples, each, flat, self._weight(kind, flat), kept, ignores)
 
     def values(self, kind: Kind, outputs: Nested, targets: Nested) -> Tensor:
         """Give the loss of each unit, not divided by weights.

@@ -19,6 +19,7 @@ class Units:
         weight: the weight of each unit's loss in the mean, (U,) float64; None where all weigh the
             same.
         keep: which units count, (samples · each,) bool; None where all do.
+        ignores: whether some might not count, of these or of other samples.
     """
 
     samples: int
@@ -26,6 +27,7 @@ class Units:
     targets: Tensor | None = None
     weight: Tensor | None = None
     keep: Tensor | None = None
+    ignores: bool = False
 
     @cached_property
     def _ends(self) -> list[int] | None:
@@ -39,11 +41,6 @@ class Units:
     def count(self) -> int:
         """How many units count."""
         return self.samples * self.each if self._ends is None else self._ends[-1]
-
-    @property
-    def are_samples(self) -> bool:
-        """Whether every sample is one unit."""
-        return self.each == 1 and self.keep is None
 
     @property
     def sample(self) -> Tensor:
