@@ -191,7 +191,11 @@ def check_sizes(samples: int, batch_size: int, other_batches: int, big_batch: in
         )
     rest = samples - batch_size
     if big_batch > rest:
-        allowed = f"choose at most {rest}" if rest else "choose a smaller batch, or no big batch"
+        allowed = (
+            f"choose at most {rest}"
+            if rest
+            else "choose a smaller batch, or sets without big_batch"
+        )
         raise InvalidValueError(
             f"a big batch of {big_batch} is larger than the {rest} training samples outside the "
             f"gradient's batch; {allowed}"
@@ -199,7 +203,8 @@ def check_sizes(samples: int, batch_size: int, other_batches: int, big_batch: in
     if other_batches * batch_size > rest:
         raise InvalidValueError(
             f"{other_batches} other batches of {batch_size} are more than the {rest} training "
-            f"samples outside the gradient's batch; choose at most {rest // batch_size}"
+            f"samples outside the gradient's batch; choose at most {rest // batch_size}, or a "
+            "smaller batch size"
         )
 
 
