@@ -19,7 +19,6 @@ from torch.utils.data import DataLoader
 
 import landscape
 from landscape import plots, study
-from landscape.network.measures import Measure
 from landscape.tasks import as_task
 
 HERE = Path(__file__).parent
@@ -67,7 +66,7 @@ def task():
         "model": Transformer,
         "train": DataLoader(read[200:], batch_size=32, shuffle=True, collate_fn=pad),
         "validation": DataLoader(read[:200], batch_size=32, collate_fn=pad),
-        "loss": Measure(shift_labels=True),  # the outputs at t are about the byte at t + 1
+        "loss": landscape.Measure(shift_labels=True),  # outputs are of the next byte
     }
 
 
