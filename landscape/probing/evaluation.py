@@ -250,14 +250,15 @@ class Evaluator:
                 "have; choose metrics='loss'"
                 + (f", or those of the {kind.second}" if kind.second else "")
             )
-        has = kind.second is not None and (self._keeps or self._required)
-        self._second = (kind.second,) if has and kind.second else ()
         for chosen in (batch, *sets):
             measure.check(kind, outputs, chosen.targets, chosen.name.replace("_", " "))
             self._units[chosen.name] = measure.units(kind, chosen.targets)
         with users_code("the loss"):
-            measure.check_mean(kind, outputs, batch.targets)
             found = measure.values(kind, cloned(outputs), batch.targets)
+            # Of a loss that is only a mean, no values are kept.
+            wanted = self._required or (self._keeps and found.ndim)
+            self._second = (kind.second,) if wanted and kind.second else ()
+            measure.check_mean(kind, outputs, batch.targets, bool(self._second))
         self._dtype = torch.promote_types(found.dtype, torch.float32)
         self._of = {"loss": self._layout(batch, found), **dict.fromkeys(self._second, UNIT)}
         for name, metric in self._own.items():

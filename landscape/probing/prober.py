@@ -12,7 +12,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from landscape.data import Data, as_data
-from landscape.data.batches import Split, Target
+from landscape.data.batches import PAIR, Split, Target
 from landscape.errors import InvalidValueError
 from landscape.metrics import cross_entropy
 from landscape.network.batch_norm import frozen_layers
@@ -110,7 +110,7 @@ def probe(
     split = Split(target, measure.own)
     data = as_data(train, "training data", split=split)
     if batch is not None:
-        settings = {"batch_size": samples_of(split(batch[:2], "the batch")[1]), **settings}
+        settings = {"batch_size": samples_of(PAIR(batch[:2], "the batch")[1]), **settings}
     elif (size := getattr(data, "batch_size", None)) is not None:
         settings = {"batch_size": min(size, len(data)), **settings}
     prober = Prober(

@@ -446,6 +446,36 @@ def pad_to_a_length_of_its_own(sentences):
     }
 
 
+def test_a_mean_of_other_tokens_is_probed_without_margins():
+    """As a user's own loss that shifts the labels itself, of which nothing else is known."""
+
+    def loss(outputs, targets):
+        return F.cross_entropy(outputs[:, :-1].reshape(-1, 13), targets[:, 1:].reshape(-1))
+
+    torch.manual_seed(0)
+    model, data = Tokens(), {**TEXT, "labels": IDS}
+    settings = {"step_sizes": [0, 0.1], "batch_size": 6, "big_batch": 12}
+    with pytest.raises(InvalidValueError, match=r"shift_labels=True.* or metrics='loss'"):
+        landscape.probe(model, data, loss=loss, **settings)
+    found = landscape.probe(model, data, loss=loss, metrics="loss", **settings)
+    known = landscape.probe(model, data, loss=Measure(shift_labels=True), **settings)
+    np.testing.assert_allclose(found["loss"], known["loss"], rtol=1e-5)
+    prober = landscape.Prober(
+        landscape.data.as_data(data),
+        None,
+        landscape.ProbeSettings(**settings, metrics="loss"),
+        loss=loss,
+    )
+    assert not prober(model).children  # also where values of samples are asked for
+
+
+def test_a_batch_is_a_pair_whatever_the_targets_of_the_data_are_called():
+    data = {"input": X, "answer": LABELS}
+    batch = {"input": X[:7]}, LABELS[:7]
+    found = landscape.probe(nn.Linear(4, 3), data, target="answer", batch=batch, step_sizes=[0])
+    assert found["samples"].sel(evaluation_set="same_batch") == 7
+
+
 def test_a_loss_that_is_only_a_mean_says_so():
     settings = landscape.ProbeSettings(step_sizes=[0], batch_size=9)
     prober = landscape.Prober(

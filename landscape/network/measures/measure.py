@@ -320,7 +320,9 @@ class Measure:
         # The outputs may be of another set, whose samples are padded to another length.
         kind.check(self._apart(outputs)[0], self._shifted_targets(targets), what)
 
-    def check_mean(self, kind: Kind, outputs: Nested, targets: Nested) -> None:
+    def check_mean(
+        self, kind: Kind, outputs: Nested, targets: Nested, margins: bool = True
+    ) -> None:
         """Refuse a loss whose own mean is not ours.
 
         Class weights, ignored classes and denominators of one's own show so, whatever they are
@@ -333,21 +335,20 @@ class Measure:
             kind: what the targets are.
             outputs: (N, …), as the model gives them.
             targets: (N, …).
+            margins: whether margins are measured.
 
         Raises:
             InvalidValueError: where the two means differ by more than rounding.
         """
         users = self._users
-        mean = None
+        predictions, labels = self._shifted(self._apart(outputs)[0], targets)
         if users is None or users.mean is None:
-            mean = self.values(kind, cloned(outputs), targets)
-        predictions, targets = self._shifted(self._apart(outputs)[0], targets)
-        if users is None or users.mean is None:
-            if isinstance(kind, Classes) and targets.ndim > 1 and mean is not None:
-                self._require_units(kind, predictions, targets, mean)
+            if margins and isinstance(kind, Classes) and labels.ndim > 1:
+                mean = self.values(kind, cloned(outputs), targets)
+                self._require_units(kind, predictions, labels, mean)
             return
-        batches = [("the first batch", predictions, targets)]
-        if isinstance(kind, Classes) and targets.ndim == 1:
+        batches = [("the first batch", predictions, labels)]
+        if isinstance(kind, Classes) and labels.ndim == 1:
             batches.append(("a batch with one sample of each class", *_one_of_each(predictions)))
         for what, outputs_, targets_ in batches:
             wide = outputs_.detach()
