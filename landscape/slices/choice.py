@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError, UnknownNameError
+from landscape.slices.planes import SECOND, first_line, require_plane
 from landscape.slices.selection import metric_values, metrics
 
 Checkpoints = int | Sequence[int] | None
@@ -32,16 +33,61 @@ def main_metric(dataset: xr.Dataset, metric: str | None = None) -> str:
 def choose_metric(
     dataset: xr.Dataset, metric: str, slope_factor: float | None = None
 ) -> xr.DataArray:
-    """Select the values of a metric.
+    """Select the values of a metric along the slices; of a plane, along its first direction.
 
     Args:
-        dataset: slices.
+        dataset: slices or planes.
         metric: name of the metric.
         slope_factor: for a metric with slope factors, the one to take; by default the nearest to
             1.
 
     Returns:
         Values over checkpoint, draw, evaluation_set and step_size.
+
+    Raises:
+        UnknownNameError: for a metric or a slope factor that the slices do not have.
+        InvalidValueError: for a slope factor of a metric that takes none, and for a plane that was
+            not sampled at 0 along its second direction.
+    """
+    values = at_slope_factor(first_line(dataset), metric, slope_factor)
+    return values.transpose("checkpoint", "draw", "evaluation_set", "step_size")
+
+
+def choose_plane(
+    dataset: xr.Dataset, metric: str, slope_factor: float | None = None
+) -> xr.DataArray:
+    """Select the values of a metric over planes.
+
+    Args:
+        dataset: planes.
+        metric: name of the metric.
+        slope_factor: as in :func:`choose_metric`.
+
+    Returns:
+        Values over checkpoint, draw, evaluation_set, step_size_2 and step_size.
+
+    Raises:
+        UnknownNameError: for a metric or a slope factor that the planes do not have.
+        InvalidValueError: for slices along one direction, and for a slope factor of a metric that
+            takes none.
+    """
+    require_plane(dataset)
+    values = at_slope_factor(dataset, metric, slope_factor)
+    return values.transpose("checkpoint", "draw", "evaluation_set", SECOND, "step_size")
+
+
+def at_slope_factor(
+    dataset: xr.Dataset, metric: str, slope_factor: float | None = None
+) -> xr.DataArray:
+    """Select the values of a metric at one slope factor, with all other dimensions.
+
+    Args:
+        dataset: slices or planes.
+        metric: name of the metric.
+        slope_factor: as in :func:`choose_metric`.
+
+    Returns:
+        The values.
 
     Raises:
         UnknownNameError: for a metric or a slope factor that the slices do not have.
@@ -61,7 +107,7 @@ def choose_metric(
         raise InvalidValueError(
             f"slope factor {slope_factor!r} was given, but {metric} has none; leave it out"
         )
-    return values.transpose("checkpoint", "draw", "evaluation_set", "step_size")
+    return values
 
 
 def choose_checkpoints(

@@ -1,4 +1,4 @@
-"""The variables of a slice: their long names and units, and what older stores called them."""
+"""The variables of slices and planes: their long names and units, and what older stores called them."""
 
 import xarray as xr
 
@@ -12,12 +12,32 @@ NAMES = {
     "gradient_norm": ("gradient norm", "1"),
     "direction_norm": ("norm of the direction", "1"),
     "direction_slope": ("slope of the loss along the direction", "nat"),
+    "direction_norm_2": ("norm of the second direction", "1"),
+    "direction_slope_2": ("slope of the loss along the second direction", "nat"),
+    "direction_cosine": ("cosine between the directions, as they were taken", "1"),
+    **{
+        name + of: (long_name + (" of the second direction" if of else ""), "1")
+        for name, long_name in (
+            ("eigenvalue", "eigenvalue"),
+            ("eigen_residual", "residual of the eigenvector, relative to its eigenvalue"),
+            ("explained_variance", "share of the path's variance along the direction"),
+            ("cosine_to_gradient", "cosine to the gradient's descent"),
+        )
+        for of in ("", "_2")
+    },
+    "path_iteration": ("iteration along the path", "1"),
+    "path_epoch": ("epoch along the path", "1"),
+    "path_step_size": ("step size of the path, projected", "1"),
+    "path_step_size_2": ("step size of the path along the second direction, projected", "1"),
+    "path_distance": ("distance of the path from where it is projected", "1"),
+    "path_explained": ("share of the path's variance that the projection keeps", "1"),
     "draw": ("draw", "1"),
     "evaluation_set": ("evaluation set", "1"),
     "kind": ("kind of evaluation set", "1"),
     "samples": ("number of samples", "1"),
     "batch_norm": ("batch-norm policy", "1"),
     "step_size": ("step size", "1"),
+    "step_size_2": ("step size", "1"),
     "slope_factor": ("slope factor", "1"),
     "margin": ("margin", "1"),
     "residual": ("residual, output minus target", "1"),

@@ -65,14 +65,15 @@ def step_label(array: xr.DataArray, dataset: xr.Dataset) -> str:
     """Label the axis along a slice, with its direction.
 
     Args:
-        array: step sizes or distances.
-        dataset: slices.
+        array: step sizes or distances; those along the second direction are called so.
+        dataset: slices or planes.
 
     Returns:
         A label such as "step size along −∇L".
     """
     label = str(array.attrs.get("long_name", name_label(str(array.name))))
-    if symbol := upgraded(dataset).attrs.get("direction_symbol"):
+    second = "_2" if str(array.name).endswith("_2") else ""
+    if symbol := upgraded(dataset).attrs.get(f"direction_symbol{second}"):
         label = f"{label.split(' along ')[0]} along {symbol}"
     return with_units(label, str(array.attrs.get("units", "1")))
 
