@@ -1,5 +1,6 @@
 """``landscape probe``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,8 @@ import typer
 from landscape.arguments import number
 from landscape.errors import InvalidValueError, shown
 from landscape.metrics import METRICS
-from landscape.probing.directions.registry import DIRECTIONS
+from landscape.probing.directions import registry
+from landscape.probing.directions.registry import DIRECTIONS, PATH, TARGET
 from landscape.probing.settings import (
     AUTO,
     KINDS,
@@ -18,12 +20,14 @@ from landscape.probing.settings import (
     STEP_SIZES,
     AutoRange,
     ProbeSettings,
+    between,
     spaced,
 )
 from landscape.training.harmless import HARMLESS
 from landscape_cli import messages, options
 
 DEFAULT = options.PROBE
+PLANE, LINE = 25, 31  # points along each direction of a plane, and towards a checkpoint
 
 
 def _listed(names: Any) -> str:
@@ -62,14 +66,16 @@ def probe(
         typer.Option(
             metavar="LIST",
             help="Step sizes, separated by commas, for example -1,0,0.1.",
-            show_default="the thirteen published for a run, else --range auto",
+            show_default="the thirteen published along a run's gradient, else --range",
         ),
     ] = None,
     points: Annotated[
         int | None,
         typer.Option(
-            help="Instead of --step-sizes: how many of them, an odd number.",
-            show_default=f"13; {AutoRange.points} for --range auto",
+            help="Instead of --step-sizes: how many of them, an odd number; of a plane, along each "
+            "direction.",
+            show_default=f"13; {AutoRange.points} for --range auto; {PLANE} for a plane, {LINE} "
+            "towards a checkpoint",
         ),
     ] = None,
     range_: Annotated[
@@ -77,10 +83,12 @@ def probe(
         typer.Option(
             "--range",
             metavar="RANGE",
-            help="Instead of --step-sizes: from −RANGE to RANGE, or auto. auto goes, on each side, "
-            "to the first step size at which the loss of the gradient's batch has risen (--rise), "
-            "at the checkpoint that needs most; a store that exists keeps its step sizes.",
-            show_default="1 for a run, else auto",
+            help="Instead of --step-sizes: from −RANGE to RANGE, LOW,HIGH, auto or path. auto "
+            "goes, on each side, to the first step size at which the loss of the gradient's batch "
+            "has risen (--rise), at the checkpoint that needs most; path covers the path of the "
+            "training. A store that exists keeps its step sizes.",
+            show_default="1 for a run or along random directions, −0.25,1.25 towards a checkpoint, "
+            "path along principal directions, else auto",
         ),
     ] = None,
     spacing: Annotated[
@@ -109,6 +117,30 @@ def probe(
             + "."
         ),
     ] = DEFAULT.direction,
+    and_: Annotated[
+        str | None,
+        typer.Option(
+            "--and",
+            metavar="DIRECTION",
+            help="A second direction, for a plane; any of those of --direction.",
+        ),
+    ] = None,
+    orthogonal: Annotated[
+        bool,
+        typer.Option(
+            "--orthogonal/--as-taken",
+            help="Whether the second direction is made orthogonal to the first.",
+        ),
+    ] = DEFAULT.orthogonal,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Iterations of the checkpoints to probe, or last, separated by commas. The others "
+            "still are the path that a plane shows.",
+            show_default="all",
+        ),
+    ] = None,
     origin: Annotated[
         str,
         typer.Option(
@@ -224,10 +256,12 @@ def probe(
         )
 
     def chosen(foreign: bool) -> Any:
-        return _step_sizes(step_sizes, points, range_, spacing, rise, foreign)
+        return _step_sizes(
+            step_sizes, points, range_, spacing, rise, foreign, [direction, *filter(None, [and_])]
+        )
 
     settings = options.given(
-        step_sizes=chosen(foreign=True),
+        **chosen(foreign=True),
         sets=None if sets is None else options.names(sets),
         metrics=None if metrics is None else options.names(metrics),
         batch_norm={
@@ -239,6 +273,8 @@ def probe(
         else options.numbers(slope_factors, "the slope factors"),
         draws=draws,
         direction=direction,
+        direction_2=and_,
+        orthogonal=orthogonal,
         origin=origin,
         batch_size=batch_size,
         other_batches=other_batches,
@@ -270,7 +306,7 @@ def probe(
     files = CheckpointFiles(given, weights, allow or ())
     loaded, trained_with = study.task_of(files, task, data=data, download=download)
     settings.setdefault("batch_size", trained_with)
-    settings["step_sizes"] = chosen(foreign=not files.read(files.paths[0]).run)
+    settings |= chosen(foreign=not files.read(files.paths[0]).run)
     store = out or study.default_store(given)
     now = study.probe(
         loaded,
@@ -278,6 +314,7 @@ def probe(
         store,
         ProbeSettings(**settings, own_metrics=loaded.metrics),
         learning_rate=float("nan") if lr is None else lr,
+        at=None if at is None else _iterations(at),
         redo=redo,
         device=where,
         progress=bars,
@@ -290,9 +327,19 @@ def probe(
     slices = open_(store)
     if "range" in slices.attrs:
         options.say(f"range: {slices.attrs['range']}")
-    if "same_batch" in slices["evaluation_set"].values:
+    kinds = ProbeSettings(**settings).kinds
+    # Of a plane, of a path and between two checkpoints, the range was chosen for what it shows.
+    chosen_by_loss = len(kinds) == 1 and kinds[0].ends is None and kinds[0].needs != PATH
+    if chosen_by_loss and "same_batch" in slices["evaluation_set"].values:
         _note(range_problems(slices), slices["step_size"].values, "range" in slices.attrs)
-    typer.echo(f"next: landscape plot widening {store}")
+    typer.echo(f"next: landscape plot {_figure(kinds)} {store}")
+
+
+def _figure(kinds: Sequence[registry.DirectionKind]) -> str:
+    """The figure that shows most of what was probed."""
+    if len(kinds) > 1:
+        return "plane"
+    return "interpolation" if kinds[0].needs == TARGET else "widening"
 
 
 def _note(problems: Any, steps: Any, auto: bool) -> None:
@@ -313,6 +360,15 @@ def _note(problems: Any, steps: Any, auto: bool) -> None:
         )
 
 
+def _iterations(text: str) -> list[int]:
+    try:
+        return [-1 if each.strip() == "last" else int(each) for each in text.split(",")]
+    except ValueError as error:
+        raise InvalidValueError(
+            f"--at is {shown(text)}; give iterations, or last, separated by commas"
+        ) from error
+
+
 def _step_sizes(
     text: str | None,
     points: int | None,
@@ -320,7 +376,8 @@ def _step_sizes(
     spacing: str | None,
     rise: float | None,
     foreign: bool,
-) -> Any:
+    directions: list[str],
+) -> dict[str, Any]:
     """The step sizes, or how they are to be found; ``foreign`` checkpoints are of no run."""
     ranged = options.given(points=points, spacing=spacing)
     if text is not None:
@@ -329,16 +386,53 @@ def _step_sizes(
                 "--step-sizes was given with --points, --range, --spacing or --rise; give one or "
                 "the other"
             )
-        return options.numbers(text, "the step sizes")
-    if range_ == AUTO or (range_ is None and foreign):
-        return AutoRange(**ranged, **options.given(rise=rise))
-    if rise is not None:
+        return {"step_sizes": options.numbers(text, "the step sizes")}
+    kinds = [registry.get(each) for each in directions]
+    plane = len(kinds) > 1
+    if plane:
+        ranged = {"points": PLANE, "spacing": "linear", **ranged}
+
+    def along(kind: registry.DirectionKind) -> Any:
+        wanted = range_
+        if wanted is None and kind.needs == PATH:
+            wanted = "path"
+        if wanted is None and kind.ends is not None:
+            return _between({"points": PLANE if plane else LINE, **ranged}, *kind.ends)
+        if wanted is not None and "," in wanted:
+            return _between({"points": PLANE if plane else LINE, **ranged}, *_ends(wanted))
+        published = kind.published and not foreign and not plane
+        if wanted in (AUTO, "path") or (wanted is None and not published):
+            return AutoRange(**ranged, **options.given(rise=rise), path=wanted == "path")
+        if wanted is None and not ranged:
+            return STEP_SIZES
+        return spaced(**{"points": len(STEP_SIZES), **ranged, "reach": _reach(wanted or "1")})
+
+    found = [along(kind) for kind in kinds]
+    if rise is not None and not any(isinstance(each, AutoRange) for each in found):
         raise InvalidValueError(
             f"--rise is {rise:g} and the range not automatic; give --range auto"
         )
-    if range_ is None and not ranged:
-        return STEP_SIZES
-    return spaced(**{"points": len(STEP_SIZES), **ranged, "reach": _reach(range_ or "1")})
+    return dict(zip(("step_sizes", "step_sizes_2"), found, strict=False))
+
+
+def _between(how: dict[str, Any], low: float, high: float) -> list[float]:
+    if low == -high:
+        return spaced(**{**how, "reach": high})
+    if how.get("spacing", "linear") != "linear":
+        raise InvalidValueError(
+            f"--spacing is {how['spacing']} and the range goes from {low:g} to {high:g}; only "
+            "linear is allowed there, or a range of one number"
+        )
+    return between(how["points"], low, high)
+
+
+def _ends(text: str) -> tuple[float, float]:
+    ends = options.numbers(text, "the range")
+    if len(ends) != 2:
+        raise InvalidValueError(
+            f"--range is {shown(text)}; give one number, LOW,HIGH, {AUTO} or path"
+        )
+    return ends[0], ends[1]
 
 
 def _reach(text: str) -> float:
@@ -346,5 +440,5 @@ def _reach(text: str) -> float:
         return float(text)
     except ValueError as error:
         raise InvalidValueError(
-            f"--range is {shown(text)}; give a number above 0, or {AUTO}"
+            f"--range is {shown(text)}; give a number above 0, LOW,HIGH, {AUTO} or path"
         ) from error

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from landscape.network.attributes import Attributes, writable
 from landscape.network.sharing import Memory
 from landscape.runtime import randomness
 from landscape.runtime.interrupts import interrupts_held
+
+_NONE: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Point:
@@ -45,6 +48,16 @@ class Point:
             if (live := [b for b in module.buffers(recurse=False) if _moves_alone(b, memory)])
         }
         self._attributes = Attributes(model, memory.shares)
+        kept = {
+            id(b): k
+            for live, values in self._buffers.values()
+            for b, k in zip(live, values, strict=True)
+        }
+        self._named = {name: b for name, b in model.named_buffers() if id(b) in kept}
+        # What buffers that move along are at step size 0, by name, and what those are put back to
+        # that have moved, by identity. The second is one for all points of the model.
+        self._starts: Mapping[str, Tensor] = {n: kept[id(b)] for n, b in self._named.items()}
+        self._places: dict[int, Tensor] = {}
 
     def shifted(self, parameters: Mapping[str, Tensor]) -> "Point":
         """A point of the same model and buffers with other ``parameters``.
@@ -60,14 +73,53 @@ class Point:
         return other
 
     @torch.no_grad()
-    def move(self, tangent: Mapping[str, Tensor], step_size: float) -> None:
+    def away(
+        self, tangent: Mapping[str, Tensor], step_size: float, buffers: Mapping[str, Tensor] = _NONE
+    ) -> "Point":
+        """The point at θ + step_size · tangent; the model is not moved.
+
+        Args:
+            tangent: as of :meth:`move`.
+            step_size: likewise.
+            buffers: likewise.
+
+        Returns:
+            The other point.
+        """
+        if step_size == 0:
+            return self
+        other = self.shifted(
+            {
+                name: start.add(tangent[name], alpha=step_size) if name in tangent else start
+                for name, start in self.parameters.items()
+            }
+        )
+        other._starts = {**self._starts, **self._moved(buffers, step_size)}
+        return other
+
+    def _moved(self, buffers: Mapping[str, Tensor], step_size: float) -> dict[str, Tensor]:
+        return {
+            name: self._starts[name] + step_size * moves if step_size else self._starts[name]
+            for name, moves in buffers.items()
+            if name in self._starts
+        }
+
+    @torch.no_grad()
+    def move(
+        self, tangent: Mapping[str, Tensor], step_size: float, buffers: Mapping[str, Tensor] = _NONE
+    ) -> None:
         """Set the model's parameters to θ + step_size · tangent.
 
         Args:
             tangent: parameter name -> tensor of that parameter's shape; a parameter without one
                 stays at θ.
             step_size: signed displacement along the tangent, in multiples of it.
+            buffers: buffer name -> by how much it moves per step size; :meth:`reset_buffers` puts
+                it where it then is.
         """
+        self._places.clear()
+        there = {**self._starts, **self._moved(buffers, step_size)}
+        self._places.update({id(self._named[name]): there[name] for name in there})
         _copy(list(self._live.values()), list(self.parameters.values()))
         if step_size != 0:  # else −0 and non-finite tangents would leave traces
             moved = [self._live[name] for name in tangent]
@@ -106,7 +158,7 @@ class Point:
                 module._buffers.update(buffers)
         for module, (live, kept) in self._buffers.items():
             if module not in but:
-                _copy(live, kept)
+                _copy(live, [self._places.get(id(b), k) for b, k in zip(live, kept, strict=True)])
         self._attributes.reset(but)
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from landscape.probing.directions import Direction
     from landscape.probing.evaluation_sets import EvaluationSet
     from landscape.probing.prober import Prober, probe
-    from landscape.probing.settings import AutoRange, ProbeSettings, spaced
+    from landscape.probing.settings import AutoRange, ProbeSettings, between, spaced
 
 __all__ = [
     "AutoRange",
@@ -17,6 +17,7 @@ __all__ = [
     "EvaluationSet",
     "ProbeSettings",
     "Prober",
+    "between",
     "directions",
     "probe",
     "reach",
@@ -31,6 +32,7 @@ __getattr__, __dir__ = lazily(
         "EvaluationSet": "evaluation_sets:",
         "ProbeSettings": "settings:",
         "Prober": "prober:",
+        "between": "settings:",
         "directions": "directions",
         "probe": "prober:",
         "reach": "reach",

@@ -1,7 +1,7 @@
 """Where one optimizer step leads; the optimizer itself is left as it is."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -10,18 +10,18 @@ from torch import Tensor, nn
 
 from landscape.errors import InvalidValueError, users_code
 from landscape.optimizers.line_search.sls import LineSearch
-from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation_sets import EvaluationSet
 from landscape.runtime.nested import Nested, cloned
 
 
 def after_step(
     model: nn.Module,
-    direction: Direction,
+    gradients: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer | None,
     learning_rate: float,
     batch: EvaluationSet,
     forward: Callable[[Nested], Nested] | None = None,
+    clip: float | None = None,
 ) -> dict[str, Tensor]:
     """Compute the parameters one optimizer step after the point where the gradient was taken.
 
@@ -29,11 +29,13 @@ def after_step(
 
     Args:
         model: at the point where the gradient was taken.
-        direction: the direction there, with the gradient that the optimizer steps with.
+        gradients: parameter name -> ∇L there, with which the optimizer steps.
         optimizer: the optimizer of the model; None for plain SGD, θ − learning rate · ∇L.
         learning_rate: that of plain SGD; ignored if there is an optimizer.
         batch: the batch on which a line search runs.
         forward: how a line search runs the model, inputs -> logits; by default the model itself.
+        clip: the norm to which the gradient is clipped first; None for not at all. A line search
+            takes its own gradient, which is not.
 
     Returns:
         Parameter name -> its value after the step.
@@ -44,17 +46,19 @@ def after_step(
             its step fails, as one that needs a closure.
     """
     named = dict(model.named_parameters())
-    gradients = direction.gradient
     if optimizer is None:
         if not isfinite(learning_rate):
             raise InvalidValueError(
-                "origin 'after-step' needs to know the step: give an optimizer or a learning rate"
+                "the optimizer's step is needed, for origin 'after-step' or direction 'update': "
+                "give an optimizer or a learning rate, that of plain SGD"
             )
-        # θ − learning rate · ∇L
-        return {
-            name: p - learning_rate * gradients[name] if name in gradients else p.clone()
-            for name, p in named.items()
-        }
+        if clip is None:
+            # θ − learning rate · ∇L
+            return {
+                name: p - learning_rate * gradients[name] if name in gradients else p.clone()
+                for name, p in named.items()
+            }
+        optimizer = torch.optim.SGD(named.values(), lr=learning_rate)
     check_owner(optimizer, model)
     kept = [p.grad for p in named.values()]
     searches, run = isinstance(optimizer, LineSearch), forward or model
@@ -63,6 +67,8 @@ def after_step(
         for name, p in named.items():
             # An optimizer may write to the gradient; a line search takes its own.
             p.grad = None if searches or name not in gradients else gradients[name].clone()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(named.values(), clip)
         with users_code(what):
             stepper = _copied(optimizer, model)
             # The step of the class: the wrapper that a scheduler puts around it steps the original.

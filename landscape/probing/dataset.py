@@ -12,8 +12,11 @@ from landscape.network.measures import Units
 from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation import SET, UNIT, Values, gradient_policy
 from landscape.probing.evaluation_sets import EvaluationSet
+from landscape.probing.path import Path
 from landscape.probing.settings import ProbeSettings
 from landscape.slices.schema import NAMES
+
+AXES = ("step_size", "step_size_2")
 
 # Coordinates of each draw that describe its direction.
 NORMS: Mapping[str, Callable[[Direction], float]] = {
@@ -28,14 +31,24 @@ class Draw:
     """What one draw measured.
 
     Attributes:
-        direction: the direction along which it measured.
+        directions: the direction along which it measured, or the two of a plane.
         sets: its evaluation sets.
-        values: the values of each set, in the same order, each (step sizes, samples).
+        values: the values of each set, in the same order, each (points, samples); the points of a
+            plane are those of all step sizes of the first direction for each of the second.
+        cosine: that between the two directions of a plane, as they were taken.
+        path: the path of the training, projected.
     """
 
-    direction: Direction
+    directions: Sequence[Direction]
     sets: Sequence[EvaluationSet]
     values: Sequence[Values]
+    cosine: float | None = None
+    path: Path | None = None
+
+    @property
+    def direction(self) -> Direction:
+        """The first direction."""
+        return self.directions[0]
 
 
 def build(
@@ -61,43 +74,49 @@ def build(
 
     Returns:
         At the root the slice, with dims ``checkpoint`` (1), ``draw``, ``evaluation_set``,
-        ``step_size`` and, for smooth accuracy, ``slope_factor``. If the settings keep samples, at
-        ``per_sample/<evaluation set>`` the loss and the margin or residual of each sample in
-        float32, its target and its place in the data. Where samples have several units (pixels,
-        tokens), these values lie along ``unit``. There, and where not all might count,
-        ``unit_sample`` is the place of the unit's sample along ``sample``, −1 for those that do not
-        count, and ``weight`` that of the unit's loss in the mean.
+        ``step_size``, of a plane ``step_size_2`` and, for smooth accuracy, ``slope_factor``. If the
+        settings keep samples, at ``per_sample/<evaluation set>`` the loss and the margin or
+        residual of each sample in float32, its target and its place in the data. Where samples have
+        several units (pixels, tokens), these values lie along ``unit``. There, and where not all
+        might count, ``unit_sample`` is the place of the unit's sample along ``sample``, −1 for
+        those that do not count, and ``weight`` that of the unit's loss in the mean.
     """
     sets = draws[0].sets
-    dims = ("checkpoint", "draw", "evaluation_set", "step_size")
+    along = draws[0].directions
+    points = AXES[: len(along)]
+    shape = tuple(len(each) for each in settings.fixed_axes)
+    dims = ("checkpoint", "draw", "evaluation_set", *points)
     variables = {}
     assert settings.metrics is not None
     metrics = {name: settings.metric(name) for name in settings.metrics}
     for name, metric in metrics.items():
-        values = [[_mean(name, metric, v, settings) for v in draw.values] for draw in draws]
+        values = [
+            [_over_plane(_mean(name, metric, v, settings), shape) for v in draw.values]
+            for draw in draws
+        ]
         variables[name] = (dims + ("slope_factor",) * metric.sloped, np.array([values]))
     coordinates: dict[str, Any] = {
         "iteration": ("checkpoint", np.array([iteration], dtype=np.int64)),
         "epoch": ("checkpoint", np.array([epoch], dtype=np.float64)),
         "learning_rate": ("checkpoint", np.array([learning_rate], dtype=np.float64)),
-        **{
-            name: (("checkpoint", "draw"), np.array([[value(each.direction) for each in draws]]))
-            for name, value in NORMS.items()
-        },
+        **_told(draws),
         "draw": ("draw", np.arange(len(draws))),
         "evaluation_set": ("evaluation_set", _strings(s.name for s in sets)),
         "kind": ("evaluation_set", _strings(s.kind for s in sets)),
         "samples": ("evaluation_set", np.array([len(s) for s in sets], dtype=np.int64)),
-        "batch_norm": ("evaluation_set", _strings(s.batch_norm for s in sets)),
-        "step_size": ("step_size", np.array(settings.fixed_step_sizes)),
+        "batch_norm": ("evaluation_set", _strings(_policy(s.batch_norm, along) for s in sets)),
+        **{
+            name: (name, np.array(steps))
+            for name, steps in zip(points, settings.fixed_axes, strict=True)
+        },
+        **_path([each.path for each in draws if each.path is not None], points),
     }
     if any(metric.sloped for metric in metrics.values()):
         coordinates["slope_factor"] = ("slope_factor", np.array(settings.slope_factors))
     root = _named(xr.Dataset(variables, coordinates), settings.own_metrics, unit)
-    along = draws[0].direction
     root.attrs = {
-        "direction": along.name,
-        "direction_symbol": along.symbol,
+        **_words(along),
+        **({"orthogonal": settings.orthogonal} if len(along) > 1 else {}),
         "origin": settings.origin,
         "gradient_batch_norm": gradient_policy(settings.batch_norm["same_batch"]),
         "seed": settings.seed,
@@ -108,13 +127,72 @@ def build(
     elif settings.samples:
         for i, chosen in enumerate(sets):
             parts = [(draw.sets[i], draw.values[i]) for draw in draws]
-            samples = _named(_samples(parts), settings.own_metrics, unit)
+            samples = _named(_samples(parts, shape), settings.own_metrics, unit)
             groups[f"/per_sample/{chosen.name}"] = samples
     return xr.DataTree.from_dict(groups)
 
 
-def _samples(parts: Sequence[tuple[EvaluationSet, Values]]) -> xr.Dataset:
-    dims, labels = ("checkpoint", "draw", "step_size"), ("checkpoint", "draw")
+def _told(draws: Sequence[Draw]) -> dict[str, Any]:
+    """Norms, slopes and other numbers of each draw's directions."""
+    told: dict[str, list[float]] = {}
+    for draw in draws:
+        for i, direction in enumerate(draw.directions):
+            second = "_2" * i
+            own = {name: value(direction) for name, value in NORMS.items()}
+            for name, number in {**own, **direction.numbers}.items():
+                if not (second and name == "gradient_norm"):  # is one of both
+                    told.setdefault(name + second, []).append(number)
+        if draw.cosine is not None:
+            told.setdefault("direction_cosine", []).append(draw.cosine)
+    return {name: (("checkpoint", "draw"), np.array([each])) for name, each in told.items()}
+
+
+def _words(directions: Sequence[Direction]) -> dict[str, str]:
+    """What the directions are called."""
+    alike = len({each.symbol for each in directions}) < len(directions)
+    return {
+        name + "_2" * i: word
+        for i, each in enumerate(directions)
+        for name, word in (
+            ("direction", each.name),
+            ("direction_symbol", f"{each.symbol} {i + 1}" if alike else each.symbol),
+            ("direction_about", each.about),
+        )
+    }
+
+
+def _policy(policy: str, directions: Sequence[Direction]) -> str:
+    """The batch-norm policy of a set; running statistics may move along."""
+    moves = policy == "running" and any(each.buffers for each in directions)
+    return "interpolated" if moves else policy
+
+
+def _path(paths: Sequence[Path], points: Sequence[str]) -> dict[str, Any]:
+    """The path of the training in each draw, if it was projected."""
+    if not paths:
+        return {}
+    dims, labels = ("checkpoint", "draw", "path"), ("checkpoint", "draw")
+    return {
+        "path_iteration": ("path", np.array(paths[0].iterations, dtype=np.int64)),
+        "path_epoch": ("path", np.array(paths[0].epochs, dtype=np.float64)),
+        **{
+            f"path_{name}": (dims, np.array([[each.step_sizes[i] for each in paths]]))
+            for i, name in enumerate(points)
+        },
+        "path_distance": (dims, np.array([[each.distances for each in paths]])),
+        "path_explained": (labels, np.array([[each.explained for each in paths]])),
+    }
+
+
+def _over_plane(values: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """(points, …) -> (step sizes, …), or (step sizes, those of the second direction, …)."""
+    if len(shape) == 1:
+        return values
+    return np.moveaxis(values.reshape(shape[1], shape[0], *values.shape[1:]), 0, 1)
+
+
+def _samples(parts: Sequence[tuple[EvaluationSet, Values]], shape: tuple[int, ...]) -> xr.Dataset:
+    dims, labels = ("checkpoint", "draw", *AXES[: len(shape)]), ("checkpoint", "draw")
     units, of = [v.units for _, v in parts], parts[0][1].of
     several = any(each.each != 1 for each in units)
     ignores = any(each.ignores for each in units)
@@ -132,7 +210,11 @@ def _samples(parts: Sequence[tuple[EvaluationSet, Values]]) -> xr.Dataset:
 
     with np.errstate(over="ignore"):  # values beyond float32's range become infinite
         for name in of:
-            along(name, dims, [_numpy(v.arrays[name]).astype(np.float32) for _, v in parts])
+            along(
+                name,
+                dims,
+                [_over_plane(_numpy(v.arrays[name]).astype(np.float32), shape) for _, v in parts],
+            )
     if units[0].targets is not None:
         along("target", labels, [_numpy(each.targets) for each in units])
     index = np.stack([_numpy(s.indices) for s, _ in parts])[None]

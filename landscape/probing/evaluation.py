@@ -1,14 +1,20 @@
 """Evaluate a model, where it is, on evaluation sets: one forward pass gives every value."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
-from landscape.errors import DeterminismError, InvalidValueError, TooLargeError, users_code
+from landscape.errors import (
+    DeterminismError,
+    InvalidValueError,
+    TooLargeError,
+    UnknownNameError,
+    users_code,
+)
 from landscape.metrics import Metric
 from landscape.network.batch_norm import BatchNorm
 from landscape.network.chunking import EvalBatchSize
@@ -16,8 +22,10 @@ from landscape.network.forward import Forward
 from landscape.network.measures import Kind, Measure, Units
 from landscape.network.point import Point
 from landscape.probing.directions.direction import (
+    NO_LANDMARKS,
     Direction,
     DirectionContext,
+    Landmarks,
     mean_gradient,
     norm,
 )
@@ -193,36 +201,107 @@ class Evaluator:
                 prepared = chosen.batch_norm
             self._forward(chosen, found)
 
-    def direction(self, kind: DirectionKind, batch: EvaluationSet, seed: int) -> Direction:
-        """Take a direction where the model is, under :func:`gradient_policy` of the batch.
+    def directions(
+        self,
+        kinds: Sequence[DirectionKind],
+        batch: EvaluationSet,
+        seeds: Sequence[int],
+        *,
+        sets: Sequence[EvaluationSet] = (),
+        landmarks: Landmarks = NO_LANDMARKS,
+        step: Callable[[Mapping[str, Tensor], float | None], Mapping[str, Tensor]],
+        training: Callable[[int | None], Iterable[tuple[Nested, Nested]]],
+    ) -> list[Direction]:
+        """Take directions where the model is, under :func:`gradient_policy` of the batch.
 
         Args:
-            kind: which direction.
+            kinds: which directions.
             batch: the batch that gives the gradient.
-            seed: seed of what the direction draws at random.
+            seeds: one for each direction, of what it draws at random.
+            sets: the evaluation sets, of which a direction may take one.
+            landmarks: other points of the model.
+            step: the gradient by parameter name, and the norm to which it is clipped or None ->
+                parameter name -> its value after the optimizer's next step; it leaves the model
+                where it is.
+            training: number of training samples, or None for all -> their batches, inputs and
+                targets.
 
         Returns:
-            The direction, with the gradient it was made from.
+            The directions, with the gradient of the batch.
 
         Raises:
-            InvalidValueError: where the model, the loss or the direction's own function fails.
+            InvalidValueError: where the model, the loss or a direction's own function fails.
             TooLargeError: where the batch does not fit into the memory.
         """
-        self._prepare(gradient_policy(batch.batch_norm))
+        policy = gradient_policy(batch.batch_norm)
         model, loss, run = self._model, self._measure, self._run.eager
-        # Copies: a model may write to its input only where gradients are taken.
-        inputs, targets = cloned(batch.inputs), cloned(batch.targets)
+        known = {each.name: each for each in (batch, *sets)}
+
+        def gradient_of(inputs: Nested, targets: Nested) -> dict[str, Tensor]:
+            self._prepare(policy)
+            # Copies: a model may write to its input only where gradients are taken.
+            return mean_gradient(model, cloned(inputs), cloned(targets), loss, run)
+
+        def training_gradient(samples: int | None) -> dict[str, Tensor]:
+            return self._weighted(training(samples), gradient_of)
+
+        def loss_on(name: str) -> tuple[Nested, Tensor]:
+            if name and name not in known:
+                raise UnknownNameError("evaluation set", name, known)
+            chosen = known[name] if name else batch
+            self._prepare(gradient_policy(chosen.batch_norm))
+            with _too_large(chosen, len(chosen), "the direction needs them"):
+                outputs = run(cloned(chosen.inputs))
+                return outputs, loss(outputs, cloned(chosen.targets)).mean()
+
         with (
             users_code("the gradient of the loss"),
             _too_large(batch, len(batch), "the gradient needs them"),
         ):
-            gradient = mean_gradient(model, inputs, targets, loss, run)
-        length = norm([*gradient.values()])
+            gradient = gradient_of(batch.inputs, batch.targets)
         context = DirectionContext(
-            model, cloned(batch.inputs), cloned(batch.targets), loss, run, gradient, length, seed
+            model=model,
+            inputs=cloned(batch.inputs),
+            targets=cloned(batch.targets),
+            loss=loss,
+            forward=run,
+            gradient=gradient,
+            gradient_norm=norm([*gradient.values()]),
+            seed=0,
+            landmarks=landmarks,
+            step=lambda clip: step(gradient, clip),
+            training_gradient=training_gradient,
+            loss_on=loss_on,
         )
-        with users_code(f"direction {kind.name}"):
-            return kind.take(context)
+        found = []
+        for kind, seed in zip(kinds, seeds, strict=True):
+            self._prepare(policy)
+            with users_code(f"direction {kind.name}"):
+                found.append(kind.take(replace(context, seed=seed)))
+        return found
+
+    def _weighted(
+        self,
+        batches: Iterable[tuple[Nested, Nested]],
+        gradient_of: Callable[[Nested, Nested], dict[str, Tensor]],
+    ) -> dict[str, Tensor]:
+        """Σ W_b ∇L_b / Σ W_b over batches of total weight W_b, summed in float64."""
+        total, sums, like = 0.0, dict[str, Tensor](), dict[str, Tensor]()
+        for inputs, targets in batches:
+            weight = self._weight_of(targets)
+            like = gradient_of(inputs, targets)
+            for name, each in like.items():
+                wide = each.to(torch.promote_types(each.dtype, torch.float64))
+                sums[name] = weight * wide if name not in sums else sums[name] + weight * wide
+            total += weight
+        return {name: (sums[name] / total).to(each.dtype) for name, each in like.items()}
+
+    def _weight_of(self, targets: Nested) -> float:
+        """Of a batch's mean loss among those of other batches: Σ w, or how many units it has."""
+        if self._of["loss"] != UNIT or self._kind is None:
+            return float(samples_of(targets))
+        units = self._measure.units(self._kind, targets)
+        return float(units.count if units.weight is None else units.weight.sum())
 
     def check(self, batch: EvaluationSet, sets: Sequence[EvaluationSet]) -> Values:
         """Refuse a model, a loss or sets of which no slice can be made.

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 from itertools import pairwise
 
 from landscape.errors import InvalidValueError, SlopeWarning
@@ -25,6 +26,9 @@ def check_slope(
 ) -> None:
     """Compare the slope that the gradient gives with a central finite difference of the loss.
 
+    It is that of steepest descent, whatever the direction: along another one the slope may be so
+    small that nothing shows it.
+
     The difference is taken over smaller and smaller steps, and ends at the first that agrees
     within a tenth. One that settles elsewhere shows a loss that does not follow its gradient. What
     never settles shows nothing: the loss is too curved, or its digits do not suffice.
@@ -33,7 +37,7 @@ def check_slope(
         evaluator: after its check of the batch.
         point: where the gradient was taken; the model is left elsewhere.
         batch: the batch that gave the gradient.
-        direction: the direction, with the slope of the batch's mean loss.
+        direction: the direction, with the gradient of the batch's mean loss.
         values: those of the batch at the point.
 
     Raises:
@@ -43,6 +47,7 @@ def check_slope(
         SlopeWarning: where the difference settles at another slope, as with a straight-through
             estimator, a detached part or a backward pass of one's own.
     """
+    direction = _steepest(direction)
     slope = direction.slope
     comparable = gradient_policy(batch.batch_norm) == batch.batch_norm and evaluator.resolves
     start = float(values.mean()) if comparable else math.nan
@@ -62,6 +67,15 @@ def check_slope(
         if abs(ratio - earlier) < SETTLED and _resolved(point, direction, step):
             _report(slope, ratio)
             return
+
+
+def _steepest(direction: Direction) -> Direction:
+    """Along −∇L; a direction of the same slope per length is that already."""
+    length = direction.gradient_norm
+    if direction.slope == -length * direction.norm:
+        return direction
+    tangent = {name: -each for name, each in direction.gradient.items()}
+    return replace(direction, tangent=tangent, norm=length, slope=-length * length)
 
 
 def _report(slope: float, ratio: float) -> None:

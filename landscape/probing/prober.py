@@ -1,12 +1,13 @@
 """Probe a model: from a point, a direction, sets and step sizes to a slice as a Dataset."""
 
 import copy
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import inf, nan
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor, nn
@@ -22,21 +23,53 @@ from landscape.network.forward import Forward, check_precision
 from landscape.network.measures import as_measure
 from landscape.network.point import Point, preserved
 from landscape.network.sharing import check_apart
+from landscape.network.state import State, as_state
 from landscape.probing import dataset as slices
 from landscape.probing import evaluation_sets
 from landscape.probing.after_step import after_step
-from landscape.probing.directions import registry
-from landscape.probing.directions.direction import Direction
-from landscape.probing.evaluation import Evaluator
+from landscape.probing.directions.direction import NO_LANDMARKS, Direction, Landmarks
+from landscape.probing.directions.registry import PATH
+from landscape.probing.evaluation import Evaluator, Values
 from landscape.probing.evaluation_sets import EvaluationSet, TrainingSets
 from landscape.probing.finite_difference import check_slope
-from landscape.probing.reach import Reaches, choose, find_reaches
+from landscape.probing.path import Path, project
+from landscape.probing.plane import span
+from landscape.probing.reach import Reaches, choose, find_reaches, path_reaches
 from landscape.probing.settings import AutoRange, ProbeSettings
 from landscape.runtime.nested import Nested, moved, samples_of
-from landscape.runtime.randomness import derive, seed_all
+from landscape.runtime.randomness import derive, generator, seed_all
 
-# The random streams of dropout masks and of directions.
-_MASKS, _DIRECTION = 2, 3
+# The random streams of dropout masks, of directions, and of the training set's augmentation.
+_MASKS, _DIRECTION, _TRAINING = 2, 3, 4
+
+
+class Rows(Protocol):
+    """Where the rows of a plane are kept while it is measured, so that an interruption loses one.
+
+    A row is what was measured at one step size of the second direction: for each set, name ->
+    (step sizes, samples).
+    """
+
+    def load(self, draw: int, row: int) -> Sequence[Mapping[str, np.ndarray[Any, Any]]] | None:
+        """Give a row that was kept; None where there is none.
+
+        Args:
+            draw: the draw, from 0.
+            row: the place of its step size, from 0.
+        """
+        ...
+
+    def save(
+        self, draw: int, row: int, values: Sequence[Mapping[str, np.ndarray[Any, Any]]]
+    ) -> None:
+        """Keep a row.
+
+        Args:
+            draw: the draw, from 0.
+            row: the place of its step size, from 0.
+            values: the values of each set.
+        """
+        ...
 
 
 def probe(
@@ -51,9 +84,11 @@ def probe(
     optimizer: torch.optim.Optimizer | None = None,
     learning_rate: float = nan,
     batch: Sequence[Any] | None = None,
+    towards: Any = None,
+    trajectory: Sequence[Any] = (),
     **settings: Any,
 ) -> xr.Dataset:
-    """Measure loss and accuracy of a model along its gradient, on several sets of samples.
+    """Measure loss and accuracy of a model along a direction, or over a plane, on several sets.
 
     The model (parameters, buffers, plain attributes, modes, ``requires_grad``, ``.grad``), what is
     handed in and every global random generator are left bit-identical, also after an exception.
@@ -69,6 +104,15 @@ def probe(
     >>> slice_.accuracy.sel(evaluation_set="validation").mean("draw", skipna=False).dims
     ('checkpoint', 'step_size')
 
+    A second direction makes a plane:
+
+    >>> plane = landscape.probe(
+    ...     model, (images, labels), direction="random", direction_2="random",
+    ...     step_sizes=[-1, 0, 1], sets="same_batch",
+    ... )
+    >>> plane.loss.dims
+    ('checkpoint', 'draw', 'evaluation_set', 'step_size', 'step_size_2')
+
     Args:
         model: a model from inputs (N, …) to outputs (N, …), where the slice is to start. It is
             called as ``model(x)``, ``model(*tuple)`` or ``model(**dict)``, by what the inputs are.
@@ -83,18 +127,23 @@ def probe(
             a function; by default a tensor as it is, its logits, or the first of a tuple.
         target: which part of a sample is its target: the key of a dict (by default labels), the
             place in a longer tuple, or a function batch -> (inputs, targets).
-        optimizer: for ``origin="after-step"``, the optimizer that takes the step.
-        learning_rate: for ``origin="after-step"`` without an optimizer, that of plain SGD. It is
-            also stored with the slice.
+        optimizer: for ``origin="after-step"`` and the direction "update", the optimizer that takes
+            the step.
+        learning_rate: the same without an optimizer, that of plain SGD. It is also stored with the
+            slice.
         batch: the batch that gives the gradient, if it is not to be drawn: (inputs, labels), or
             (inputs, labels, indices) with the samples' places in ``train``, which keep the other
             sets free of these samples.
+        towards: for the direction "towards", another model of the same architecture or its
+            ``state_dict()``; for "towards:NAME", a dict of these by name.
+        trajectory: for the directions "principal-K", models or state dicts along a training, in
+            order. Onto a plane they are projected in any case.
         **settings: the fields of :class:`ProbeSettings`, except that ``samples`` has no effect;
             with ``step_sizes="auto"`` the slice goes to where the loss of the batch has risen.
 
     Returns:
-        The slice, with dims ``checkpoint`` (1), ``draw``, ``evaluation_set``, ``step_size`` and,
-        for smooth accuracy, ``slope_factor``; values in float64.
+        The slice, with dims ``checkpoint`` (1), ``draw``, ``evaluation_set``, ``step_size``, of a
+        plane ``step_size_2`` and, for smooth accuracy, ``slope_factor``; values in float64.
 
     Raises:
         InvalidValueError: for settings or data that are not allowed, and for a model or a loss
@@ -121,7 +170,32 @@ def probe(
         forward=forward,
         output=output,
     )
-    return prober(model, optimizer=optimizer, learning_rate=learning_rate, batch=batch).to_dataset()
+    found = prober(
+        model,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        batch=batch,
+        landmarks=_landmarks(model, towards, trajectory),
+    )
+    return found.to_dataset()
+
+
+def _landmarks(model: nn.Module, towards: Any, trajectory: Sequence[Any]) -> Landmarks:
+    """Other points, as a caller gives them."""
+    named = isinstance(towards, Mapping) and not any(
+        isinstance(each, Tensor) for each in towards.values()
+    )
+    ends = towards if named else {} if towards is None else {"the other model": towards}
+    path = [
+        as_state(model, each, f"model {i} of the trajectory") for i, each in enumerate(trajectory)
+    ]
+    return Landmarks(
+        {name: as_state(model, each, str(name)) for name, each in ends.items()},
+        [
+            each if isinstance(trajectory[i], State) else replace(each, iteration=i)
+            for i, each in enumerate(path)
+        ],
+    )
 
 
 class Prober:
@@ -179,6 +253,7 @@ class Prober:
         self._placed: torch.device | None = None
         self._validation_set: EvaluationSet | None = None
         self._forward: Forward | None = None
+        self._searching = False  # for the range, not measuring slices
         self._eval_batch_size = EvalBatchSize(settings.eval_batch_size)
         if self._device is not None:
             check_precision(settings.precision, self._device)
@@ -194,9 +269,10 @@ class Prober:
     @property
     def points(self) -> int:
         """The number of points that one call evaluates, for a progress bar."""
-        step_sizes = self.settings.step_sizes
-        points = step_sizes.points if isinstance(step_sizes, AutoRange) else len(step_sizes)
-        return self.settings.draws * points
+        points = self.settings.draws
+        for each in self.settings.axes:
+            points *= each.points if isinstance(each, AutoRange) else len(each)
+        return points
 
     def __call__(
         self,
@@ -207,7 +283,9 @@ class Prober:
         learning_rate: float = nan,
         optimizer: torch.optim.Optimizer | None = None,
         batch: Sequence[Any] | None = None,
-        direction: Direction | None = None,
+        directions: Sequence[Direction] | None = None,
+        landmarks: Landmarks = NO_LANDMARKS,
+        rows: Rows | None = None,
         advance: Callable[[], object] = lambda: None,
     ) -> xr.DataTree:
         """Probe a model as it is now; it is left bit-identical, as by :func:`probe`.
@@ -218,10 +296,14 @@ class Prober:
             epoch: epoch of the checkpoint, to be stored; NaN if unknown.
             learning_rate: learning rate at the checkpoint, to be stored; NaN if unknown. For the
                 origin "after-step" without an optimizer, that of plain SGD.
-            optimizer: for the origin "after-step", the optimizer that takes the step.
+            optimizer: for the origin "after-step" and the direction "update", the optimizer that
+                takes the step.
             batch: the batch that gives the gradient, as in :func:`probe`; by default it is drawn.
-            direction: the direction to go along; the slice then starts where the model is,
-                whatever the origin. By default that of the settings.
+            directions: those to go along, one or, for a plane, two, as :meth:`directions` gives
+                them; the slice then starts where the model is, whatever the origin. By default
+                those of the settings.
+            landmarks: other points of the model, which directions need.
+            rows: where the rows of a plane are kept while it is measured.
             advance: called after each point, for a progress bar.
 
         Returns:
@@ -233,31 +315,33 @@ class Prober:
             DeterminismError: where one batch gives two values at one point.
             TooLargeError: where samples that must be evaluated at once do not fit into the memory.
         """
-        if isinstance(auto := self.settings.step_sizes, AutoRange):
-            where: dict[str, Any] = {
-                "iteration": iteration,
-                "learning_rate": learning_rate,
-                "optimizer": optimizer,
-                "batch": batch,
-                "direction": direction,
-            }
-            found = choose(auto, {iteration: self.reaches(model, **where)})
-            fixed = self.with_settings(step_sizes=found.step_sizes)
-            return fixed(model, epoch=epoch, advance=advance, **where)
+        where = _Where(iteration, learning_rate, optimizer, batch, directions, landmarks)
+        if self.settings.searches:
+            fixed, _ = self.fixed({iteration: self._reaches(model, where)})
+            return fixed._probe(model, where, epoch, rows, advance)
+        return self._probe(model, where, epoch, rows, advance)
+
+    def _probe(
+        self,
+        model: nn.Module,
+        where: "_Where",
+        epoch: float,
+        rows: Rows | None,
+        advance: Callable[[], object],
+    ) -> xr.DataTree:
         forward = self._run(model)
-        chosen = None if batch is None else self._given(batch, model)
-        step = _stepper(forward, optimizer, learning_rate)
+        chosen = None if where.batch is None else self._given(where.batch, model)
         with self._at_point(forward) as at:
             draws = [
-                self._draw(at, (iteration, draw), chosen, direction, step, advance)
+                self._draw(at, draw, chosen, where, rows, advance)
                 for draw in range(self.settings.draws)
             ]
         return slices.build(
             self.settings,
             draws,
-            iteration=iteration,
+            iteration=where.iteration,
             epoch=epoch,
-            learning_rate=learning_rate,
+            learning_rate=where.learning_rate,
             unit=self._measure.unit,
         )
 
@@ -269,8 +353,9 @@ class Prober:
         learning_rate: float = nan,
         optimizer: torch.optim.Optimizer | None = None,
         batch: Sequence[Any] | None = None,
-        direction: Direction | None = None,
-    ) -> Reaches:
+        directions: Sequence[Direction] | None = None,
+        landmarks: Landmarks = NO_LANDMARKS,
+    ) -> tuple[Reaches, ...]:
         """Find how far a slice goes until the loss of its gradient's batch has risen.
 
         Args:
@@ -279,38 +364,68 @@ class Prober:
             learning_rate: likewise.
             optimizer: likewise.
             batch: likewise; by default the batch of the first draw.
-            direction: likewise.
+            directions: likewise.
+            landmarks: likewise.
 
         Returns:
-            How far it goes on either side, with the rise of the settings' step sizes, or else that
-            of :class:`AutoRange`.
+            How far it goes on either side along each direction, with the rise of the settings' step
+            sizes, or else that of :class:`AutoRange`; where these cover the path, how far that
+            goes.
 
         Raises:
             InvalidValueError: for a model, a loss or data that fail or do not fit each other.
             DeterminismError: where the batch gives two values at one point.
             TooLargeError: where the batch does not fit into the memory.
         """
+        where = _Where(iteration, learning_rate, optimizer, batch, directions, landmarks)
+        return self._reaches(model, where)
+
+    def _reaches(self, model: nn.Module, where: "_Where") -> tuple[Reaches, ...]:
         forward = self._run(model)
-        chosen = None if batch is None else self._given(batch, model)
-        step = _stepper(forward, optimizer, learning_rate)
-        given = self.settings.step_sizes
-        auto = given if isinstance(given, AutoRange) else AutoRange()
+        chosen = None if where.batch is None else self._given(where.batch, model)
+        autos = [
+            each if isinstance(each, AutoRange) else AutoRange() for each in self.settings.axes
+        ]
         self._place(self._device or forward.device)
-        alone = self.with_settings(
-            step_sizes=auto, sets=("same_batch",), metrics=("loss",), samples=False
-        )
+        alone = self.with_settings(metrics=("loss",), samples=False)
+        alone._searching = True
         with (
             alone._at_point(forward) as at,
-            alone._start(at, (iteration, 0), chosen, direction, step) as start,
+            alone._start(at, 0, chosen, where) as start,
         ):
-            return find_reaches(
-                start.evaluator,
-                start.origin,
-                start.direction,
-                start.same_batch,
-                auto.rise,
-                _largest(model)[1],
+            return tuple(
+                path_reaches(start.path, i)
+                if auto.path and start.path is not None
+                else find_reaches(
+                    start.evaluator,
+                    start.origin,
+                    direction,
+                    start.same_batch,
+                    auto.rise,
+                    _largest(model)[1],
+                )
+                for i, (auto, direction) in enumerate(zip(autos, start.directions, strict=True))
             )
+
+    def fixed(self, found: Mapping[int, Sequence[Reaches]]) -> tuple["Prober", str]:
+        """Fix the step sizes that are to be found, so that they hold for every checkpoint.
+
+        Args:
+            found: iteration of each checkpoint -> how far its slices go, as :meth:`reaches` says.
+
+        Returns:
+            A prober with these step sizes, and where they were found, in words.
+
+        Warns:
+            RangeWarning: where the loss of a checkpoint does not rise on a side.
+        """
+        changes, summaries = {}, []
+        for i, (name, auto) in enumerate(zip(slices.AXES, self.settings.axes, strict=False)):
+            if isinstance(auto, AutoRange):
+                chosen = choose(auto, {at: each[i] for at, each in found.items()})
+                changes[f"{name}s" if i == 0 else "step_sizes_2"] = chosen.step_sizes
+                summaries.append(chosen.summary)
+        return self.with_settings(**changes), "; along the second direction ".join(summaries)
 
     def with_settings(self, **changes: Any) -> "Prober":
         """Make a prober of the same data with other settings, but for sizes of sets.
@@ -328,16 +443,28 @@ class Prober:
         other.settings = replace(self.settings, **changes)
         return other
 
-    def direction(self, model: nn.Module, batch: Sequence[Any], *, iteration: int = 0) -> Direction:
-        """Take the direction that a slice with this batch would have.
+    def directions(
+        self,
+        model: nn.Module,
+        batch: Sequence[Any],
+        *,
+        iteration: int = 0,
+        learning_rate: float = nan,
+        optimizer: torch.optim.Optimizer | None = None,
+        landmarks: Landmarks = NO_LANDMARKS,
+    ) -> list[Direction]:
+        """Take the directions that a slice or a plane with this batch would have.
 
         Args:
-            model: where the direction is taken; it is left as it is.
+            model: where the directions are taken; it is left as it is.
             batch: (inputs, labels) or (inputs, labels, indices), as in :func:`probe`.
             iteration: iteration of the checkpoint; it seeds a random direction.
+            learning_rate: as in a call of the prober.
+            optimizer: likewise.
+            landmarks: likewise.
 
         Returns:
-            The direction.
+            The direction; of a plane, both, as they were taken.
 
         Raises:
             InvalidValueError: for a model, a loss or a batch that fail or do not fit each other.
@@ -345,14 +472,13 @@ class Prober:
             TooLargeError: where the batch does not fit into the memory.
         """
         forward = self._run(model)
+        where = _Where(iteration, learning_rate, optimizer, batch, None, landmarks)
         same_batch = self._given(batch, model)
-        with self._at_point(forward) as at:
-            key = iteration, 0
-            with self._evaluator(at, key) as evaluator:
-                values = evaluator.check(same_batch, [])
-                direction = evaluator.direction(self._kind, same_batch, self._seed(key))
-                evaluator.confirm(same_batch, values)
-                return direction
+        with self._at_point(forward) as at, self._evaluator(at, (iteration, 0)) as evaluator:
+            values = evaluator.check(same_batch, [])
+            found = self._taken(evaluator, at, where, 0, same_batch, [])
+            evaluator.confirm(same_batch, values)
+            return found
 
     @contextmanager
     def _at_point(self, forward: Forward) -> Iterator["_At"]:
@@ -367,15 +493,10 @@ class Prober:
 
     @contextmanager
     def _start(
-        self,
-        at: "_At",
-        key: tuple[int, int],
-        batch: EvaluationSet | None,
-        direction: Direction | None,
-        step: Callable[[Direction, EvaluationSet], dict[str, Tensor]],
+        self, at: "_At", draw: int, batch: EvaluationSet | None, where: "_Where"
     ) -> Iterator["_Start"]:
         """Where the slice of a draw has its 0, and along what it goes, once all is checked."""
-        settings = self.settings
+        settings, key = self.settings, (where.iteration, draw)
         self._place(self._device or at.forward.device)
         drawn = evaluation_sets.draw(
             self._train,
@@ -387,49 +508,132 @@ class Prober:
         )
         sets = self._chosen(drawn)
         with self._evaluator(at, key, drawn.recalibration) as evaluator:
-            before = evaluator.check(drawn.same_batch, sets)
-            origin, given = at.point, direction is not None
-            if direction is None:
-                direction = evaluator.direction(self._kind, drawn.same_batch, self._seed(key))
+            before = evaluator.check(drawn.same_batch, [] if self._searching else sets)
+            origin, given = at.point, where.directions is not None
+            directions = where.directions or self._taken(
+                evaluator, at, where, draw, drawn.same_batch, self._all(drawn)
+            )
             evaluator.confirm(drawn.same_batch, before)
             # A search for the range is followed by the slice, which is checked.
-            searching = isinstance(settings.step_sizes, AutoRange)
-            if not given and key[1] == 0 and not searching:
-                check_slope(evaluator, at.point, drawn.same_batch, direction, before)
+            if not given and draw == 0 and not self._searching:
+                check_slope(evaluator, at.point, drawn.same_batch, directions[0], before)
+            cosine = None
+            if len(directions) > 1:
+                second, cosine = span(directions[0], directions[1], settings.orthogonal)
+                directions = [directions[0], second]
             if not given and settings.origin == "after-step":
-                at.point.restore()
-                if settings.dropout:  # with the mask of the gradient
-                    seed_all(self._mask_seed(key))
-                origin = at.point.shifted(step(direction, drawn.same_batch))
-            yield _Start(evaluator, origin, direction, drawn.same_batch, sets)
+                origin = at.point.shifted(
+                    self._step(at, where, draw, drawn.same_batch)(directions[0].gradient, None)
+                )
+            path = None
+            if where.landmarks.path and (cosine is not None or self._along_path):
+                path = project(where.landmarks.path, origin.parameters, directions)
+            yield _Start(evaluator, origin, directions, drawn.same_batch, sets, cosine, path)
             at.point.restore()
+
+    @property
+    def _along_path(self) -> bool:
+        return any(each.needs == PATH for each in self.settings.kinds)
+
+    def _taken(
+        self,
+        evaluator: Evaluator,
+        at: "_At",
+        where: "_Where",
+        draw: int,
+        same_batch: EvaluationSet,
+        sets: Sequence[EvaluationSet],
+    ) -> list[Direction]:
+        """The directions of the settings, at the point."""
+        kinds = self.settings.kinds
+        return evaluator.directions(
+            kinds,
+            same_batch,
+            # That of a slice has the seed that it had before there were planes.
+            [self._seed((where.iteration, draw, *([i] * (i > 0)))) for i in range(len(kinds))],
+            sets=sets,
+            landmarks=where.landmarks,
+            step=self._step(at, where, draw, same_batch),
+            training=lambda samples: self._training(samples, (where.iteration, draw)),
+        )
+
+    def _step(
+        self, at: "_At", where: "_Where", draw: int, same_batch: EvaluationSet
+    ) -> Callable[[Mapping[str, Tensor], float | None], dict[str, Tensor]]:
+        """Where the optimizer's step leads; the model is left at the point."""
+
+        def step(gradient: Mapping[str, Tensor], clip: float | None) -> dict[str, Tensor]:
+            at.point.restore()
+            if self.settings.dropout:  # with the mask of the gradient
+                seed_all(self._mask_seed((where.iteration, draw)))
+            found = after_step(
+                at.forward.model,
+                gradient,
+                where.optimizer,
+                where.learning_rate,
+                same_batch,
+                at.forward.eager,
+                clip,
+            )
+            at.point.restore()
+            return found
+
+        return step
+
+    def _training(
+        self, samples: int | None, key: tuple[int, int]
+    ) -> Iterator[tuple[Nested, Nested]]:
+        """The first training samples in batches, augmented as those of a training are."""
+        there = len(self._train)
+        if samples is not None and samples > there:
+            raise InvalidValueError(
+                f"full-gradient:{samples} asks for {samples} training samples, and there are only "
+                f"{there}"
+            )
+        drawing = generator(_TRAINING, self.settings.seed, *key)
+        indices = torch.arange(there if samples is None else samples)
+        for each in torch.split(indices, self.settings.batch_size):
+            yield self._train.take(each, drawing)
 
     def _draw(
         self,
         at: "_At",
-        key: tuple[int, int],
+        draw: int,
         batch: EvaluationSet | None,
-        direction: Direction | None,
-        step: Callable[[Direction, EvaluationSet], dict[str, Tensor]],
+        where: "_Where",
+        rows: Rows | None,
         advance: Callable[[], object],
     ) -> slices.Draw:
-        step_sizes = self.settings.fixed_step_sizes
-        with self._start(at, key, batch, direction, step) as start:
-            evaluator, sets, tangent = start.evaluator, start.sets, start.direction.tangent
-            values = [evaluator.allocate(s, len(step_sizes)) for s in sets]
-            for i, step_size in enumerate(step_sizes):
-                start.origin.move(tangent, step_size)
-                evaluator.measure(sets, [v.at(i) for v in values])
-                if i in (0, len(step_sizes) - 1):
-                    evaluator.require_at(start.origin, tangent, step_size)
-                advance()
-        return slices.Draw(start.direction, sets, values)
+        step_sizes, *others = self.settings.fixed_axes
+        count, across = len(step_sizes), others[0] if others else (0.0,)
+        with self._start(at, draw, batch, where) as start:
+            sets, first, second = start.sets, start.directions[0], start.directions[-1]
+            values = [start.evaluator.allocate(s, count * len(across)) for s in sets]
+            for row, step_size_2 in enumerate(across):
+                points = range(row * count, (row + 1) * count)
+                kept = rows.load(draw, row) if rows is not None and others else None
+                if kept is not None:
+                    _fill(values, points, kept)
+                    for _ in points:
+                        advance()
+                    continue
+                origin = start.origin.away(second.tangent, step_size_2, second.buffers)
+                for i, step_size in enumerate(step_sizes):
+                    origin.move(first.tangent, step_size, first.buffers)
+                    start.evaluator.measure(sets, [v.at(points[i]) for v in values])
+                    if i in (0, count - 1):
+                        start.evaluator.require_at(origin, first.tangent, step_size)
+                    advance()
+                if rows is not None and others:
+                    rows.save(draw, row, _row(values, points))
+        return slices.Draw(start.directions, sets, values, start.cosine, start.path)
 
     def _run(self, model: nn.Module) -> Forward:
         """How the model is run; kept, so that the next checkpoint does not compile again."""
         _check_model(model)
-        if not isinstance(self.settings.step_sizes, AutoRange):
-            _check_step_sizes(model, self.settings.fixed_step_sizes)
+        for each in self.settings.axes:
+            if not isinstance(each, AutoRange):
+                _check_step_sizes(model, each)
         kept, device = self._forward, next(model.parameters()).device
         if kept is None or kept.model is not model or kept.device != device:
             settings = self.settings
@@ -463,11 +667,7 @@ class Prober:
             mask_seed=self._mask_seed(key) if settings.dropout else None,
         )
 
-    @property
-    def _kind(self) -> registry.DirectionKind:
-        return registry.get(self.settings.direction)
-
-    def _seed(self, key: tuple[int, int]) -> int:
+    def _seed(self, key: tuple[int, ...]) -> int:
         return derive(_DIRECTION, self.settings.seed, *key)
 
     def _mask_seed(self, key: tuple[int, int]) -> int:
@@ -505,11 +705,12 @@ class Prober:
             )
         self._placed = device
 
+    def _all(self, drawn: TrainingSets) -> list[EvaluationSet]:
+        validation = [] if self._validation_set is None else [self._validation_set]
+        return [drawn.same_batch, *drawn.others, *validation]
+
     def _chosen(self, drawn: TrainingSets) -> list[EvaluationSet]:
-        everything = [drawn.same_batch, *drawn.others]
-        if self._validation_set is not None:
-            everything.append(self._validation_set)
-        return [s for s in everything if s.kind in self.settings.sets]
+        return [s for s in self._all(drawn) if s.kind in self.settings.sets]
 
     def _recalibration_batches(self) -> int:
         used = {self.settings.batch_norm[kind] for kind in self.settings.sets}
@@ -534,26 +735,45 @@ class _At:
 
 
 @dataclass(frozen=True)
+class _Where:
+    """What a caller tells of a checkpoint, and what its slice is to be made from."""
+
+    iteration: int
+    learning_rate: float
+    optimizer: torch.optim.Optimizer | None
+    batch: Sequence[Any] | None
+    directions: Sequence[Direction] | None
+    landmarks: Landmarks
+
+
+@dataclass(frozen=True)
 class _Start:
-    """The start of a slice: the model is at ``origin``, and about to go along ``direction``."""
+    """The start of a slice: the model is at ``origin``, and about to go along ``directions``."""
 
     evaluator: Evaluator
     origin: Point
-    direction: Direction
+    directions: Sequence[Direction]
     same_batch: EvaluationSet
     sets: list[EvaluationSet]
+    cosine: float | None
+    path: Path | None
 
 
-def _stepper(
-    forward: Forward, optimizer: torch.optim.Optimizer | None, learning_rate: float
-) -> Callable[[Direction, EvaluationSet], dict[str, Tensor]]:
-    """The step of the origin "after-step", of the model that ``forward`` runs."""
+def _fill(
+    values: Sequence[Values], points: range, kept: Sequence[Mapping[str, np.ndarray[Any, Any]]]
+) -> None:
+    """Take the values of a row that was kept."""
+    for found, row in zip(values, kept, strict=True):
+        for name, array in found.arrays.items():
+            array[points.start : points.stop] = torch.from_numpy(row[name])
 
-    def step(along: Direction, same_batch: EvaluationSet) -> dict[str, Tensor]:
-        model = forward.model
-        return after_step(model, along, optimizer, learning_rate, same_batch, forward.eager)
 
-    return step
+def _row(values: Sequence[Values], points: range) -> list[dict[str, np.ndarray[Any, Any]]]:
+    """The values of a row, to be kept."""
+    return [
+        {name: a[points.start : points.stop].cpu().numpy() for name, a in each.arrays.items()}
+        for each in values
+    ]
 
 
 def _check_step_sizes(model: nn.Module, step_sizes: Sequence[float]) -> None:

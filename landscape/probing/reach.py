@@ -10,6 +10,7 @@ from landscape.network.point import Point
 from landscape.probing.directions.direction import Direction
 from landscape.probing.evaluation import Evaluator
 from landscape.probing.evaluation_sets import EvaluationSet
+from landscape.probing.path import Path
 from landscape.probing.settings import AutoRange
 
 # How many doublings away from the first the next ones lie, until one on either side of the rise
@@ -19,6 +20,7 @@ FINEST = 1 / 8
 PASSES = 10
 
 SIDES = ("negative", "positive")
+MARGIN = 0.25  # of the length of a path, by which a range goes beyond it
 
 
 class Reach(NamedTuple):
@@ -135,7 +137,7 @@ def find_reaches(
     """
 
     def loss(step_size: float) -> float:
-        origin.move(direction.tangent, step_size)
+        origin.move(direction.tangent, step_size, direction.buffers)
         value = float(evaluator.values(batch).mean())
         evaluator.require_at(origin, direction.tangent, step_size)
         return value
@@ -152,6 +154,24 @@ def find_reaches(
         find_reach(lambda distance: loss(-distance), limit, first, most),
         find_reach(loss, limit, first, most),
     )
+
+
+def path_reaches(path: Path, axis: int) -> Reaches:
+    """Find how far a slice or a plane goes to show a path with a margin around it.
+
+    Args:
+        path: the path, projected.
+        axis: along which direction, 0 or 1.
+
+    Returns:
+        How far it goes on both sides.
+    """
+    along = path.step_sizes[axis]
+    low, high = min(float(along.min()), 0.0), max(float(along.max()), 0.0)
+    margin = MARGIN * (high - low)
+    if not (math.isfinite(margin) and margin > 0):
+        return Reaches(*[Reach(math.nan, "has no path beside it along the direction")] * 2)
+    return Reaches(Reach(margin - low), Reach(margin + high))
 
 
 def choose(auto: AutoRange, found: Mapping[int, Reaches]) -> ChosenRange:

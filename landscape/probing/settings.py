@@ -8,7 +8,8 @@ from landscape import arguments
 from landscape.errors import InvalidValueError, shown
 from landscape.metrics import METRICS, Metric, own_metric
 from landscape.network.precision import forward_settings
-from landscape.probing.directions.registry import DIRECTIONS
+from landscape.probing.directions import registry
+from landscape.probing.directions.registry import DirectionKind
 
 # The thirteen of the pre-study in [Hackel2023]. Positive descends.
 STEP_SIZES = (-1.0, -0.5, -0.1, -0.01, -0.001, -0.0001, 0.0, 0.0001, 0.001, 0.01, 0.1, 0.5, 1.0)
@@ -45,6 +46,7 @@ OPEN = ("big_batch", "validation_samples", "eval_batch_size")
 RESERVED = (
     *("checkpoint", "draw", "evaluation_set", "step_size", "slope_factor", "iteration", "epoch"),
     *("learning_rate", "gradient_norm", "direction_norm", "direction_slope", "kind", "samples"),
+    *("step_size_2", "direction_norm_2", "direction_slope_2", "direction_cosine", "eigenvalue"),
     *("batch_norm", "margin", "residual", "target", "index", "weight", "unit", "sample"),
 )
 
@@ -53,6 +55,35 @@ RENAMED = {"chunk": "eval_batch_size"}
 
 
 MOST_POINTS = 1_000_001  # more would fill the memory before anything is measured
+
+
+def between(points: int, low: float, high: float) -> list[float]:
+    """Make step sizes from low to high, evenly spaced; one that is 0 or 1 is so exactly.
+
+    >>> landscape.probing.between(7, -0.25, 1.25)
+    [-0.25, 0.0, 0.25, 0.5, 0.75, 1.0, 1.25]
+
+    Args:
+        points: how many; at least 2.
+        low: the first.
+        high: the last, above the first.
+
+    Returns:
+        The step sizes, ascending.
+
+    Raises:
+        InvalidValueError: for an argument that is not allowed.
+    """
+    points = arguments.integer("points", points, 2, MOST_POINTS)
+    low = arguments.number("range from", low)
+    high = arguments.number("range to", high, above=low)
+    import numpy as np
+
+    steps = np.linspace(low, high, points)
+    for exact in (0.0, 1.0):
+        steps[np.isclose(steps, exact, rtol=0, atol=1e-9 * (high - low))] = exact
+    found: list[float] = steps.tolist()
+    return found
 
 
 def spaced(
@@ -111,6 +142,8 @@ class AutoRange:
         L(s) ≥ L(0) + rise · max(|L(0)|, 1)
 
     With a rise of 1 the loss has doubled there, or gone up by 1 if it is below 1 at step size 0.
+    With ``path``, the range covers the path of the training instead, and a quarter of its length
+    more on either side.
 
     >>> landscape.probing.AutoRange(points=5).step_sizes([0.1], [10])
     (-0.1, -0.002, 0.0, 0.2, 10.0)
@@ -120,6 +153,8 @@ class AutoRange:
         spacing: "linear" spaces each side evenly, "symlog" evenly in the logarithm.
         rise: by how much the loss is to rise, in multiples of its absolute value at 0, or of 1 if
             that is less; above 0.
+        path: whether the range is that of the path. Then ``rise`` has no effect, and the spacing is
+            linear.
 
     Raises:
         InvalidValueError: for a value that is not allowed.
@@ -128,8 +163,12 @@ class AutoRange:
     points: int = 21
     spacing: str = "symlog"
     rise: float = 1.0
+    path: bool = False
 
     def __post_init__(self) -> None:
+        arguments.flag("path", self.path)
+        if self.path:
+            object.__setattr__(self, "spacing", "linear")
         object.__setattr__(self, "rise", arguments.number("rise", self.rise, above=0))
         object.__setattr__(self, "points", arguments.integer("points", self.points))
         spaced(self.points, 1.0, self.spacing)  # refuses what is wrong
@@ -146,6 +185,8 @@ class AutoRange:
             The step sizes, ascending, with an exact 0. They go as far as the largest distance on
             each side, and begin near 0 with a fiftieth of the smallest if the spacing is "symlog".
         """
+        if self.path:
+            return self._even(max(negative), max(positive))
 
         def side(reaches: Sequence[float]) -> list[float]:
             smallest = INNERMOST * min(reaches) / max(reaches)
@@ -153,6 +194,13 @@ class AutoRange:
             return every[len(every) // 2 + 1 :]
 
         return (*(-step for step in reversed(side(negative))), 0.0, *side(positive))
+
+    def _even(self, negative: float, positive: float) -> tuple[float, ...]:
+        """Evenly spaced over both sides, with an exact 0."""
+        intervals = self.points - 1
+        left = min(max(round(intervals * negative / (negative + positive)), 1), intervals - 1)
+        width = max(negative / left, positive / (intervals - left))
+        return tuple(width * i for i in range(-left, intervals - left + 1))
 
 
 @dataclass(frozen=True)
@@ -169,7 +217,15 @@ class ProbeSettings:
             :class:`AutoRange` finds them: they go to where the loss has risen. By default the
             thirteen of the pre-study in [Hackel2023].
         direction: name of the direction: "gradient" (θ − s·∇L), "normalised-gradient"
-            (θ − s·∇L/‖∇L‖) or another in :data:`landscape.probing.directions.DIRECTIONS`.
+            (θ − s·∇L/‖∇L‖) or another in :data:`landscape.probing.directions.DIRECTIONS`, or one of
+            one's own: a function from a :class:`landscape.probing.directions.DirectionContext` to
+            a :class:`landscape.probing.directions.Tangent`, called as it is named, or a
+            :class:`landscape.probing.directions.DirectionKind`.
+        direction_2: that of the second direction, for a plane; None for slices along one.
+        step_sizes_2: signed displacements along the second direction; by default as ``step_sizes``
+            along the first.
+        orthogonal: whether the second direction is made orthogonal to the first, by taking away its
+            part along the first.
         origin: where the slice has its 0. "before-step": the point where the gradient was taken.
             "after-step": the point one optimizer step later, with the gradient from before it, as
             in the figures of [Hackel2023].
@@ -210,13 +266,17 @@ class ProbeSettings:
         channels_last: memory format of images: True for channels last, False for channels first.
             By default channels last for convolutions, if the network works with it.
         own_metrics: name -> metric, of those in ``metrics`` that are no names, which fill it in.
+        own_directions: name -> direction, of those that are no names, likewise.
 
     Raises:
         InvalidValueError: for a value that is not allowed.
     """
 
     step_sizes: Sequence[float] | AutoRange | Literal["auto"] = STEP_SIZES
-    direction: str = "gradient"
+    direction: Any = "gradient"
+    direction_2: Any = None
+    step_sizes_2: Sequence[float] | AutoRange | Literal["auto"] | None = None
+    orthogonal: bool = True
     origin: str = "before-step"
     sets: Sequence[str] = KINDS
     batch_size: int = 128
@@ -236,10 +296,14 @@ class ProbeSettings:
     compile: bool = False
     channels_last: bool | None = None
     own_metrics: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
+    own_directions: Mapping[str, DirectionKind] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         set_(self, "step_sizes", _step_sizes(self.step_sizes))
+        self._name_directions()
         set_(self, "slope_factors", arguments.numbers("slope factors", self.slope_factors))
         if self.metrics is not None:
             names, own = _metrics(self.metrics, self.own_metrics)
@@ -248,13 +312,12 @@ class ProbeSettings:
             set_(self, "own_metrics", own)
         set_(self, "sets", arguments.several_of("evaluation set", self.sets, KINDS))
         set_(self, "batch_norm", {**BATCH_NORM, **_policies(self.batch_norm)})
-        for name, allowed in (("direction", DIRECTIONS), ("origin", ORIGINS)):
-            set_(self, name, arguments.one_of(name, getattr(self, name), allowed))
+        set_(self, "origin", arguments.one_of("origin", self.origin, ORIGINS))
         for name, least in LEAST.items():
             if name not in OPEN or getattr(self, name) is not None:
                 what = name.replace("_", " ")
                 set_(self, name, arguments.integer(what, getattr(self, name), least))
-        for name in ("dropout", "samples"):
+        for name in ("dropout", "samples", "orthogonal"):
             set_(self, name, arguments.flag(name, getattr(self, name)))
         how = forward_settings(self.precision, self.compile, self.channels_last)
         for name, value in how.items():
@@ -266,6 +329,48 @@ class ProbeSettings:
             )
         if self.dropout and self.eval_batch_size is None:
             set_(self, "eval_batch_size", 1000)  # the mask depends on it
+
+    def _name_directions(self) -> None:
+        set_ = object.__setattr__
+        own = dict(self.own_directions)
+        for name in ("direction", "direction_2"):
+            given = getattr(self, name)
+            if name == "direction" or given is not None:
+                set_(self, name, _direction(given, own))
+        set_(self, "own_directions", own)
+        if self.direction_2 is None:
+            if self.step_sizes_2 is not None:
+                raise InvalidValueError(
+                    "step sizes of a second direction were given without one; give direction_2 "
+                    "(--and)"
+                )
+            return
+        if self.direction == self.direction_2 and not self.kinds[0].drawn:
+            raise InvalidValueError(
+                f"both directions of the plane are {self.direction!r}, which span none; give "
+                "another second one"
+            )
+        given = self.step_sizes if self.step_sizes_2 is None else self.step_sizes_2
+        set_(self, "step_sizes_2", _step_sizes(given))
+
+    @property
+    def kinds(self) -> tuple[DirectionKind, ...]:
+        """The direction, and of a plane the second one."""
+        names = (
+            (self.direction,) if self.direction_2 is None else (self.direction, self.direction_2)
+        )
+        return tuple(self.own_directions.get(name) or registry.get(name) for name in names)
+
+    @property
+    def axes(self) -> tuple[Sequence[float] | AutoRange, ...]:
+        """The step sizes along each direction, as they are: fixed, or to be found."""
+        both = (self.step_sizes, self.step_sizes_2)
+        return both[: 1 if self.direction_2 is None else 2]  # type: ignore[return-value]
+
+    @property
+    def searches(self) -> bool:
+        """Whether any step sizes are to be found at the model."""
+        return any(isinstance(each, AutoRange) for each in self.axes)
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> "ProbeSettings":
@@ -309,12 +414,21 @@ class ProbeSettings:
         Raises:
             InvalidValueError: where they are "auto".
         """
-        if isinstance(self.step_sizes, AutoRange):
+        return self.fixed_axes[0]
+
+    @property
+    def fixed_axes(self) -> tuple[tuple[float, ...], ...]:
+        """The step sizes along each direction as numbers.
+
+        Raises:
+            InvalidValueError: where they are "auto".
+        """
+        if self.searches:
             raise InvalidValueError(
                 "the step sizes are 'auto', which is found at checkpoints; give a list of numbers "
                 "here, as in [0.5, 1]"
             )
-        return tuple(self.step_sizes)  # type: ignore[arg-type]
+        return tuple(tuple(each) for each in self.axes)  # type: ignore[arg-type]
 
     @property
     def second(self) -> tuple[str, ...]:
@@ -335,10 +449,12 @@ class ProbeSettings:
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as plain lists, numbers and strings, as a store keeps them."""
-        settings = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "own_metrics"}
+        own = ("own_metrics", "own_directions")
+        settings = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in own}
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
-        if isinstance(self.step_sizes, AutoRange):
-            plain["step_sizes"] = asdict(self.step_sizes)
+        for name in ("step_sizes", "step_sizes_2"):
+            if isinstance(auto := settings[name], AutoRange):
+                plain[name] = asdict(auto)
         return plain | {"batch_norm": dict(self.batch_norm)}
 
 
@@ -356,6 +472,25 @@ def comparable(attributes: Mapping[str, Any]) -> dict[str, Any]:
     rounding = {"compile", "channels_last", *(() if every["dropout"] else ("eval_batch_size",))}
     settings = {name: value for name, value in every.items() if name not in rounding}
     return {**attributes, "settings": settings}
+
+
+def _direction(given: Any, own: dict[str, DirectionKind]) -> str:
+    """The name of a direction; one that is no name is added to one's own."""
+    if callable(given) and not isinstance(given, type):
+        name = getattr(given, "__name__", "own").strip("<>")
+        about = " ".join((getattr(given, "__doc__", None) or name).split(". ")[0].split())
+        given = DirectionKind(name, name.replace("_", " "), about.strip("."), given)
+    if isinstance(given, DirectionKind):
+        own[given.name] = given
+        return given.name
+    if isinstance(given, str) and given in own:
+        return given
+    if not isinstance(given, str):
+        raise InvalidValueError(
+            f"direction is {shown(given)}; give a name, as 'gradient', a function of a "
+            "DirectionContext, or a DirectionKind"
+        )
+    return registry.get(given).name
 
 
 def _metrics(given: Any, own: Mapping[str, Metric]) -> tuple[list[Any], dict[str, Metric]]:

@@ -25,6 +25,14 @@ def _place(value: object) -> bool:
     return value in ("iteration", "epoch")
 
 
+def _text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _numbers(value: object) -> bool:
+    return value is None or (isinstance(value, list) and all(map(_number, value)))
+
+
 def _texts(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
 
@@ -39,7 +47,12 @@ RECORD: dict[str, Any] = {
 }
 ATTRIBUTES: dict[str, Any] = {
     **RECORD,
-    **dict.fromkeys(("along", "coordinates", "direction", "direction_symbol", "origin"), str),
+    **dict.fromkeys(("along", "coordinates", "origin"), str),
+    **dict.fromkeys(
+        (f"direction{of}{n}" for of in ("", "_symbol", "_about") for n in ("", "_2")), str
+    ),
+    "orthogonal": bool,
+    "landmarks": dict,
     **dict.fromkeys(("device", "dtype", "loss", "range", "weights"), str),
     "placed_by": _place,
     "run": dict,
@@ -47,7 +60,9 @@ ATTRIBUTES: dict[str, Any] = {
     "digests": _texts,
     "structure": _texts,
     "settings": {
-        **dict.fromkeys(("samples", "dropout"), bool),
+        **dict.fromkeys(("samples", "dropout", "orthogonal"), bool),
+        "direction_2": _text,
+        "step_sizes_2": _numbers,
         **dict.fromkeys(("seed", "draws", "batch_size"), int),
         **{name: [_number] for name in ("step_sizes", "slope_factors")},
         **{name: [str] for name in ("sets", "metrics")},

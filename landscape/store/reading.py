@@ -10,6 +10,7 @@ import xarray as xr
 
 from landscape.arguments import local_path
 from landscape.errors import InvalidValueError, StoreError, UnknownNameError
+from landscape.slices.planes import SECOND
 from landscape.slices.schema import upgraded
 from landscape.store.damage import finished_rows, reading_values, require_whole
 from landscape.store.layout import FINISHED, PER_SAMPLE, reading
@@ -179,9 +180,12 @@ def _require_slices(metadata: Metadata, dataset: xr.Dataset) -> None:
                 f"{path} is damaged: {name!r} is {found.dtype} along "
                 f"{', '.join(map(str, found.dims)) or 'nothing'}; make it anew"
             )
-    steps = dataset["step_size"].values
-    if not (np.isfinite(steps).all() and (np.diff(steps) > 0).all()):
-        raise StoreError(f"{path} is damaged: its step sizes are not ascending; make it anew")
+    for name in ("step_size", SECOND):
+        steps = dataset[name].values if name in dataset.coords else np.zeros(1)
+        if not (
+            steps.dtype.kind == "f" and np.isfinite(steps).all() and (np.diff(steps) > 0).all()
+        ):
+            raise StoreError(f"{path} is damaged: its step sizes are not ascending; make it anew")
     for name in ("iteration", "evaluation_set"):
         names = dataset[name].values.tolist()
         if len(set(names)) < len(names):

@@ -1,5 +1,6 @@
 """Probe checkpoints into a store."""
 
+import hashlib
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -14,21 +15,25 @@ import xarray as xr
 from landscape import arguments, store
 from landscape.arguments import local_path
 from landscape.data import digest
-from landscape.errors import InvalidValueError, StoreError, shown
+from landscape.errors import InvalidValueError, StoreError, UnknownNameError, shown
 from landscape.histories.layout import DATA, SLICES, Run, require_same_data
+from landscape.network.state import State
+from landscape.probing.directions.direction import Landmarks
+from landscape.probing.directions.registry import OPTIMIZER, PATH, TARGET
 from landscape.probing.prober import Prober
-from landscape.probing.reach import choose
-from landscape.probing.settings import STEP_SIZES, AutoRange, ProbeSettings, comparable
+from landscape.probing.settings import STEP_SIZES, ProbeSettings, comparable
 from landscape.runtime import randomness
 from landscape.runtime.atomic import require_room
 from landscape.runtime.devices import versions
 from landscape.runtime.locks import exclusive
 from landscape.runtime.progress import Advance, Progress, silent
+from landscape.runtime.tensors import content as content_of
 from landscape.store import metadata
 from landscape.store.metadata import read
 from landscape.study.damaged_rows import Redo, damaged_rows
 from landscape.study.next_step import optimizer_of
-from landscape.study.placement import ITERATION, PLAIN, placed
+from landscape.study.placement import ITERATION, PLAIN, Survey, placed
+from landscape.study.unfinished import Unfinished
 from landscape.tasks import Task, load_task, source
 from landscape.tasks.loading import is_own
 from landscape.training import checkpoints
@@ -45,6 +50,7 @@ def probe(
     settings: ProbeSettings,
     *,
     learning_rate: float = nan,
+    at: Sequence[int] | None = None,
     redo: bool = False,
     weights: str | None = None,
     allow: Sequence[str | type] = (),
@@ -76,6 +82,9 @@ def probe(
         learning_rate: that of a step of plain SGD, above 0, for ``origin="after-step"`` at
             checkpoints that no landscape run wrote. NaN is the step that the checkpoint's optimizer
             would take, which has to be torch's SGD.
+        at: iterations of the checkpoints that are probed, −1 for the last one; by default all. The
+            others still are the path of the training, from which the directions "principal-K" are
+            made, and which is projected onto a plane.
         redo: whether to probe the checkpoints again whose rows in the store are damaged. What is
             whole stays as it is.
         weights: which of several sets of weights in a file to take, by its key, as
@@ -96,7 +105,8 @@ def probe(
             than the run's or the store's, for checkpoints of two runs, twice at one iteration or
             at none, for another checkpoint than the store was made from at an iteration, for a
             step that is not known, for weights that a file does not have, and for what must not
-            be allowed.
+            be allowed, and for a direction that the checkpoints do not give.
+        UnknownNameError: for an iteration at which there is no checkpoint.
         StoreError: for a store with other settings or of other weights, and for one that cannot be
             written.
 
@@ -116,10 +126,13 @@ def probe(
     settings = replace(settings, own_metrics=own)
     files = CheckpointFiles.of(paths, weights, allow)
     survey = placed(model, files, _placed_by(out))
-    found, run = survey.found, survey.run
+    found, run = _asked(survey.found, at), survey.run
     data = {DATA: digest(task.train, task.validation)}
     require_same_data(f"{files.paths[0]} is of a run", run, data)
     prober = Prober(task.train, task.validation, settings, device=device, **task.how)
+    needs = {kind.needs for kind in settings.kinds}
+    stepping = settings.origin == "after-step" or OPTIMIZER in needs
+    landmarks = _landmarks(model, files, survey, settings)
 
     def load(path: Path) -> tuple[Checkpoint, dict[str, Any]]:
         """Load a checkpoint into the model; with it, what a prober is told of it."""
@@ -128,23 +141,23 @@ def probe(
         return checkpoint, {
             "iteration": survey.place(checkpoint),
             "learning_rate": checkpoint.learning_rate,
-            "optimizer": None
-            if settings.origin == "before-step"
-            else optimizer_of(checkpoint, model, task.measure, learning_rate, path),
+            "optimizer": optimizer_of(checkpoint, model, task.measure, learning_rate, path)
+            if stepping
+            else None,
+            "landmarks": landmarks,
         }
 
     about: dict[str, Any] = {}
-    if isinstance(auto := settings.step_sizes, AutoRange):
+    if settings.searches:
         if out.exists():
-            step_sizes = _step_sizes_of(out)
+            prober = prober.with_settings(**_step_sizes_of(out, settings))
         else:
             reaches = {}
             with progress("finding the range", len(found)) as advance:
                 for iteration, (path, _) in found.items():
                     reaches[iteration] = prober.reaches(model, **load(path)[1])
                     advance()
-            step_sizes, about["range"] = choose(auto, reaches)
-        prober = prober.with_settings(step_sizes=step_sizes)
+            prober, about["range"] = prober.fixed(reaches)
     wanted: dict[str, Any] = {
         "task": task.name,
         "training_samples": len(task.train),
@@ -154,8 +167,10 @@ def probe(
         "weights": survey.weights,
         "placed_by": survey.placed_by,
     }
-    if settings.origin == "after-step" and given:
+    if stepping and given:
         wanted["learning_rate"] = learning_rate
+    if landmarks.towards or landmarks.path:
+        wanted["landmarks"] = _said(landmarks)
     about |= {
         "optimizer": run.get("optimizer", "unknown"),
         "run": run,
@@ -164,9 +179,9 @@ def probe(
         **versions(torch.device(device)),
     }
 
-    def slice_at(path: Path, advance: Advance) -> xr.DataTree:
+    def slice_at(path: Path, rows: Unfinished | None, advance: Advance) -> xr.DataTree:
         checkpoint, told = load(path)
-        slice_ = prober(model, epoch=checkpoint.epoch, advance=advance, **told)
+        slice_ = prober(model, epoch=checkpoint.epoch, rows=rows, advance=advance, **told)
         slice_["iteration"].attrs["long_name"] = survey.placed_by
         return slice_
 
@@ -192,7 +207,11 @@ def probe(
         with progress(f"probing {task.name}", prober.points * len(todo)) as advance:
             for iteration in todo:
                 path, content = found[iteration]
-                slice_ = slice_at(path, advance)
+                rows = None
+                if settings.direction_2 is not None:
+                    made_from = {**wanted, **data, "loss": prober.loss, "checkpoint": content}
+                    rows = Unfinished(out, made_from | versions(torch.device(device)))
+                slice_ = slice_at(path, rows, advance)
                 if writer is None:
                     writer = store.create(
                         out, slice_, rows=len(todo), attributes={**wanted, **about}
@@ -203,13 +222,82 @@ def probe(
                     writer.write_shared(slice_, again.shared)
                     again = replace(again, shared=())
                 writer.write(slice_, again.rows.get(iteration), digests=digests)
+                if rows is not None:
+                    rows.remove()
     return len(todo)
 
 
-def _step_sizes_of(out: Path) -> tuple[float, ...]:
+def _asked(found: Mapping[int, tuple[Path, str]], at: Sequence[int] | None) -> Any:
+    """The checkpoints that are probed, of those found."""
+    if at is None:
+        return found
+    wanted = arguments.integers("at", at, -1)
+    last = max(found)
+    chosen = dict.fromkeys(last if each == -1 else each for each in wanted)
+    for each in chosen:
+        if each not in found:
+            raise UnknownNameError("checkpoint", each, map(str, found))
+    return {each: found[each] for each in sorted(chosen)}
+
+
+def _landmarks(
+    model: torch.nn.Module, files: CheckpointFiles, survey: Survey, settings: ProbeSettings
+) -> Landmarks:
+    """The other checkpoints that directions need, each loaded into the model once."""
+
+    def state(path: Path, of: CheckpointFiles) -> State:
+        checkpoint = of.read(path)
+        checkpoints.load_into(model, checkpoint, path)
+        return State.of(model, checkpoint.iteration, checkpoint.epoch)
+
+    towards = {}
+    for kind in settings.kinds:
+        if kind.needs != TARGET:
+            continue
+        if not kind.argument:
+            raise InvalidValueError(
+                f"direction {kind.name!r} needs to know where it leads; give {kind.takes} after a "
+                f"colon (--direction {kind.name}:PATH)"
+            )
+        there = files.like([Path(kind.argument)])
+        if len(there.paths) != 1:
+            # A run's folder or a folder of checkpoints: where it has come to.
+            there = files.like([max(there.paths, key=lambda path: there.read(path).iteration)])
+        towards[kind.argument] = state(there.paths[0], there)
+    needs_path = any(kind.needs == PATH for kind in settings.kinds)
+    path: list[State] = []
+    if needs_path or (settings.direction_2 is not None and len(survey.found) > 1):
+        path = [
+            replace(state(file, files), iteration=iteration)
+            for iteration, (file, _) in survey.found.items()
+        ]
+    return Landmarks(towards, path)
+
+
+def _said(landmarks: Landmarks) -> dict[str, Any]:
+    """What a store keeps of other checkpoints: whether they are the same shows by checksums."""
+
+    def checksum(state: State) -> str:
+        digest = hashlib.sha256()
+        for name, each in (*state.parameters.items(), *state.buffers.items()):
+            digest.update(f"{name} {each.dtype} {tuple(each.shape)}".encode())
+            digest.update(content_of(each))
+        return digest.hexdigest()[:16]
+
+    towards = {name: checksum(state) for name, state in landmarks.towards.items()}
+    return {
+        **({"towards": towards} if towards else {}),
+        **({"path": [checksum(state) for state in landmarks.path]} if landmarks.path else {}),
+    }
+
+
+def _step_sizes_of(out: Path, wanted: ProbeSettings) -> dict[str, tuple[float, ...]]:
     """The step sizes of an existing store; what is no store of slices is refused later."""
     settings = read(out).attributes.get("settings", {})
-    return tuple(settings.get("step_sizes", STEP_SIZES))
+    steps = tuple(settings.get("step_sizes", STEP_SIZES))
+    if wanted.direction_2 is None:
+        return {"step_sizes": steps}
+    return {"step_sizes": steps, "step_sizes_2": tuple(settings.get("step_sizes_2") or steps)}
 
 
 def _there(

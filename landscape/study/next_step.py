@@ -1,6 +1,6 @@
 """The optimizer that takes the step after a checkpoint."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,20 @@ from landscape.optimizers import named
 from landscape.training.checkpoints import Checkpoint, read_safely
 
 OTHERWISE = (
-    "give the learning rate of plain SGD (--lr), choose origin 'before-step', or give the "
-    "optimizer itself to landscape.probe"
+    "give the learning rate of plain SGD (--lr), choose origin 'before-step' and another direction "
+    "than the update, or give the optimizer itself to landscape.probe"
 )
-# The settings of torch's SGD in every version, and what schedulers and newer versions note more.
-SGD = {"params", "lr", "momentum", "dampening", "weight_decay", "nesterov"}
-NOTED = {"initial_lr", "param_names"}
-MOMENTA = ("momentum_buffer", "exp_avg", "exp_avg_sq")  # of the shape of their parameters
+# The settings of torch's optimizers in every version, by which a state dict is known, since it does
+# not name its class; and what schedulers and newer versions note more.
+KNOWN: Mapping[type[torch.optim.Optimizer], frozenset[str]] = {
+    torch.optim.SGD: frozenset({"lr", "momentum", "dampening", "weight_decay", "nesterov"}),
+    torch.optim.Adam: frozenset({"lr", "betas", "eps", "weight_decay", "amsgrad"}),
+    torch.optim.RMSprop: frozenset({"lr", "alpha", "eps", "weight_decay", "momentum", "centered"}),
+}
+NOTED = {"params", "initial_lr", "param_names"}
+DECOUPLED = "decoupled_weight_decay"  # what tells AdamW from Adam, in newer versions
+# What is of the shape of its parameter.
+MOMENTA = ("momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "square_avg", "grad_avg")
 
 
 def optimizer_of(
@@ -34,7 +41,7 @@ def optimizer_of(
 
     Args:
         checkpoint: a run's own, which knows its optimizer; or another's, which is known where it
-            holds the state of one optimizer that has the settings of torch's SGD and no others.
+            holds the state of one optimizer, with the settings of SGD, Adam, AdamW or RMSprop.
         model: the model, at the checkpoint.
         loss: (logits, targets) -> one value a sample, for a line search.
         learning_rate: that of plain SGD, at checkpoints that are no run's own; NaN for the step of
@@ -71,35 +78,67 @@ def optimizer_of(
         )
         what = "several optimizers" if checkpoint.optimizers else none
         raise InvalidValueError(
-            f"{path} holds {what}, and origin 'after-step' needs to know the step; {OTHERWISE}"
+            f"{path} holds {what}, and the step of the optimizer is needed (origin 'after-step', "
+            f"direction 'update'); {OTHERWISE}"
         )
     with read_safely(path):
-        return _sgd(model, checkpoint.optimizers[0], path)
+        return _torch(model, checkpoint.optimizers[0], path)
 
 
-def _sgd(model: nn.Module, state: Mapping[str, Any], path: Path) -> torch.optim.Optimizer:
-    """SGD of torch with the state that a checkpoint holds, if that is what it is the state of."""
-    parameters = list(model.parameters())
-    optimizer = torch.optim.SGD(parameters, lr=0.1)
+def _torch(model: nn.Module, state: Mapping[str, Any], path: Path) -> torch.optim.Optimizer:
+    """An optimizer of torch with the state that a checkpoint holds, if it is known which."""
     groups = state["param_groups"]
     if not isinstance(groups, (list, tuple)) or not all(isinstance(g, Mapping) for g in groups):
         raise CheckpointError(f"{path} is damaged: its optimizer has no groups of parameters")
-    # A state dict does not name its class, but SGD is known by its settings.
-    for group in groups:
-        names = set(map(str, group)) - NOTED
-        if not names >= SGD or not names <= optimizer.param_groups[0].keys():
-            settings = ", ".join(sorted(names - {"params"}))
-            raise InvalidValueError(
-                f"{path} holds the state of an optimizer with the settings "
-                f"{shown(settings)[1:-1]}: not of torch's SGD, and of which is not said; "
-                f"{OTHERWISE}"
-            )
-    if len(groups) != 1 or groups[0]["params"] != list(range(len(parameters))):
+    kinds = {_class_of(group, path) for group in groups}
+    if len(kinds) != 1:
         raise InvalidValueError(
-            f"{path} holds an optimizer with {len(groups)} groups of parameters, and which of the "
-            f"model's {len(parameters)} parameters are in each is not said; {OTHERWISE}"
+            f"{path} holds an optimizer with {len(groups)} groups of different settings; "
+            f"{OTHERWISE}"
         )
+    optimizer: torch.optim.Optimizer = kinds.pop()(_grouped(model, groups, path), lr=0.1)
     return _loaded(optimizer, state, path)
+
+
+def _class_of(group: Mapping[str, Any], path: Path) -> Any:
+    """The class of an optimizer by the settings of a group."""
+    names = set(map(str, group)) - NOTED
+    parameter = [torch.nn.Parameter(torch.zeros(1))]
+    for kind, needed in KNOWN.items():
+        newer = {*kind(parameter, lr=0.1).param_groups[0], DECOUPLED}  # type: ignore[call-arg]
+        if not needed <= names or not names <= newer:
+            continue
+        if kind is not torch.optim.Adam or group.get(DECOUPLED) is False:
+            return kind
+        if group.get(DECOUPLED) is True:
+            return torch.optim.AdamW
+        if group["weight_decay"] == 0:
+            return kind  # both take the same step
+        raise InvalidValueError(
+            f"{path} holds the state of Adam or AdamW with a weight decay of "
+            f"{shown(group['weight_decay'])}, and does not say of which; {OTHERWISE}"
+        )
+    settings = ", ".join(sorted(names))
+    raise InvalidValueError(
+        f"{path} holds the state of an optimizer with the settings {shown(settings)[1:-1]}: not of "
+        f"torch's SGD, Adam, AdamW or RMSprop, and of which is not said; {OTHERWISE}"
+    )
+
+
+def _grouped(model: nn.Module, groups: Sequence[Mapping[str, Any]], path: Path) -> Any:
+    """The model's parameters in the groups of an optimizer's state."""
+    parameters = list(model.parameters())
+    if len(groups) == 1 and list(groups[0]["params"]) == list(range(len(parameters))):
+        return parameters
+    named = dict(model.named_parameters())
+    names = [group.get("param_names") for group in groups]
+    listed = [name for each in names if isinstance(each, (list, tuple)) for name in each]
+    if None not in names and sorted(map(str, listed)) == sorted(named):
+        return [{"params": [(n, named[n]) for n in each]} for each in names if each is not None]
+    raise InvalidValueError(
+        f"{path} holds an optimizer with {len(groups)} groups of parameters, and which of the "
+        f"model's {len(parameters)} parameters are in each is not said; {OTHERWISE}"
+    )
 
 
 def _loaded(optimizer: torch.optim.Optimizer, state: Any, path: Path) -> torch.optim.Optimizer:

@@ -212,6 +212,7 @@ class Recorder:
                 iteration=iteration,
                 epoch=epoch,
                 learning_rate=watch.learning_rate,
+                optimizer=self._optimizer,
                 batch=batch,
                 **along,
             )
@@ -220,9 +221,15 @@ class Recorder:
             row = probe()
             yield
         else:
-            direction = prober.direction(self._model, batch, iteration=iteration)
+            directions = prober.directions(
+                self._model,
+                batch,
+                iteration=iteration,
+                learning_rate=watch.learning_rate,
+                optimizer=self._optimizer,
+            )
             yield
-            row = probe(direction=direction)
+            row = probe(directions=directions)
         self.iteration = iteration + 1
         row.dataset = row.to_dataset().assign_coords(watch.coordinates())
         self._write(row)

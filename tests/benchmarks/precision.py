@@ -57,7 +57,7 @@ def compare(task, device, epochs, samples):
         )  # fmt: skip
         indices = torch.arange(batch_size)
         batch = (*train.take(indices), indices)
-        own = prober.direction(model, batch)
+        (own,) = prober.directions(model, batch)
         along = own if direction is None else copy.copy(direction)
         found = prober(model, batch=batch, direction=along).to_dataset()
         return own, found

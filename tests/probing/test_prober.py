@@ -385,12 +385,12 @@ def test_along_a_direction_that_is_known_the_slice_starts_at_the_model():
     batch = TRAIN[0][:32].double(), TRAIN[1][:32]
     settings = ProbeSettings(**{**SMALL, "step_sizes": (0.0, 0.25), "origin": "after-step"})
     prober = Prober(as_data(double(TRAIN)), None, settings)
-    direction = prober.direction(model, batch)
+    (direction,) = prober.directions(model, batch)
     expected = prober(model, batch=batch, learning_rate=0.5)
     with torch.no_grad():
         for name, p in model.named_parameters():
             p += 0.5 * direction.tangent[name]
-    moved = prober(model, batch=batch, direction=direction)
+    moved = prober(model, batch=batch, directions=[direction])
     np.testing.assert_allclose(moved.loss, expected.loss, rtol=1e-12)
     assert moved.gradient_norm.item() == expected.gradient_norm.item()
 

@@ -114,7 +114,7 @@ def test_ten_passes_a_side_and_a_model_left_alone(monkeypatch):
     before = cases.state(model)
     settings = ProbeSettings(step_sizes="auto", batch_size=64)
     prober = Prober(train, validation, settings)
-    reaches = prober.reaches(model, iteration=3)
+    (reaches,) = prober.reaches(model, iteration=3)
     cases.assert_same_state(before, cases.state(model))
     assert {each.name for each in calls} == {"same_batch"}
     assert len(calls) <= 2 + 1 + 2 * 10  # the guards', that at 0, and both sides

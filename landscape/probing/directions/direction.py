@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 
 from landscape.errors import InvalidValueError
 from landscape.metrics import SampleLoss
+from landscape.network.state import State
 from landscape.runtime.nested import Nested
 
 
@@ -25,6 +27,10 @@ class Direction:
             loss's units; below 0 where positive step sizes descend.
         gradient: parameter name -> ∇L of the batch's mean loss, with which an optimizer steps.
         gradient_norm: ‖∇L‖₂, in float64.
+        buffers: buffer name -> by how much it moves per step size; other buffers stay.
+        about: what it is and how it was normalised, a phrase for captions.
+        numbers: further numbers that are stored beside the slice, by names of
+            :data:`landscape.slices.schema.NAMES`, as its ``eigenvalue``.
     """
 
     name: str
@@ -34,6 +40,9 @@ class Direction:
     slope: float
     gradient: Mapping[str, Tensor]
     gradient_norm: float
+    buffers: Mapping[str, Tensor] = field(default_factory=dict)
+    about: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def descends(self) -> bool:
@@ -49,11 +58,37 @@ class Tangent:
         values: parameter name -> tensor of that parameter's shape.
         norm: ‖values‖₂, if it is known exactly.
         slope: ∇L · values, if it is known exactly.
+        buffers: as of :class:`Direction`.
+        about: likewise; by default the summary of the kind of direction.
+        numbers: likewise.
     """
 
     values: Mapping[str, Tensor]
     norm: float | None = None
     slope: float | None = None
+    buffers: Mapping[str, Tensor] = field(default_factory=dict)
+    about: str = ""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Other points of the model that is probed, from which directions are made.
+
+    Attributes:
+        towards: name -> the point to which a direction leads.
+        path: points along a training, in order.
+    """
+
+    towards: Mapping[str, State] = field(default_factory=dict)
+    path: Sequence[State] = ()
+
+
+NO_LANDMARKS = Landmarks()
+
+
+def _unknown(asked: object) -> NoReturn:
+    raise InvalidValueError(f"the direction asks for {asked!r}, which is not known here")
 
 
 @dataclass(frozen=True)
@@ -70,7 +105,17 @@ class DirectionContext:
         gradient: parameter name -> ∇L of the batch's mean loss; parameters without
             ``requires_grad`` are left out. It must not be written to.
         gradient_norm: ‖∇L‖₂, in float64.
-        seed: seed for random draws; a different one for each checkpoint and draw.
+        seed: seed for random draws; a different one for each checkpoint, draw and direction of a
+            plane.
+        argument: what follows the direction's name and a colon, as "layer" in "random:layer".
+        number: K in the name of a direction, as 2 in "hessian-2".
+        landmarks: other points of the model.
+        step: largest norm of the gradient or None -> parameter name -> its value after the
+            optimizer's next step, for which the gradient is clipped to that norm.
+        training_gradient: number of training samples, from the first, or None for all -> parameter
+            name -> ∇L over them.
+        loss_on: name of an evaluation set, "" for the gradient's batch -> the model's outputs on
+            it and its mean loss, a scalar; with gradients switched on, both are differentiable.
     """
 
     model: nn.Module
@@ -81,6 +126,12 @@ class DirectionContext:
     gradient: Mapping[str, Tensor]
     gradient_norm: float
     seed: int
+    argument: str = ""
+    number: int = 1
+    landmarks: Landmarks = NO_LANDMARKS
+    step: Callable[[float | None], Mapping[str, Tensor]] = _unknown
+    training_gradient: Callable[[int | None], Mapping[str, Tensor]] = _unknown
+    loss_on: Callable[[str], tuple[Nested, Tensor]] = _unknown
 
 
 def mean_gradient(

@@ -88,6 +88,17 @@ class CheckpointFiles:
             return paths
         return cls(paths, weights, allow)  # type: ignore[arg-type]
 
+    def like(self, paths: Sequence[Path]) -> "CheckpointFiles":
+        """Make checkpoint files of other paths, with the same options.
+
+        Args:
+            paths: as for :func:`find`.
+
+        Returns:
+            The others.
+        """
+        return CheckpointFiles(paths, *self._options)
+
     def read(self, path: Path) -> Checkpoint:
         """Read a file, or return it from memory.
 

@@ -1,0 +1,193 @@
+"""The directions "hessian-K" and "ggn-K": along which the loss is curved most."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from landscape.errors import InvalidValueError
+from landscape.probing.directions.direction import DirectionContext, Tangent, sum_of_products
+
+Product = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+
+TOLERANCE = 1e-5  # of an eigenvalue, relative
+SMALL = 32  # parameters up to which the whole matrix is made
+PASSES = 300  # restarts of the Lanczos method
+
+
+def hessian(context: DirectionContext) -> Tangent:
+    """Point along the eigenvector of the K-th largest eigenvalue of the Hessian ∇²L.
+
+    Args:
+        context: the model at the point; the argument names the evaluation set whose mean loss is
+            meant, by default the gradient's batch.
+
+    Returns:
+        The tangent, of norm 1, with its ``eigenvalue`` λ and the relative ``eigen_residual``
+        ‖Hv − λv‖ / |λ|.
+
+    Raises:
+        InvalidValueError: for a loss without second derivatives, and where the eigenvectors are not
+            found.
+    """
+    parameters = _parameters(context)
+    with torch.enable_grad():
+        _, loss = context.loss_on(context.argument)
+        gradient = _derived([loss], parameters, create_graph=True)
+    if not any(each.requires_grad for each in gradient):
+        raise InvalidValueError(
+            "the loss has no second derivatives: its gradient does not depend on the parameters; "
+            "choose another direction"
+        )
+
+    def product(vector: Sequence[Tensor]) -> Sequence[Tensor]:
+        # H·v = ∇(∇L · v)
+        return _derived(gradient, parameters, vector, retain_graph=True)
+
+    return _eigenvector(context, parameters, product, "Hessian")
+
+
+def ggn(context: DirectionContext) -> Tangent:
+    """Point along the eigenvector of the K-th largest eigenvalue of the Gauss–Newton matrix.
+
+    That is JᵀH_fJ, of the Jacobian J of the outputs f and the Hessian H_f of the mean loss in them
+    [Schraudolph2002]. It has no negative eigenvalue where the loss is convex in f.
+
+    Args:
+        context: as for :func:`hessian`.
+
+    Returns:
+        As of :func:`hessian`.
+
+    Raises:
+        InvalidValueError: likewise, and for a model whose outputs are no single tensor.
+    """
+    parameters = _parameters(context)
+    with torch.enable_grad():
+        outputs, loss = context.loss_on(context.argument)
+        if not isinstance(outputs, Tensor):
+            raise InvalidValueError(
+                "the Gauss–Newton matrix needs outputs that are one tensor; choose hessian-K, or "
+                "name a part of the output (output=)"
+            )
+        at_outputs = _derived([loss], [outputs], create_graph=True)
+        # Jᵀu as a function of u, whose derivative gives J·v.
+        u = torch.zeros_like(outputs, requires_grad=True)
+        pulled = _derived([outputs], parameters, [u], create_graph=True)
+    if not at_outputs[0].requires_grad:
+        raise InvalidValueError(
+            "the loss has no second derivative in the outputs, so that the Gauss–Newton matrix is "
+            "0; choose another direction"
+        )
+
+    def product(vector: Sequence[Tensor]) -> Sequence[Tensor]:
+        # JᵀH_fJ·v, from right to left
+        moved = _derived(pulled, [u], vector, retain_graph=True)
+        curved = _derived(at_outputs, [outputs], moved, retain_graph=True)
+        return _derived([outputs], parameters, curved, retain_graph=True)
+
+    return _eigenvector(context, parameters, product, "Gauss–Newton matrix")
+
+
+def _parameters(context: DirectionContext) -> dict[str, Tensor]:
+    """Those that the gradient is taken of, by name."""
+    named: dict[str, Tensor] = dict(context.model.named_parameters())
+    found = {name: named[name] for name in context.gradient}
+    if wrong := next((n for n, p in found.items() if p.is_complex()), None):
+        raise InvalidValueError(
+            f"the model's {wrong} is complex, and eigenvectors are taken of real parameters alone"
+        )
+    return found
+
+
+def _derived(
+    of: Sequence[Tensor],
+    by: "Sequence[Tensor] | dict[str, Tensor]",
+    along: Sequence[Tensor] | None = None,
+    **how: bool,
+) -> list[Tensor]:
+    """The derivative of Σ of · along by each of ``by``; 0 where it does not depend on it."""
+    inputs = list(by.values()) if isinstance(by, dict) else list(by)
+    along = [torch.ones_like(each) for each in of] if along is None else along
+    # What is constant has no graph.
+    kept = [(o, a) for o, a in zip(of, along, strict=True) if o.requires_grad]
+    if not kept:
+        return [torch.zeros_like(each) for each in inputs]
+    outputs, vectors = zip(*kept, strict=True)
+    found = torch.autograd.grad(
+        outputs, inputs, vectors, allow_unused=True, materialize_grads=True, **how
+    )
+    return [g if g.layout == torch.strided else g.to_dense() for g in found]
+
+
+def _eigenvector(
+    context: DirectionContext, parameters: dict[str, Tensor], product: Product, what: str
+) -> Tangent:
+    """The K-th eigenvector as a direction that descends."""
+    shapes = [each.shape for each in parameters.values()]
+    sizes = [each.numel() for each in parameters.values()]
+
+    def split(vector: NDArray[np.float64]) -> list[Tensor]:
+        flat = torch.from_numpy(np.ascontiguousarray(vector).reshape(-1))
+        parts = zip(torch.split(flat, sizes), shapes, parameters.values(), strict=True)
+        return [part.view(shape).to(p) for part, shape, p in parts]
+
+    def multiplied(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+        with torch.enable_grad():
+            found = product(split(vector))
+        return np.concatenate([each.detach().double().cpu().reshape(-1).numpy() for each in found])
+
+    number, size = context.number, sum(sizes)
+    if number > size:
+        raise InvalidValueError(
+            f"the {what} of {size} parameters has no eigenvector {number}; choose at most {size}"
+        )
+    values, vectors = _largest(multiplied, size, number, context.seed, what)
+    value, vector = values[number - 1], vectors[:, number - 1]
+    off = float(np.linalg.norm(multiplied(vector) - value * vector))
+    tangent = dict(zip(parameters, split(vector), strict=True))
+    gradient = [context.gradient[name] for name in tangent]
+    # Of v and −v, the one that descends.
+    if sum_of_products(gradient, [*tangent.values()]) > 0:
+        tangent = {name: -each for name, each in tangent.items()}
+    where = context.argument.replace("_", " ") or "gradient's batch"
+    return Tangent(
+        tangent,
+        about=f"eigenvector {number} of the {what} of the loss on the {where}, of norm 1, with the "
+        f"eigenvalue {value:.4g}",
+        numbers={
+            "eigenvalue": float(value),
+            "eigen_residual": off / abs(value) if value else np.inf,
+        },
+    )
+
+
+def _largest(
+    product: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    size: int,
+    number: int,
+    seed: int,
+    what: str,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The largest eigenvalues, descending, (number,), and their vectors, (size, number)."""
+    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+
+    if size <= max(SMALL, 2 * number):
+        matrix = np.stack([product(unit) for unit in np.eye(size)])
+        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    else:
+        start = np.random.default_rng(seed).standard_normal(size)
+        operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
+        try:
+            values, vectors = eigsh(
+                operator, k=number, which="LA", v0=start, tol=TOLERANCE, maxiter=PASSES
+            )
+        except ArpackError as error:
+            raise InvalidValueError(
+                f"the eigenvectors of the {what} were not found ({error}); its values may not be "
+                "finite, or too close to each other"
+            ) from error
+    order = np.argsort(values)[::-1][:number]
+    return values[order], vectors[:, order]

@@ -1,0 +1,90 @@
+"""The rows of a plane that is being measured, kept beside its store until the plane is whole."""
+
+import json
+import shutil
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landscape.runtime.atomic import atomic_write
+from landscape.store.layout import writing
+
+Row = Sequence[Mapping[str, np.ndarray[Any, Any]]]
+KEY = "made-from.json"
+
+
+class Unfinished:
+    """Keeps the rows of one checkpoint's plane in files: one row a file, written whole.
+
+    Args:
+        store: the store that the plane goes into; the rows lie in a hidden folder beside it.
+        made_from: all that the values depend on. Rows that were made from anything else are thrown
+            away.
+    """
+
+    def __init__(self, store: Path, made_from: Mapping[str, Any]) -> None:
+        self.path = store.with_name(f".{store.name}.unfinished")
+        # As it is read again.
+        said = json.dumps(made_from, sort_keys=True, default=str)
+        self._key = self.path / KEY
+        kept = None
+        with suppress(OSError):
+            kept = self._key.read_text(encoding="utf-8")
+        if kept == said:
+            return
+        with writing(self.path):
+            shutil.rmtree(self.path, ignore_errors=True)
+            self.path.mkdir(parents=True)
+            with atomic_write(self._key) as temporary:
+                temporary.write_text(said, encoding="utf-8")
+
+    def load(self, draw: int, row: int) -> Row | None:
+        """Read a row.
+
+        Args:
+            draw: the draw, from 0.
+            row: the place of its step size of the second direction, from 0.
+
+        Returns:
+            For each set, name -> (step sizes, samples); None where it was not kept, or is damaged.
+        """
+        try:
+            with np.load(self._file(draw, row), allow_pickle=False) as arrays:
+                found: dict[int, dict[str, Any]] = {}
+                for key in arrays.files:
+                    place, _, name = key.partition(" ")
+                    found.setdefault(int(place), {})[name] = arrays[key]
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None
+        return [found[place] for place in sorted(found)]
+
+    def save(self, draw: int, row: int, values: Row) -> None:
+        """Write a row.
+
+        Args:
+            draw: the draw, from 0.
+            row: the place of its step size of the second direction, from 0.
+            values: for each set, name -> (step sizes, samples).
+
+        Raises:
+            StoreError: where the disk refuses.
+        """
+        named = {f"{i} {n}": array for i, each in enumerate(values) for n, array in each.items()}
+        with (
+            writing(self.path),
+            atomic_write(self._file(draw, row)) as temporary,
+            temporary.open("wb") as file,
+        ):
+            np.savez(file, **named)  # type: ignore[arg-type]
+
+    def remove(self) -> None:
+        """Remove the rows, once the plane is in the store."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _file(self, draw: int, row: int) -> Path:
+        return self.path / f"{draw}-{row}.npz"
