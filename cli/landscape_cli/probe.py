@@ -327,7 +327,7 @@ def probe(
     slices = open_(store)
     if "range" in slices.attrs:
         options.say(f"range: {slices.attrs['range']}")
-    kinds = ProbeSettings(**settings).kinds
+    kinds = [registry.get(each) for each in (direction, and_) if each]
     # Of a plane, of a path and between two checkpoints, the range was chosen for what it shows.
     chosen_by_loss = len(kinds) == 1 and kinds[0].ends is None and kinds[0].needs != PATH
     if chosen_by_loss and "same_batch" in slices["evaluation_set"].values:

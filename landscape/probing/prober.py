@@ -56,6 +56,9 @@ class Rows(Protocol):
         Args:
             draw: the draw, from 0.
             row: the place of its step size, from 0.
+
+        Returns:
+            For each set, name -> (step sizes, samples); None where the row was not kept.
         """
         ...
 

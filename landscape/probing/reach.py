@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from landscape.errors import RangeWarning
 from landscape.network.point import Point
-from landscape.probing.directions.direction import Direction
+from landscape.probing.directions.direction import Direction, norm
 from landscape.probing.evaluation import Evaluator
 from landscape.probing.evaluation_sets import EvaluationSet
 from landscape.probing.path import Path
@@ -147,9 +147,12 @@ def find_reaches(
         return Reaches(*[Reach(math.nan, "is not finite at step size 0")] * 2)
     # L(0) + rise · max(|L(0)|, 1)
     limit = start + rise * max(abs(start), 1.0)
-    # Where the loss would have risen, or have fallen by as much, if it were straight.
-    straight = abs((limit - start) / direction.slope) if direction.slope else 1.0
-    first = min(max(straight, 1e-18), 1e18) if math.isfinite(straight) else 1.0
+    # Where the loss would have risen, or have fallen by as much, if it were straight; and where
+    # the network is another one, since along a direction without much slope that is far too far.
+    straight = abs((limit - start) / direction.slope) if direction.slope else math.inf
+    other = norm([*origin.parameters.values()]) / direction.norm if direction.norm else math.inf
+    first = min(straight, other)
+    first = min(max(first, 1e-18), 1e18) if math.isfinite(first) and first else 1.0
     return Reaches(
         find_reach(lambda distance: loss(-distance), limit, first, most),
         find_reach(loss, limit, first, most),

@@ -476,7 +476,8 @@ def comparable(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _direction(given: Any, own: dict[str, DirectionKind]) -> str:
     """The name of a direction; one that is no name is added to one's own."""
-    if callable(given) and not isinstance(given, type):
+    given = arguments.plain(given)
+    if callable(given) and not isinstance(given, (type, DirectionKind)):
         name = getattr(given, "__name__", "own").strip("<>")
         about = " ".join((getattr(given, "__doc__", None) or name).split(". ")[0].split())
         given = DirectionKind(name, name.replace("_", " "), about.strip("."), given)

@@ -33,7 +33,7 @@ def values_of(loss, margin, targets):
 
 def draw(norm, *parts):
     along = Direction("mine", "d", {}, 3 * norm, -norm / 2, {}, norm)
-    return Draw(along, [chosen for chosen, _ in parts], [values for _, values in parts])
+    return Draw([along], [chosen for chosen, _ in parts], [values for _, values in parts])
 
 
 def two_draws(settings=SETTINGS):
@@ -67,6 +67,7 @@ def test_where_and_when_it_was_measured():
     assert root.attrs == {
         "direction": "mine",
         "direction_symbol": "d",
+        "direction_about": "",
         "origin": "before-step",
         "gradient_batch_norm": "batch",
         "seed": 3,

@@ -1,5 +1,6 @@
 """The directions "hessian-K" and "ggn-K": along which the loss is curved most."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -7,14 +8,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landscape.errors import InvalidValueError
+from landscape.errors import InvalidValueError, SlopeWarning
 from landscape.probing.directions.direction import DirectionContext, Tangent, sum_of_products
 
 Product = Callable[[Sequence[Tensor]], Sequence[Tensor]]
+# A vector -> what changes along it, where the model then is; and how fast, by its derivative.
+Changes = tuple[Product, Product]
 
 TOLERANCE = 1e-5  # of an eigenvalue, relative
 SMALL = 32  # parameters up to which the whole matrix is made
 PASSES = 300  # restarts of the Lanczos method
+# How far the model is moved to see the curvature, in norms of its parameters; and the ratio to the
+# derivative that is no surprise: a network of ReLUs is curved more than its Hessian says.
+STEPS = (1e-3, 1e-4, 1e-5)
+SURPRISE = 2.0
 
 
 def hessian(context: DirectionContext) -> Tangent:
@@ -36,17 +43,21 @@ def hessian(context: DirectionContext) -> Tangent:
     with torch.enable_grad():
         _, loss = context.loss_on(context.argument)
         gradient = _derived([loss], parameters, create_graph=True)
-    if not any(each.requires_grad for each in gradient):
-        raise InvalidValueError(
-            "the loss has no second derivatives: its gradient does not depend on the parameters; "
-            "choose another direction"
-        )
 
     def product(vector: Sequence[Tensor]) -> Sequence[Tensor]:
         # H·v = ∇(∇L · v)
         return _derived(gradient, parameters, vector, retain_graph=True)
 
-    return _eigenvector(context, parameters, product, "Hessian")
+    def slope(vector: Sequence[Tensor]) -> Sequence[Tensor]:
+        # ∇L · v, whose change along v is v·H·v
+        with torch.enable_grad():
+            _, here = context.loss_on(context.argument)
+            return [_dot(_derived([here], parameters), vector)]
+
+    def curvature(vector: Sequence[Tensor]) -> Sequence[Tensor]:
+        return [_dot(product(vector), vector)]
+
+    return _eigenvector(context, parameters, product, (slope, curvature), "Hessian")
 
 
 def ggn(context: DirectionContext) -> Tangent:
@@ -76,11 +87,6 @@ def ggn(context: DirectionContext) -> Tangent:
         # Jᵀu as a function of u, whose derivative gives J·v.
         u = torch.zeros_like(outputs, requires_grad=True)
         pulled = _derived([outputs], parameters, [u], create_graph=True)
-    if not at_outputs[0].requires_grad:
-        raise InvalidValueError(
-            "the loss has no second derivative in the outputs, so that the Gauss–Newton matrix is "
-            "0; choose another direction"
-        )
 
     def product(vector: Sequence[Tensor]) -> Sequence[Tensor]:
         # JᵀH_fJ·v, from right to left
@@ -88,7 +94,18 @@ def ggn(context: DirectionContext) -> Tangent:
         curved = _derived(at_outputs, [outputs], moved, retain_graph=True)
         return _derived([outputs], parameters, curved, retain_graph=True)
 
-    return _eigenvector(context, parameters, product, "Gauss–Newton matrix")
+    def outputs_there(vector: Sequence[Tensor]) -> Sequence[Tensor]:  # noqa: ARG001
+        # f, whose change along v is J·v
+        there, _ = context.loss_on(context.argument)
+        assert isinstance(there, Tensor)
+        return [there]
+
+    def change(vector: Sequence[Tensor]) -> Sequence[Tensor]:
+        return _derived(pulled, [u], vector, retain_graph=True)
+
+    return _eigenvector(
+        context, parameters, product, (outputs_there, change), "Gauss–Newton matrix"
+    )
 
 
 def _parameters(context: DirectionContext) -> dict[str, Tensor]:
@@ -123,7 +140,11 @@ def _derived(
 
 
 def _eigenvector(
-    context: DirectionContext, parameters: dict[str, Tensor], product: Product, what: str
+    context: DirectionContext,
+    parameters: dict[str, Tensor],
+    product: Product,
+    changes: Changes,
+    what: str,
 ) -> Tangent:
     """The K-th eigenvector as a direction that descends."""
     shapes = [each.shape for each in parameters.values()]
@@ -139,6 +160,10 @@ def _eigenvector(
             found = product(split(vector))
         return np.concatenate([each.detach().double().cpu().reshape(-1).numpy() for each in found])
 
+    if not multiplied(np.random.default_rng(context.seed).standard_normal(sum(sizes))).any():
+        raise InvalidValueError(
+            f"the {what} is 0: the loss has no second derivatives; choose another direction"
+        )
     number, size = context.number, sum(sizes)
     if number > size:
         raise InvalidValueError(
@@ -148,6 +173,7 @@ def _eigenvector(
     value, vector = values[number - 1], vectors[:, number - 1]
     off = float(np.linalg.norm(multiplied(vector) - value * vector))
     tangent = dict(zip(parameters, split(vector), strict=True))
+    _confirm([*parameters.values()], [*tangent.values()], changes, what)
     gradient = [context.gradient[name] for name in tangent]
     # Of v and −v, the one that descends.
     if sum_of_products(gradient, [*tangent.values()]) > 0:
@@ -161,6 +187,48 @@ def _eigenvector(
             "eigenvalue": float(value),
             "eigen_residual": off / abs(value) if value else np.inf,
         },
+    )
+
+
+def _dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
+    return torch.tensor(sum_of_products([each.detach() for each in first], second))
+
+
+@torch.no_grad()
+def _confirm(
+    parameters: Sequence[Tensor], vector: Sequence[Tensor], changes: Changes, what: str
+) -> None:
+    """Compare the second derivative with a central finite difference, and warn where it is other.
+
+    As where a layer's backward pass cannot be differentiated, which autograd takes for constant.
+    """
+    kept = [each.detach().clone() for each in parameters]
+    measured, derived = changes
+    expected = derived(vector)
+    length = float(torch.stack([each.double().norm() for each in kept]).norm())
+    ratios = []
+    try:
+        for share in STEPS:
+            ends = []
+            for signed in (share * length, -share * length):
+                for live, start, moves in zip(parameters, kept, vector, strict=True):
+                    live.detach().copy_(start + signed * moves)
+                ends.append(measured(vector))
+            change = [(a - b).double() / (2 * share * length) for a, b in zip(*ends, strict=True)]
+            square = sum_of_products(expected, expected)
+            ratios.append(sum_of_products(change, expected) / square if square else np.nan)
+            if 1 / SURPRISE < ratios[-1] < SURPRISE:
+                return
+    finally:
+        for live, start in zip(parameters, kept, strict=True):
+            live.detach().copy_(start)
+    warnings.warn(
+        f"along the eigenvector of the {what} the loss is curved "
+        f"{', '.join(f'{ratio:.3g}' for ratio in ratios)} times as much as its second derivative "
+        "says, at smaller and smaller steps: the model may have a backward pass that cannot be "
+        "differentiated",
+        SlopeWarning,
+        stacklevel=2,
     )
 
 
