@@ -1,4 +1,4 @@
-"""The variables of slices and planes: their long names and units, and what older stores called them."""
+"""The variables of slices and planes: long names and units, and what older stores called them."""
 
 import xarray as xr
 

@@ -39,4 +39,5 @@ def test_axes_say_which_direction_they_are():
 def test_directions_made_orthogonal_have_cosine_0():
     assert (cosine(planes.plane()) == 0).all()
     assert (cosine(planes.plane(orthogonal=False)) == 0.02).all()
-    assert path_shown(planes.plane()) and not path_shown(planes.plane(path=0))
+    assert path_shown(planes.plane())
+    assert not path_shown(planes.plane(path=0))
