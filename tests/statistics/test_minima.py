@@ -13,7 +13,7 @@ from landscape.errors import InvalidValueError
 from landscape.statistics import best_point, local_minima, minima
 
 INF, NAN = math.inf, math.nan
-S, T = [-1.0, 0.0, 0.5, 2.0], [-1.0, 0.0, 1.0]
+S, T = [-1.0, 0.0, 1.0, 2.0], [-1.0, 0.0, 1.0]
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, NAN, INF, -INF]), min_size=12, max_size=12))
@@ -31,6 +31,13 @@ def test_the_best_is_the_first_by_value_then_nearness(values):
     assert found.open == (not order or border or bool(np.isnan(grid).any()))
     turned = best_point(-grid, S, T, "max")
     np.testing.assert_array_equal(turned[:2], found[:2])
+
+
+def test_of_equally_good_and_near_points_the_one_of_larger_step_sizes():
+    ring = np.ones((3, 3))
+    for s, t in ((-1, 0), (0, -1), (0, 1), (1, 0)):
+        ring[s + 1, t + 1] = 0
+        assert best_point(ring, T, T, "min")[:2] == (s, t)
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, NAN, INF, -INF]), min_size=20, max_size=20))
