@@ -10,10 +10,14 @@ Everything is loaded when it is first used, subpackages too:
 ``landscape.optimizers.SmoothAccuracySLS``.
 
 References:
+    [Andreyev2024] Andreyev, Beneventano. Edge of stochastic stability: revisiting the edge of
+        stability for SGD. arXiv:2412.20553, 2024.
     [Armijo1966] Armijo. Minimization of functions having Lipschitz continuous first partial
         derivatives. Pacific Journal of Mathematics 16(1), 1966.
     [Efron1979] Efron. Bootstrap methods: another look at the jackknife. Annals of Statistics 7(1),
         1979.
+    [Entezari2022] Entezari, Sedghi, Saukh, Neyshabur. The role of permutation invariance in linear
+        mode connectivity of neural networks. ICLR 2022.
     [Hackel2023] Osane Hackel. Accuracy-Based Line Search. Bachelor thesis, Eberhard Karls
         University Tübingen, 2023; "the thesis".
     [He2016] He, Zhang, Ren, Sun. Deep residual learning for image recognition. CVPR 2016.

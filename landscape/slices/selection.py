@@ -135,7 +135,8 @@ def _told(dataset: xr.Dataset, name: str) -> xr.DataArray:
     dataset = upgraded(dataset)
     if name not in dataset.coords:
         raise InvalidValueError(
-            f"the slices along {dataset.attrs.get('direction')!r} have no {name}; probe them again"
+            f"the slices along {dataset.attrs.get('direction')!r} have no {name}; probe them again "
+            "or, where draws were resampled, resample the statistic of each draw instead"
         )
     return dataset[name]
 
@@ -161,10 +162,27 @@ def learning_step(dataset: xr.Dataset) -> xr.DataArray:
     with np.errstate(divide="ignore", invalid="ignore"):
         alike = (length == along) | (length.isnull() & along.isnull())
         ratio = (length / along).where(~alike, 1.0)
-        cosine = slope(dataset) / (length * along)
     rate: xr.DataArray = xr.ones_like(length) * dataset["learning_rate"] * ratio
-    # Of a gradient that is 0 or not a number there is no cosine to tell.
-    return rate.where(~(cosine > STEEPEST - 1))
+    return rate.where(along_gradient(dataset))
+
+
+def along_gradient(dataset: xr.Dataset) -> xr.DataArray:
+    """Say where the direction points along −∇L.
+
+    Args:
+        dataset: slices.
+
+    Returns:
+        Over checkpoint and draw: whether the cosine of d to −∇L is 1, by the stored norms and
+        slope; true where the gradient is 0 or not a number, and no cosine tells.
+
+    Raises:
+        InvalidValueError: where the slices do not hold norm and slope of their direction.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # cos(d, −∇L) = −∇L · d / (‖∇L‖ · ‖d‖)
+        opposite = slope(dataset) / (dataset["gradient_norm"] * norm(dataset))
+    return ~(opposite > STEEPEST - 1)
 
 
 def interpolated(

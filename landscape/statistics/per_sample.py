@@ -21,7 +21,7 @@ Samples = xr.Dataset | Iterable[xr.Dataset]
 Reduction = Callable[[xr.DataArray], xr.DataArray]
 
 DIMENSIONS = (
-    *("checkpoint", "draw", "evaluation_set", "step_size"),
+    *("checkpoint", "draw", "evaluation_set", "step_size", "step_size_2"),
     *("slope_factor", "class_label", "resample"),
 )
 OF_A_SET = ("kind", "samples", "batch_norm")

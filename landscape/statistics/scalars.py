@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from landscape.errors import InvalidValueError
+from landscape.slices.planes import first_line
 from landscape.slices.selection import interpolated, learning_step, metrics, require_slices
 from landscape.statistics.critical import critical_step_sizes
 from landscape.statistics.differences import batch_bias, gap
@@ -33,7 +34,8 @@ def scalars(dataset: xr.Dataset, tolerance: float = 0.1) -> dict[str, float]:
     ['critical_step_size/same_batch', 'gap', 'peak_width/same_batch']
 
     Args:
-        dataset: a slice of one checkpoint and one draw, as ``landscape.probe`` gives it.
+        dataset: a slice of one checkpoint and one draw, as ``landscape.probe`` gives it; of a plane
+            the slice along its first direction.
         tolerance: how far the accuracies of a peak may lie from the best, as a share of the best.
 
     Returns:
@@ -44,6 +46,7 @@ def scalars(dataset: xr.Dataset, tolerance: float = 0.1) -> dict[str, float]:
             tolerance that is not finite or below 0.
     """
     require_slices(dataset)
+    dataset = first_line(dataset)
     if (sizes := (dataset.sizes["checkpoint"], dataset.sizes["draw"])) != (1, 1):
         raise InvalidValueError(
             f"the slices have {sizes[0]} checkpoints and {sizes[1]} draws; give one of each, as "

@@ -136,3 +136,18 @@ def _named(dataset):
     for name, variable in dataset.variables.items():
         variable.attrs["long_name"], variable.attrs["units"] = NAMES[str(name)]
     return dataset
+
+
+def samples(dataset, name="validation", count=25, spread=0.3):
+    """Per-sample losses of a set whose mean is the stored loss, and whose curvatures differ.
+
+    Sample n has the loss of the set, and e_n · (1 + s² + t²) with Σ e_n = 0.
+    """
+    noise = np.random.default_rng([7, *name.encode()]).normal(0, spread, count)
+    noise = xr.DataArray(noise - noise.mean(), dims="sample")
+    square = sum(dataset[each] ** 2 for each in ("step_size", "step_size_2") if each in dataset)
+    own = dataset["loss"].sel(evaluation_set=name)
+    loss = (own + noise * (1 + square)).transpose("checkpoint", "draw", ..., "sample")
+    target = xr.DataArray(np.zeros(count, dtype=int), dims="sample")
+    made = xr.Dataset({"loss": loss, "margin": -loss, "target": target}, attrs=dataset.attrs)
+    return made.assign_coords(evaluation_set=name)

@@ -106,3 +106,19 @@ def test_labels_and_the_order_of_dimensions(both):
     found = selection.labelled(values, width=(turned, "peak width", "m"))
     assert found["width"].dims == (*values.dims, "resample")
     assert found["width"].attrs == {"long_name": "peak width", "units": "m"}
+
+
+def test_a_direction_points_along_the_gradient_where_its_slope_says_so(both):
+    for dataset in both:
+        assert selection.along_gradient(dataset).all()
+    # ∇L · d = −‖∇L‖ · ‖d‖ · cos, with ‖∇L‖ = 2 and 0.5
+    norms, slopes = np.full((2, 2), 3.0), [[-6.0, -5.9], [1.5, -1.5]]
+    each = ("checkpoint", "draw")
+    other = (
+        both[0]
+        .assign_attrs(schema=2)
+        .assign_coords(direction_norm=(each, norms), direction_slope=(each, slopes))
+    )
+    found = selection.along_gradient(other)
+    np.testing.assert_array_equal(found, [[True, False], [False, True]])
+    np.testing.assert_array_equal(selection.learning_step(other).notnull(), found)

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from helpers import planes
 
 from landscape.errors import InvalidValueError
 from landscape.statistics import scalars
@@ -113,3 +114,10 @@ def test_nothing_handed_in_is_changed(slice_):
     before = slice_.copy(deep=True)
     scalars(slice_)
     assert slice_.identical(before)
+
+
+def test_of_a_plane_they_are_those_of_its_first_slice():
+    plane = planes.plane(draws=1, checkpoints=1)
+    found = scalars(plane)
+    assert found == scalars(plane.sel(step_size_2=0.0, drop=True))
+    assert found["peak_width/same_batch"] == pytest.approx(0.4)  # of 0.9 − 0.45·|s|, a tenth
