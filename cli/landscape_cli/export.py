@@ -23,7 +23,9 @@ def export(
     evaluation_set: Annotated[
         str | None,
         typer.Option(
-            "--set", help="Evaluation set whose values are the height.", show_default="the first"
+            "--set",
+            help="Evaluation set whose values are the height.",
+            show_default="validation, or else the first",
         ),
     ] = None,
     slope_factor: Annotated[float | None, options.option("slope_factor")] = None,

@@ -4,8 +4,16 @@
 shows.
 """
 
+from landscape.tables.planes import plane_statistics
 from landscape.tables.runs import benchmark, passes
 from landscape.tables.slices import slice_statistics, slice_values
 from landscape.tables.vtk import save_plane
 
-__all__ = ["benchmark", "passes", "save_plane", "slice_statistics", "slice_values"]
+__all__ = [
+    "benchmark",
+    "passes",
+    "plane_statistics",
+    "save_plane",
+    "slice_statistics",
+    "slice_values",
+]

@@ -64,7 +64,7 @@ def save_plane(
         checkpoint: iteration to write; by default the last.
         draw: draw to write; by default the first.
         metric: metric that is the height; by default the loss, or else the accuracy.
-        evaluation_set: set whose values are the height; by default the first.
+        evaluation_set: set whose values are the height; by default validation, or else the first.
         slope_factor: that of smooth accuracy as the height; by default the nearest to 1.
         against: how the sides are measured: "step-size", where points are (s, t), or "distance",
             where their distances from each other are those of the parameters: the angle between
@@ -93,8 +93,9 @@ def save_plane(
     at = choose_checkpoints(dataset, checkpoint)[-1]
     one = dataset.isel(checkpoint=at, draw=choose_draw(dataset, draw))
     name = metric or ("loss" if "loss" in metrics(dataset) else main_metric(dataset))
-    first = str(dataset["evaluation_set"].values[0])
-    chosen = set_name(dataset, first if evaluation_set is None else evaluation_set)
+    names = [str(each) for each in dataset["evaluation_set"].values]
+    shown = "validation" if "validation" in names else names[0]
+    chosen = set_name(dataset, shown if evaluation_set is None else evaluation_set)
     height = _grid(at_slope_factor(one, name, slope_factor), chosen)
     meshes = {path: _surface(one, np.zeros_like(height) if flat else height, against)}
     if not _size(meshes[path]):

@@ -35,7 +35,7 @@ def test_export(stores):
     result = run("export", stores["PLANE"])
     assert result.stdout == "surface: plane.vtu\npath: plane-path.vtu\n"
     surface = meshio.read("plane.vtu")
-    wanted = landscape.open(stores["PLANE"])["loss"][-1, 0, 0]
+    wanted = landscape.open(stores["PLANE"])["loss"][-1, 0, 1]
     np.testing.assert_array_equal(surface.points[:, 2].reshape(wanted.T.shape), wanted.T)
 
 

@@ -33,7 +33,7 @@ def test_points_are_step_sizes_and_the_value_and_every_value_is_there(tmp_path):
     for t in dataset["step_size_2"].values:
         for s in dataset["step_size"].values:
             here = last.sel(step_size=s, step_size_2=t)
-            height = here["loss"].sel(evaluation_set="same_batch")
+            height = here["loss"].sel(evaluation_set="validation")
             np.testing.assert_array_equal(surface.points[place], [s, t, height])
             for metric in ("loss", "accuracy"):
                 for each in planes.SETS:
@@ -59,9 +59,9 @@ def test_what_is_chosen_is_written(tmp_path):
     dataset = planes.plane(draws=2, checkpoints=2)
     dataset["accuracy"][0] += 7
     surface, _ = written(
-        dataset, tmp_path, checkpoint=400, draw=1, metric="accuracy", evaluation_set="validation"
+        dataset, tmp_path, checkpoint=400, draw=1, metric="accuracy", evaluation_set="same_batch"
     )
-    wanted = dataset["accuracy"][0, 1, 1].transpose("step_size_2", "step_size")
+    wanted = dataset["accuracy"][0, 1, 0].transpose("step_size_2", "step_size")
     np.testing.assert_array_equal(surface.points[:, 2], wanted.values.ravel())
     other = dataset["loss"][0, 1, 0].transpose("step_size_2", "step_size")
     np.testing.assert_array_equal(surface.point_data["loss/same_batch"], other.values.ravel())
@@ -75,15 +75,15 @@ def test_slope_factors_have_names_of_their_own(tmp_path):
     assert {n for n in surface.point_data if n.startswith("smooth")} == {
         f"smooth_accuracy(s={factor})/{each}" for factor in ("0.5", "2") for each in planes.SETS
     }
-    wanted = 2 * surface.point_data["accuracy/same_batch"]
+    wanted = 2 * surface.point_data["accuracy/validation"]
     np.testing.assert_array_equal(surface.points[:, 2], wanted)
 
 
 def test_what_is_not_finite_stays_and_leaves_a_gap(tmp_path):
     dataset = planes.plane(points=5, points_2=5, draws=1, checkpoints=1)
-    dataset["loss"][0, 0, 0, 0, 0] = np.nan
-    dataset["loss"][0, 0, 0, 4, 4] = np.inf
-    dataset["loss"][0, 0, 1, 2, 2] = -np.inf
+    dataset["loss"][0, 0, 1, 0, 0] = np.nan
+    dataset["loss"][0, 0, 1, 4, 4] = np.inf
+    dataset["loss"][0, 0, 0, 2, 2] = -np.inf
     surface, _ = written(dataset, tmp_path)
     for i, each in enumerate(planes.SETS):
         wanted = dataset["loss"][0, 0, i].transpose("step_size_2", "step_size")
@@ -118,7 +118,7 @@ def test_the_path_lies_on_the_surface(tmp_path):
     one = dataset.isel(checkpoint=-1, draw=0)
     np.testing.assert_array_equal(path.points[:, 0], one["path_step_size"])
     np.testing.assert_array_equal(path.points[:, 1], one["path_step_size_2"])
-    height = one["loss"].sel(evaluation_set="same_batch")
+    height = one["loss"].sel(evaluation_set="validation")
     for (s, t, z), distance in zip(path.points, one["path_distance"].values, strict=True):
         assert z == pytest.approx(bilinear(height, s, t), rel=1e-12)
         assert distance in path.point_data["distance"]
@@ -190,6 +190,12 @@ def test_names_from_a_store_are_no_markup(tmp_path):
         for metric in ("loss", "accuracy")
         for each in ('<a b="c"> & \\x1b', "validation")
     }
+
+
+def test_without_validation_the_height_is_that_of_the_first_set(tmp_path):
+    dataset = planes.plane().isel(evaluation_set=[0])
+    surface, _ = written(dataset, tmp_path)
+    np.testing.assert_array_equal(surface.points[:, 2], surface.point_data["loss/same_batch"])
 
 
 def test_what_is_refused_leaves_nothing(tmp_path):
