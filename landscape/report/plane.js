@@ -38,7 +38,7 @@ function drawCharts(what) {
   byId("surface-caption").textContent = what.metric.captions[set];
   byId("slices-caption").textContent = what.metric.caption;
   // WebGL fails where there is nothing to draw.
-  const empty = !heights.some((row, j) => j > 0 && row.some((_, i) => i > 0 && cell(heights, i, j)));
+  const empty = !heights.some((row, j) => row.some((_, i) => i && j && cell(heights, i, j)));
   byId("no-surface").hidden = !empty;
   byId("surface-chart").hidden = empty;
   if (!empty) drawSurface();
@@ -47,14 +47,16 @@ function drawCharts(what) {
 
 // Whether the four corners of a cell are finite.
 const cell = (heights, i, j) =>
-  [heights[j - 1][i - 1], heights[j - 1][i], heights[j][i - 1], heights[j][i]].every(Number.isFinite);
+  [heights[j - 1], heights[j]].every((row) => [row[i - 1], row[i]].every(Number.isFinite));
 
 // The surface
 
 function drawSurface() {
   const { what, set, first, second, value, planes, heights } = view;
   const texts = planes[set].map((row, j) =>
-    row.map((z, i) => plain(`step sizes ${said(data.steps[i])}, ${said(data.steps_2[j])}: ${said(z)}`)),
+    row.map((z, i) =>
+      plain(`step sizes ${said(data.steps[i])}, ${said(data.steps_2[j])}: ${said(z)}`),
+    ),
   );
   const marks = value.type === "log" ? logMarks(value.range) : {};
   const surface = {
@@ -68,7 +70,12 @@ function drawSurface() {
     colorscale: "Viridis",
     cmin: value.range[0],
     cmax: value.range[1],
-    colorbar: { title: { text: plain(what.label), side: "right" }, thickness: 14, len: 0.7, ...marks },
+    colorbar: {
+      title: { text: plain(what.label), side: "right" },
+      thickness: 14,
+      len: 0.7,
+      ...marks,
+    },
     lighting: { ambient: 0.8, diffuse: 0.4, specular: 0.05 },
     contours: {
       x: { highlight: true, highlightcolor: "#fff" },
