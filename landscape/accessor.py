@@ -24,8 +24,9 @@ from landscape.tables import summary
 
 # The rows that describe a Dataset, in this order.
 FACTS = (
-    *("task", "optimizer", "checkpoints", "evaluation sets", "step sizes", "origin", "draws"),
-    "metrics",
+    *("task", "optimizer", "checkpoints", "evaluation sets", "step sizes", "direction"),
+    *("step sizes of the second direction", "second direction", "cosine between the directions"),
+    *("path", "origin", "draws", "metrics"),
 )
 
 if TYPE_CHECKING:

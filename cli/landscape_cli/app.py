@@ -12,6 +12,7 @@ from landscape.errors import InvalidValueError, shown
 from landscape_cli import (
     check,
     demo,
+    export,
     info,
     options,
     plot,
@@ -88,6 +89,7 @@ app.add_typer(plot.app, name="plot")
 app.add_typer(table.app, name="table")
 app.add_typer(study.app, name="study")
 app.command("report")(report.report)
+app.command("export")(export.export)
 app.command("info")(info.info)
 app.command("check")(check.check)
 app.add_typer(tasks.app, name="tasks")

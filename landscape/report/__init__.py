@@ -23,6 +23,7 @@ from landscape.report.charts import charts
 from landscape.runtime.atomic import atomic_write, require_place
 from landscape.slices import wording
 from landscape.slices.choice import choose_checkpoint
+from landscape.slices.planes import is_plane
 from landscape.statistics import metrics, require_slices
 
 __all__ = ["page", "save"]
@@ -60,12 +61,14 @@ def save(dataset: xr.Dataset, path: str | os.PathLike[str], title: str | None = 
 def page(dataset: xr.Dataset, title: str | None = None) -> str:
     """The page as text: charts to choose from and hover over, statistics, provenance.
 
-    Of several draws, lines are means and bands reach from the lowest to the highest. Values have
-    nine digits. Text of the dataset never becomes markup, and the page's policy allows no other
-    script to run and nothing to be loaded.
+    Of several draws, lines are means and bands reach from the lowest to the highest. A plane is a
+    surface of one draw, which turns, with the training path on it where the store has one, and its
+    two slices through the point under the pointer. Values have nine digits. Text of the dataset
+    never becomes markup, and the page's policy allows no other script to run and nothing to be
+    loaded.
 
     Args:
-        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        dataset: slices or planes, as ``landscape.probe`` and ``landscape.open`` give them.
         title: heading of the page; by default task and optimizer.
 
     Returns:
@@ -79,7 +82,8 @@ def page(dataset: xr.Dataset, title: str | None = None) -> str:
     bundle = _plotly()
     # A "<" in the data could end the element that holds them.
     data = dumps(charts(dataset), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    script = _part("page.js")
+    kind = "plane" if is_plane(dataset) else "lines"
+    script = f"{_part(f'{kind}.js')}\n{_part('page.js')}"
     names = sorted(metrics(dataset))
     factors = dataset["slope_factor"].values.tolist() if "slope_factor" in dataset.coords else []
     nearest = min(factors, key=lambda factor: abs(factor - 1), default=None)
@@ -95,14 +99,17 @@ def page(dataset: xr.Dataset, title: str | None = None) -> str:
         factors=_options([(i, f"{s:g}") for i, s in enumerate(factors)], factors.index(nearest))
         if factors
         else "",
-        checkpoint=second,
-        last=dataset.sizes["checkpoint"] - 1,
-        sets=_options(
-            [
-                (i, wording.name_label(str(s)))
-                for i, s in enumerate(dataset["evaluation_set"].values)
-            ],
-            0,
+        charts=Template(_part(f"{kind}.html")).substitute(
+            checkpoint=dataset.sizes["checkpoint"] - 1 if is_plane(dataset) else second,
+            last=dataset.sizes["checkpoint"] - 1,
+            sets=_options(
+                [
+                    (i, wording.name_label(str(s)))
+                    for i, s in enumerate(dataset["evaluation_set"].values)
+                ],
+                0,
+            ),
+            draws=_options([(i, str(n)) for i, n in enumerate(dataset["draw"].values)], 0),
         ),
         statistics=sections.statistics(dataset),
         provenance=sections.provenance(dataset),

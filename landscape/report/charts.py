@@ -8,8 +8,10 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from landscape.plots.drawing import style
+from landscape.report.captions import caption
 from landscape.slices import wording
-from landscape.slices.choice import choose_metric
+from landscape.slices.choice import choose_metric, choose_plane
+from landscape.slices.planes import SECOND, is_plane, path_shown
 from landscape.slices.schema import upgraded
 from landscape.statistics import distance, metrics
 
@@ -28,16 +30,17 @@ SYMBOLS = {
 
 
 def charts(dataset: xr.Dataset) -> dict[str, Any]:
-    """Step sizes, distances, styles, labels and values of the report's charts.
+    """Step sizes, distances, styles, labels, captions and values of the report's charts.
 
     Args:
-        dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        dataset: slices or planes, as ``landscape.probe`` and ``landscape.open`` give them.
 
     Returns:
         What JSON can hold. Each of ``metrics`` has ``curves``, one entry for each slope factor,
         with ``mean`` and, of several draws, ``low`` and ``high``: lists over checkpoint, evaluation
-        set and step size, in the units of the metric. Numbers that are not finite are strings:
-        "NaN", "Infinity", "-Infinity".
+        set and step size, in the units of the metric. Of planes an entry is a list over draw,
+        checkpoint, evaluation set, second and first step size. Numbers that are not finite are
+        strings: "NaN", "Infinity", "-Infinity".
     """
     steps = dataset["step_size"]
     checkpoints = [dataset.isel(checkpoint=i) for i in range(dataset.sizes["checkpoint"])]
@@ -46,7 +49,7 @@ def charts(dataset: xr.Dataset) -> dict[str, Any]:
         "draws": dataset.sizes["draw"],
         "steps": _numbers(steps.values),
         "step_label": wording.step_label(steps, dataset),
-        **_distances(dataset),
+        **(_second(dataset) if is_plane(dataset) else _distances(dataset)),
         "places": wording.checkpoints_note(dataset),
         "checkpoints": [
             {
@@ -67,12 +70,16 @@ def charts(dataset: xr.Dataset) -> dict[str, Any]:
 def _metric(dataset: xr.Dataset, name: str) -> dict[str, Any]:
     sloped = "slope_factor" in dataset[name].dims
     factors = dataset["slope_factor"].values.tolist() if sloped else [None]
-    slices = [choose_metric(dataset, name, factor) for factor in factors]
+    choose = choose_plane if is_plane(dataset) else choose_metric
+    slices = [choose(dataset, name, factor) for factor in factors]
+    sets = [str(each) for each in dataset["evaluation_set"].values]
     return {
         "sloped": sloped,
         "units": str(dataset[name].attrs.get("units", "")),
         "labels": [wording.value_label(each) for each in slices],
-        "curves": [_curves(each) for each in slices],
+        "curves": [_planes(each) if is_plane(dataset) else _curves(each) for each in slices],
+        "caption": caption(dataset, name),
+        "captions": [caption(dataset, name, each) for each in sets],
     }
 
 
@@ -83,6 +90,43 @@ def _curves(values: xr.DataArray) -> dict[str, Any]:
     if len(array) == 1:
         return {"mean": mean}
     return {"mean": mean, "low": _numbers(array.min(0)), "high": _numbers(array.max(0))}
+
+
+def _planes(values: xr.DataArray) -> list[Any]:
+    order = ("draw", "checkpoint", "evaluation_set", SECOND, "step_size")
+    return _numbers(values.transpose(*order).values)
+
+
+def _second(dataset: xr.Dataset) -> dict[str, Any]:
+    """Step sizes along the second direction, and the training path, over draw and checkpoint."""
+    steps = dataset[SECOND]
+    found = {
+        "steps_2": _numbers(steps.values),
+        "step_label_2": wording.step_label(steps, dataset),
+        "draw_numbers": dataset["draw"].values.tolist(),
+    }
+    if path_shown(dataset):
+        found["path"] = {
+            "labels": _path_labels(dataset),
+            **{
+                name: _numbers(
+                    dataset[f"path_{name}"].transpose("draw", "checkpoint", "path").values
+                )
+                for name in ("step_size", "step_size_2", "distance")
+            },
+        }
+    return found
+
+
+def _path_labels(dataset: xr.Dataset) -> list[str]:
+    """What each point of the path is called."""
+    path = xr.Dataset(
+        coords={
+            "iteration": ("path", dataset["path_iteration"].values, dataset["iteration"].attrs),
+            "epoch": ("path", dataset["path_epoch"].values),
+        }
+    )
+    return [wording.checkpoint_label(path.isel(path=i)) for i in range(path.sizes["path"])]
 
 
 def _distances(dataset: xr.Dataset) -> dict[str, Any]:

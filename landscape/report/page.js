@@ -1,14 +1,15 @@
 "use strict";
 
+// What charts of slices and planes share; `lines.js` or `plane.js` stands before it.
 // The controls of the page. Their values are kept in its address, after "#".
-const IDS = ["metric", "factor", "scale", "value_scale", "checkpoint", "evaluation_set", "against"];
+const IDS = ["metric", "factor", "scale", "value_scale", ...OWN];
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
 
 // Numbers; those that are not finite come as strings.
 const number = (value) => (Array.isArray(value) ? value.map(number) : Number(value));
 data.steps = number(data.steps);
-data.distances = data.distances && number(data.distances);
+for (const name of ["steps_2", "distances"]) data[name] = data[name] && number(data[name]);
 for (const metric of Object.values(data.metrics)) {
   for (const curves of metric.curves) {
     for (const part of Object.keys(curves)) curves[part] = number(curves[part]);
@@ -30,7 +31,8 @@ function chosen() {
   const curves = metric.curves[factor];
   const curve = (checkpoint, set) =>
     Object.fromEntries(Object.entries(curves).map(([part, all]) => [part, all[checkpoint][set]]));
-  return { metric, factor, curve, label: metric.labels[factor], values: Object.values(curves) };
+  const label = metric.labels[factor];
+  return { metric, factor, curves, curve, label, values: Object.values(curves) };
 }
 
 // Axes
@@ -152,18 +154,37 @@ function outline(places, low, high) {
   return { x, y };
 }
 
-function show(id, drawn, xaxis, yaxis, hovermode, title = "") {
+// The heading of what is shown on hover; the axis itself knows only places, not step sizes.
+const stepHeading = (steps, places) => ({
+  x: places,
+  y: places.map(() => 0.5),
+  yaxis: "y2",
+  mode: "markers",
+  marker: { color: "#fff", opacity: 0 },
+  showlegend: false,
+  text: steps.map((s) => `step size ${said(s)}`),
+  hovertemplate: "%{text}<extra></extra>",
+});
+
+function show(id, drawn, xaxis, yaxis, hovermode, title = "", height = 390) {
   const element = byId(id);
   const entries = drawn.filter((trace) => trace.name);
   const rows = Math.ceil(entries.length / Math.max(1, Math.floor(element.clientWidth / 150)));
   const axis = { showline: true, linecolor: "#888", ticks: "outside", gridcolor: "#e8e8e8" };
+  const tall = height + 22 * rows;
   const layout = {
     uirevision: "kept", // what was hidden stays hidden
-    height: 390 + 22 * rows,
+    height: tall,
     margin: { l: 60, r: 15, t: 15, b: 50 },
     font: { family: "system-ui, sans-serif", size: 12 },
     hovermode,
-    legend: { orientation: "h", x: 0, y: -0.17, yanchor: "top", title: { text: title, side: "top" } },
+    legend: {
+      orientation: "h",
+      x: 0,
+      y: -59 / (tall - 65), // in pixels, below the plot
+      yanchor: "top",
+      title: { text: title, side: "top" },
+    },
     showlegend: true,
     xaxis: { ...axis, ...xaxis, uirevision: xaxis.title.text + byId("scale").value },
     yaxis: { ...axis, ...yaxis, uirevision: yaxis.title.text + yaxis.type },
@@ -173,61 +194,14 @@ function show(id, drawn, xaxis, yaxis, hovermode, title = "") {
   Plotly.react(element, drawn, layout, { displaylogo: false, responsive: true, modeBarButtons });
 }
 
-// The two charts
-
-function drawSets(what) {
-  const at = Number(byId("checkpoint").value);
-  byId("which").textContent = data.checkpoints[at].label;
-  const { axis, place } = stepAxis(data.steps, data.step_label);
-  const places = data.steps.map(place);
-  const chart = { opacity: "2e", stacks: new Map() };
-  const drawn = data.sets.flatMap((set, i) => {
-    const texts = data.steps.map(() => set.label);
-    return traces(`set-${i}`, set, set.label, what.curve(at, i), places, texts, chart);
-  });
-  // The heading shown on hover; the axis itself knows only places, not step sizes.
-  const heading = {
-    x: places,
-    y: places.map(() => 0.5),
-    yaxis: "y2",
-    mode: "markers",
-    marker: { color: "#fff", opacity: 0 },
-    showlegend: false,
-    text: data.steps.map((s) => `step size ${said(s)}`),
-    hovertemplate: "%{text}<extra></extra>",
-  };
-  axis.unifiedhovertitle = { text: " " };
-  show("sets-chart", [heading, ...drawn], axis, valueAxis(what), "x unified");
-}
-
-function drawCheckpoints(what) {
-  const set = Number(byId("evaluation_set").value);
-  const far = byId("against").value === "distance";
-  const steps = data.checkpoints.map((_, at) => (far ? data.distances[at] : data.steps));
-  const { axis, place } = stepAxis(steps, far ? data.distance_label : data.step_label);
-  const chart = { opacity: "14", stacks: new Map() };
-  const drawn = data.checkpoints.flatMap((checkpoint, at) => {
-    const texts = data.steps.map((s, i) => {
-      const distance = far ? `, distance ${said(steps[at][i])}` : "";
-      return `${checkpoint.label}, step size ${said(s)}${distance}`;
-    });
-    const places = steps[at].map((s) => (Number.isFinite(s) ? place(s) : NaN));
-    const curve = what.curve(at, set);
-    return traces(`checkpoint-${at}`, checkpoint, checkpoint.short, curve, places, texts, chart);
-  });
-  show("checkpoints-chart", drawn, axis, valueAxis(what), "closest", data.places);
-}
-
 function draw() {
   const what = chosen();
   byId("factor-label").hidden = !what.metric.sloped;
-  byId("against-label").hidden = !data.distances;
   byId("marks").hidden = finite(what.values).length === what.values.flat(Infinity).length;
   for (const table of document.querySelectorAll(".statistics")) {
     table.hidden = table.dataset.of !== `${byId("metric").value} ${what.factor}`;
   }
-  drawSets(what);
-  drawCheckpoints(what);
+  drawCharts(what);
 }
 
 // Start and updates

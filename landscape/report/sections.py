@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from landscape import tables
 from landscape.metrics import METRICS
 from landscape.slices import wording
+from landscape.slices.planes import SECOND, is_plane
 from landscape.statistics import metrics
 from landscape.tables import formats as table_formats
 from landscape.tables import summary as account
@@ -23,6 +26,11 @@ WORDS = {
     "search": "line search",
     "direction": "direction",
     "direction_symbol": "symbol of the direction",
+    "direction_about": "about the direction",
+    "direction_2": "second direction",
+    "direction_symbol_2": "symbol of the second direction",
+    "direction_about_2": "about the second direction",
+    "orthogonal": "second direction made orthogonal",
     "origin": "origin",
     "seed": "seed of the probe",
     "settings": "settings of the probe",
@@ -54,22 +62,25 @@ def summary(dataset: xr.Dataset) -> str:
         (len(steps), "step size"),
     ]
     said = ", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts)
-    line = f"{said} from {wording.number(steps[0])} to {wording.number(steps[-1])}."
+    line = f"{said} from {_ends(steps)}."
+    if is_plane(dataset):
+        second = dataset[SECOND].values
+        line = f"{line[:-1]}, and {len(second)} along the second direction from {_ends(second)}."
     if note := style_note(dataset):
         line += f" {note[0].upper()}{note[1:]}."
     return escape(line)
 
 
 def style_note(dataset: xr.Dataset) -> str:
-    """What lines and bands show, where there are several draws.
+    """What lines and bands show, where there are several draws; charts of planes show one of them.
 
     Args:
         dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
 
     Returns:
-        Text that is not escaped; "" for a single draw.
+        Text that is not escaped; "" for a single draw, and for planes.
     """
-    draws = dataset.sizes["draw"]
+    draws = 1 if is_plane(dataset) else dataset.sizes["draw"]
     return f"lines: means of {draws} draws, bands: min to max" if draws > 1 else ""
 
 
@@ -89,8 +100,8 @@ def statistics(dataset: xr.Dataset) -> str:
         for i, factor in enumerate(factors):
             inside = "<p>Whether this metric is better higher or lower is not known.</p>"
             if name in METRICS or dataset[name].attrs.get("mode"):
-                frame = tables.slice_statistics(dataset, metric=name, slope_factor=factor)
-                inside = _frame(frame)
+                table = tables.plane_statistics if is_plane(dataset) else tables.slice_statistics
+                inside = _frame(table(dataset, metric=name, slope_factor=factor))
             parts.append(f'<div class="statistics" data-of="{escape(name)} {i}">{inside}</div>')
     return "\n".join(parts)
 
@@ -124,6 +135,10 @@ def provenance(dataset: xr.Dataset) -> str:
             "</dl>",
         ]
     )
+
+
+def _ends(steps: NDArray[np.float64]) -> str:
+    return f"{wording.number(steps[0])} to {wording.number(steps[-1])}"
 
 
 def _frame(frame: pd.DataFrame) -> str:

@@ -24,6 +24,7 @@ from landscape.slices.choice import (
     draw_note,
     main_metric,
 )
+from landscape.slices.planes import is_plane
 from landscape.slices.selection import interpolated
 from landscape.slices.wording import (
     checkpoint_label,
@@ -49,6 +50,8 @@ def slice_values(
 ) -> pd.DataFrame:
     """The values of one checkpoint's slices at all step sizes (Table 3 of [Hackel2023]).
 
+    Of a plane, the slice along its first direction, at 0 along the second; the note says so.
+
     >>> slices = landscape.probe(model, (images, labels), validation, step_sizes=[0, 0.1])
     >>> table = landscape.tables.slice_values(slices, metric="loss")
     >>> table.shape  # step sizes, evaluation sets
@@ -69,7 +72,7 @@ def slice_values(
     Raises:
         InvalidValueError: for a Dataset without slices, an unknown checkpoint, evaluation set,
             metric, slope factor or draw, an empty list of names, and a slope factor where no metric
-            has one.
+            has one; for a plane that was not sampled at 0 along its second direction.
     """
     require_slices(dataset)
     at = choose_checkpoint(dataset, checkpoint)
@@ -100,7 +103,7 @@ def slice_values(
     said += [name_label(sets[0])] if len(sets) == 1 else []
     head = [source_label(dataset), checkpoint_label(dataset.isel(checkpoint=at))]
     note = ", ".join(filter(None, [*head, *said, *which]))
-    return _with_note(frame, formats, f"{note}.{_draws_note(dataset)}")
+    return _with_note(frame, formats, f"{note}.{_line_note(dataset)}{_draws_note(dataset)}")
 
 
 def slice_statistics(
@@ -119,7 +122,8 @@ def slice_statistics(
     Peak width, plateau, best step size and improvement; batch bias (same batch minus the set) at 0
     and at the step size of an update by the learning rate; gap (big batch minus validation) at 0.
     Where the slices start after the step, the bias at 0 is that of the update, and there is none at
-    the learning rate. Bias and gap are linear between samples.
+    the learning rate. Bias and gap are linear between samples. Of a plane, these are statistics of
+    the slice along its first direction, at 0 along the second; the note says so.
 
     >>> slices = landscape.probe(model, (images, labels), validation, step_sizes=[-0.1, 0, 0.1])
     >>> table = landscape.tables.slice_statistics(slices, evaluation_set="validation")
@@ -146,7 +150,8 @@ def slice_statistics(
     Raises:
         InvalidValueError: for a Dataset without slices, an unknown checkpoint, evaluation set,
             metric, slope factor or value of ``against``, an empty list of names, and a tolerance
-            that is not finite or below 0.
+            that is not finite or below 0; for a plane that was not sampled at 0 along its second
+            direction.
     """
     require_slices(dataset)
     metric = main_metric(dataset, metric)
@@ -164,7 +169,9 @@ def slice_statistics(
     index = pd.MultiIndex.from_tuples(rows, names=[placed_by(dataset), "evaluation set"])
     head = ", ".join(filter(None, [source_label(dataset), metric_label(values)]))
     told = f"{head}. {_meaning(columns, against, tolerance, relative)}"
-    return _with_note(pd.DataFrame(columns, index), formats, told + _draws_note(dataset))
+    return _with_note(
+        pd.DataFrame(columns, index), formats, told + _line_note(dataset) + _draws_note(dataset)
+    )
 
 
 @dataclass(frozen=True)
@@ -274,6 +281,16 @@ def _names(what: str, names: str | Sequence[str]) -> list[str]:
     if len(names) == 0:  # of an array, too
         raise InvalidValueError(f"{what} {names!r} names none; give at least one name")
     return [names] if isinstance(names, str) else list(names)
+
+
+def _line_note(dataset: xr.Dataset) -> str:
+    if not is_plane(dataset):
+        return ""
+    first, second = (
+        dataset.attrs.get(f"direction_symbol{of}") or f"the {words} direction"
+        for of, words in (("", "first"), ("_2", "second"))
+    )
+    return f" Of a plane: the slice along {first}, at 0 along {second}."
 
 
 def _draws_note(dataset: xr.Dataset) -> str:

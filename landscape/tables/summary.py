@@ -15,12 +15,26 @@ from landscape import store
 from landscape.errors import visible
 from landscape.histories import collection
 from landscape.histories.layout import Run
+from landscape.slices.planes import SECOND, cosine, first_line, is_plane, path_shown
 from landscape.slices.selection import metrics
 from landscape.slices.wording import checkpoints_label, name_label, placed_by
 from landscape.tables.formats import NONE
 
 Listing = tuple[list[str], list[list[str]]]
 MOST_ITERATIONS = 12  # up to which each one is named
+# What is told of each checkpoint, as means over draws, where it is known.
+OF_DIRECTIONS = (
+    "gradient_norm",
+    *(
+        name + of
+        for of in ("", "_2")
+        for name in (
+            *("direction_norm", "eigenvalue", "eigen_residual"),
+            *("explained_variance", "cosine_to_gradient"),
+        )
+    ),
+    "path_explained",
+)
 
 
 def facts(dataset: xr.Dataset) -> list[tuple[str, str]]:
@@ -33,9 +47,6 @@ def facts(dataset: xr.Dataset) -> list[tuple[str, str]]:
         (name, text) of each fact that is known, in the order in which to show them.
     """
     attributes = dataset.attrs
-    steps = dataset["step_size"].values
-    ends = f" from {steps[0]:g} to {steps[-1]:g}" if steps.size else ""
-    along = str(attributes.get("direction", "direction")).replace("-", " ")
     found = {
         "task": attributes.get("task"),
         "optimizer": _optimizer(attributes),
@@ -44,7 +55,7 @@ def facts(dataset: xr.Dataset) -> list[tuple[str, str]]:
             attributes.get("weights", "plain"), attributes.get("weights")
         ),
         "origin": attributes.get("origin"),
-        "step sizes": f"{steps.size}{ends} along the {along}",
+        **_directions(dataset),
         "draws": str(dataset.sizes["draw"]),
         "seed of the probe": attributes.get("seed"),
         "metrics": ", ".join(_metric(dataset[name]) for name in sorted(metrics(dataset))),
@@ -89,7 +100,7 @@ def checkpoints(dataset: xr.Dataset) -> Listing:
         if name not in ("iteration", by):
             label = name_label(str(array.attrs.get("long_name", name)))
             columns[label] = [_cell(each) for each in array.values.tolist()]
-    for name in ("gradient_norm", "direction_norm"):
+    for name in OF_DIRECTIONS:
         if name in dataset.coords:
             label = str(dataset[name].attrs.get("long_name", name_label(name)))
             columns["mean " * (dataset.sizes["draw"] > 1) + label] = _means(dataset[name])
@@ -181,11 +192,53 @@ def _is_number(cell: str) -> bool:
     return re.fullmatch(r"−?(\d[\d.e+−]*|∞)|NaN", cell) is not None
 
 
+def _directions(dataset: xr.Dataset) -> dict[str, str]:
+    """The step sizes, what they go along, and the path that is projected there."""
+    known = dataset.attrs
+    found = {}
+    for second, label in (("", "direction"), ("_2", "second direction")):
+        if (name := f"step_size{second}") not in dataset.dims:
+            continue
+        steps = dataset[name].values
+        ends = f" from {steps[0]:g} to {steps[-1]:g}" if steps.size else ""
+        called, about = (known.get(f"direction{more}{second}") for more in ("", "_about"))
+        if about:
+            along = known.get(f"direction_symbol{second}", f"the {label}")
+        else:
+            along = f"the {str(called or label).replace('-', ' ')}"
+        found[f"step sizes{' of the second direction' * bool(second)}"] = (
+            f"{steps.size}{ends} along {along}"
+        )
+        if about:
+            found[label] = f"{about} ({called})" if called else str(about)
+    if is_plane(dataset) and "direction_cosine" in dataset.coords:
+        found["cosine between the directions"] = _range(cosine(dataset))
+        if known.get("orthogonal", False):
+            taken = _range(dataset["direction_cosine"])
+            found["cosine between the directions"] += (
+                f"; the second was made orthogonal to the first, before it was {taken}"
+            )
+    if path_shown(dataset):
+        found["path"] = (
+            f"{dataset.sizes['path']} points, of whose variance the projection keeps "
+            f"{_range(dataset['path_explained'])}"
+        )
+    return found
+
+
+def _range(values: xr.DataArray) -> str:
+    """A number, or from where to where numbers lie, NaN included."""
+    low, high = (_cell(float(each(values.values))) for each in (np.min, np.max))
+    return low if low == high else f"{low} to {high}"
+
+
 def _at_zero(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
     """Loss and accuracy at the origin, on validation or else the last set."""
     names = [str(name) for name in dataset["evaluation_set"].values]
-    if 0 not in dataset["step_size"].values or not names:
+    places = [dataset[name].values for name in ("step_size", SECOND) if name in dataset.dims]
+    if not all(0 in steps for steps in places) or not names:
         return {}
+    dataset = first_line(dataset)
     chosen = "validation" if "validation" in names else names[-1]
     return {
         f"{name_label(chosen)} {name} at 0": dataset[name].sel(evaluation_set=chosen, step_size=0)

@@ -3,10 +3,12 @@ import io
 
 import numpy as np
 import pytest
+from helpers import planes
 from helpers.slices import SETS, STEPS, slices
 
 from landscape import tables
 from landscape.errors import InvalidValueError
+from landscape.slices.planes import first_line
 from landscape.tables import formats as table_formats
 
 WORDS = [name.replace("_", " ") for name in SETS]
@@ -231,3 +233,15 @@ def test_bad_choices_of_one_table():
         tables.slice_statistics(slices(), against="time")
     with pytest.raises(InvalidValueError, match="tolerance -1"):
         tables.slice_statistics(slices(), tolerance=-1)
+
+
+@pytest.mark.parametrize("table", [tables.slice_values, tables.slice_statistics])
+def test_of_a_plane_it_is_the_first_line_and_the_note_says_so(table):
+    plane = planes.plane()
+    found, wanted = table(plane, metric="loss"), table(first_line(plane), metric="loss")
+    np.testing.assert_array_equal(found, wanted)
+    said = " Of a plane: the slice along random direction 1, at 0 along random direction 2."
+    assert said in found.attrs["note"]
+    assert found.attrs["note"].replace(said, "") == wanted.attrs["note"]
+    with pytest.raises(InvalidValueError, match="not sampled at 0 along its second direction"):
+        table(plane.isel(step_size_2=slice(5, None)))

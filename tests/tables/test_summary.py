@@ -1,10 +1,13 @@
+import numpy as np
+import pytest
 import xarray as xr
+from helpers import planes
 from helpers.runs import write
 from helpers.slices import slices
 
 from landscape import store
 from landscape.histories import collection as histories
-from landscape.tables.summary import describe_store
+from landscape.tables.summary import checkpoints, describe_store, facts
 
 
 def stored(path, dataset, rows=2):
@@ -83,3 +86,53 @@ def test_of_packed_runs(tmp_path):
     head, *lines = describe_store(path)
     assert head.startswith(f"{path}: runs, schema 2, ")
     assert lines == ["digits-mlp, sgd: best validation accuracy 0.7500, 0.5000"]
+
+
+def test_of_a_plane_both_directions_and_the_path(tmp_path):
+    lines = [*describe_store(stored(tmp_path / "p.zarr", planes.plane(draws=1), rows=1))]
+    about = f"{planes.ABOUT} (random)"
+    assert lines[5:11] == [
+        "step sizes: 11 from -1 to 1 along random direction 1",
+        f"direction: {about}",
+        "step sizes of the second direction: 9 from -0.8 to 0.8 along random direction 2",
+        f"second direction: {about}",
+        "cosine between the directions: 0; the second was made orthogonal to the first, before it "
+        "was 0.02",
+        "path: 5 points, of whose variance the projection keeps 0.93",
+    ]
+    assert "norm of the second direction" in lines[-2]
+    # 1 + 1 of the second set, and 0.9 − 0.1 of it, at the origin of the plane
+    assert lines[-1].split()[-3:] == ["0.93", "2", "0.8"]
+
+
+def test_a_plane_away_from_its_origin_has_no_value_there():
+    plane = planes.plane(path=0)
+    header, _ = checkpoints(plane.isel(step_size_2=slice(5, None)))
+    assert not [name for name in header if "at 0" in name]
+    assert "validation loss at 0" in checkpoints(plane)[0]
+
+
+def test_directions_that_were_not_made_orthogonal():
+    plane = planes.plane(orthogonal=False, path=0)
+    plane["direction_cosine"][1, 1] = -0.5
+    told = dict(facts(plane))
+    assert told["cosine between the directions"] == "−0.5 to 0.02"
+    assert "path" not in told
+    plane["direction_cosine"][0] = np.nan
+    assert dict(facts(plane))["cosine between the directions"] == "NaN"
+
+
+def test_what_is_known_of_a_direction():
+    one = {"eigenvalue": (("checkpoint", "draw"), [[3.5]])}
+    header, ((*_, value, _, _),) = checkpoints(planes.line([0.0, 1.0], [1.0, 2.0], **one))
+    assert (header[5], value) == ("eigenvalue", "3.5")
+
+
+@pytest.mark.parametrize("about", [None, planes.ABOUT])
+def test_a_direction_without_words_is_called_by_its_name(about):
+    line = planes.line([0.0, 1.0], [1.0, 2.0], direction="random").assign_attrs(
+        direction_about=about
+    )
+    told = dict(facts(line))
+    assert told["step sizes"].endswith("along θ_b − θ" if about else "along the random")
+    assert ("direction" in told) == bool(about)
