@@ -63,7 +63,8 @@ if TYPE_CHECKING:
     from landscape.accessor import open_ as open  # noqa: A004
     from landscape.errors import LandscapeError
     from landscape.network.measures import Measure
-    from landscape.probing.prober import Prober, probe
+    from landscape.probing.one_model import probe
+    from landscape.probing.prober import Prober
     from landscape.probing.settings import ProbeSettings
     from landscape.store import open_samples
     from landscape.study.recorder import Recorder

@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from landscape.probing import directions, reach
     from landscape.probing.directions import Direction
     from landscape.probing.evaluation_sets import EvaluationSet
-    from landscape.probing.prober import Prober, probe
+    from landscape.probing.one_model import probe
+    from landscape.probing.prober import Prober
     from landscape.probing.settings import AutoRange, ProbeSettings, between, spaced
 
 __all__ = [
@@ -34,7 +35,7 @@ __getattr__, __dir__ = lazily(
         "Prober": "prober:",
         "between": "settings:",
         "directions": "directions",
-        "probe": "prober:",
+        "probe": "one_model:",
         "reach": "reach",
         "spaced": "settings:",
     },

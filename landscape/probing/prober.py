@@ -4,17 +4,14 @@ import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import inf, nan
-from typing import Any, Protocol
+from math import nan
+from typing import Any
 
-import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from landscape.data import Data, as_data
-from landscape.data.batches import PAIR, Split, Target
-from landscape.errors import InvalidValueError
+from landscape.data import Data
 from landscape.metrics import cross_entropy
 from landscape.network.batch_norm import frozen_layers
 from landscape.network.calling import Calling, Output
@@ -22,183 +19,25 @@ from landscape.network.chunking import EvalBatchSize
 from landscape.network.forward import Forward, check_precision
 from landscape.network.measures import as_measure
 from landscape.network.point import Point, preserved
-from landscape.network.sharing import check_apart
-from landscape.network.state import State, as_state
 from landscape.probing import dataset as slices
-from landscape.probing import evaluation_sets
 from landscape.probing.after_step import after_step
+from landscape.probing.checks import check_model, check_step_sizes, largest
 from landscape.probing.directions.direction import NO_LANDMARKS, Direction, Landmarks
 from landscape.probing.directions.registry import PATH
-from landscape.probing.evaluation import Evaluator, Values
-from landscape.probing.evaluation_sets import EvaluationSet, TrainingSets
+from landscape.probing.evaluation import Evaluator
+from landscape.probing.evaluation_sets import EvaluationSet
 from landscape.probing.finite_difference import check_slope
 from landscape.probing.path import Path, project
 from landscape.probing.plane import span
 from landscape.probing.reach import Reaches, choose, find_reaches, path_reaches
+from landscape.probing.rows import Rows, fill, row_of
+from landscape.probing.samples import Samples
 from landscape.probing.settings import AutoRange, ProbeSettings
-from landscape.runtime.nested import Nested, moved, samples_of
-from landscape.runtime.randomness import derive, generator, seed_all
+from landscape.runtime.nested import Nested
+from landscape.runtime.randomness import derive, seed_all
 
-# The random streams of dropout masks, of directions, and of the training set's augmentation.
-_MASKS, _DIRECTION, _TRAINING = 2, 3, 4
-
-
-class Rows(Protocol):
-    """Where the rows of a plane are kept while it is measured, so that an interruption loses one.
-
-    A row is what was measured at one step size of the second direction: for each set, name ->
-    (step sizes, samples).
-    """
-
-    def load(self, draw: int, row: int) -> Sequence[Mapping[str, np.ndarray[Any, Any]]] | None:
-        """Give a row that was kept; None where there is none.
-
-        Args:
-            draw: the draw, from 0.
-            row: the place of its step size, from 0.
-
-        Returns:
-            For each set, name -> (step sizes, samples); None where the row was not kept.
-        """
-        ...
-
-    def save(
-        self, draw: int, row: int, values: Sequence[Mapping[str, np.ndarray[Any, Any]]]
-    ) -> None:
-        """Keep a row.
-
-        Args:
-            draw: the draw, from 0.
-            row: the place of its step size, from 0.
-            values: the values of each set.
-        """
-        ...
-
-
-def probe(
-    model: nn.Module,
-    train: Any,
-    validation: Any = None,
-    *,
-    loss: Any = cross_entropy,
-    forward: Callable[[nn.Module, Nested], Any] | None = None,
-    output: Output = None,
-    target: Target = None,
-    optimizer: torch.optim.Optimizer | None = None,
-    learning_rate: float = nan,
-    batch: Sequence[Any] | None = None,
-    towards: Any = None,
-    trajectory: Sequence[Any] = (),
-    **settings: Any,
-) -> xr.Dataset:
-    """Measure loss and accuracy of a model along a direction, or over a plane, on several sets.
-
-    The model (parameters, buffers, plain attributes, modes, ``requires_grad``, ``.grad``), what is
-    handed in and every global random generator are left bit-identical, also after an exception.
-
-    What cannot be measured rightly is refused. The batch is evaluated before and after the
-    gradient is taken, samples together and in parts; the slope is compared with a finite
-    difference, the parameters are read back at both ends of the slice, and the mean of a loss
-    module is compared with that over the samples.
-
-    >>> slice_ = landscape.probe(
-    ...     model, (images, labels), validation, step_sizes=[-0.1, 0, 0.1], draws=2
-    ... )
-    >>> slice_.accuracy.sel(evaluation_set="validation").mean("draw", skipna=False).dims
-    ('checkpoint', 'step_size')
-
-    A second direction makes a plane:
-
-    >>> plane = landscape.probe(
-    ...     model, (images, labels), direction="random", direction_2="random",
-    ...     step_sizes=[-1, 0, 1], sets="same_batch",
-    ... )
-    >>> plane.loss.dims
-    ('checkpoint', 'draw', 'evaluation_set', 'step_size', 'step_size_2')
-
-    Args:
-        model: a model from inputs (N, …) to outputs (N, …), where the slice is to start. It is
-            called as ``model(x)``, ``model(*tuple)`` or ``model(**dict)``, by what the inputs are.
-        train: training data, from which batches are drawn: a pair (inputs, targets) or a dict of
-            tensors or arrays (N, …), a Dataset or a DataLoader of pairs or dicts, whose batch size
-            is then the default.
-        validation: validation data, likewise; None for no validation set.
-        loss: a function of (outputs, targets) or a torch loss module, "model" for the loss that
-            the model computes itself, or a :class:`Measure`. By default the cross-entropy.
-        forward: (model, inputs) -> the model's output, in place of these calls.
-        output: which part of the model's output is used: a key, an attribute, a place in a tuple or
-            a function; by default a tensor as it is, its logits, or the first of a tuple.
-        target: which part of a sample is its target: the key of a dict (by default labels), the
-            place in a longer tuple, or a function batch -> (inputs, targets).
-        optimizer: for ``origin="after-step"`` and the direction "update", the optimizer that takes
-            the step.
-        learning_rate: the same without an optimizer, that of plain SGD. It is also stored with the
-            slice.
-        batch: the batch that gives the gradient, if it is not to be drawn: (inputs, labels), or
-            (inputs, labels, indices) with the samples' places in ``train``, which keep the other
-            sets free of these samples.
-        towards: for the direction "towards", another model of the same architecture or its
-            ``state_dict()``; for "towards:NAME", a dict of these by name.
-        trajectory: for the directions "principal-K", models or state dicts along a training, in
-            order. Onto a plane they are projected in any case.
-        **settings: the fields of :class:`ProbeSettings`, except that ``samples`` has no effect;
-            with ``step_sizes="auto"`` the slice goes to where the loss of the batch has risen.
-
-    Returns:
-        The slice, with dims ``checkpoint`` (1), ``draw``, ``evaluation_set``, ``step_size``, of a
-        plane ``step_size_2`` and, for smooth accuracy, ``slope_factor``; values in float64.
-
-    Raises:
-        InvalidValueError: for settings or data that are not allowed, and for a model or a loss
-            that fails on the data.
-        DeterminismError: where one batch gives two values at one point.
-        TooLargeError: where samples that must be evaluated at once do not fit into the memory.
-
-    Warns:
-        SlopeWarning: where the loss does not fall as the gradient says.
-        RangeWarning: for step sizes "auto", where the loss does not rise on a side.
-    """
-    measure = as_measure(loss)
-    split = Split(target, measure.own)
-    data = as_data(train, "training data", split=split)
-    if batch is not None:
-        settings = {"batch_size": samples_of(PAIR(batch[:2], "the batch")[1]), **settings}
-    elif (size := getattr(data, "batch_size", None)) is not None:
-        settings = {"batch_size": min(size, len(data)), **settings}
-    prober = Prober(
-        data,
-        None if validation is None else as_data(validation, "validation data", split=split),
-        ProbeSettings.from_mapping({**settings, "samples": False}),
-        loss=measure,
-        forward=forward,
-        output=output,
-    )
-    found = prober(
-        model,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        batch=batch,
-        landmarks=_landmarks(model, towards, trajectory),
-    )
-    return found.to_dataset()
-
-
-def _landmarks(model: nn.Module, towards: Any, trajectory: Sequence[Any]) -> Landmarks:
-    """Other points, as a caller gives them."""
-    named = isinstance(towards, Mapping) and not any(
-        isinstance(each, Tensor) for each in towards.values()
-    )
-    ends = towards if named else {} if towards is None else {"the other model": towards}
-    path = [
-        as_state(model, each, f"model {i} of the trajectory") for i, each in enumerate(trajectory)
-    ]
-    return Landmarks(
-        {name: as_state(model, each, str(name)) for name, each in ends.items()},
-        [
-            each if isinstance(trajectory[i], State) else replace(each, iteration=i)
-            for i, each in enumerate(path)
-        ],
-    )
+# The random streams of dropout masks and of directions.
+_MASKS, _DIRECTION = 2, 3
 
 
 class Prober:
@@ -250,19 +89,13 @@ class Prober:
             sizes = replace(sizes, metrics=names)
         self._measure.check_metrics(sizes.metrics or ())
         self.settings = replace(sizes, sets=kinds)
-        self._train = train
-        self._validation = validation
         self._device = None if device is None else torch.device(device)
-        self._placed: torch.device | None = None
-        self._validation_set: EvaluationSet | None = None
+        self._samples = Samples(train, validation, self.settings)
         self._forward: Forward | None = None
         self._searching = False  # for the range, not measuring slices
         self._eval_batch_size = EvalBatchSize(settings.eval_batch_size)
         if self._device is not None:
             check_precision(settings.precision, self._device)
-        evaluation_sets.check_sizes(len(train), **self._sizes())
-        if validation is not None:
-            evaluation_sets.check_validation(len(validation), settings.validation_samples)
 
     @property
     def loss(self) -> str:
@@ -333,7 +166,11 @@ class Prober:
         advance: Callable[[], object],
     ) -> xr.DataTree:
         forward = self._run(model)
-        chosen = None if where.batch is None else self._given(where.batch, model)
+        chosen = (
+            None
+            if where.batch is None
+            else self._samples.given(where.batch, self._device or forward.device)
+        )
         with self._at_point(forward) as at:
             draws = [
                 self._draw(at, draw, chosen, where, rows, advance)
@@ -385,11 +222,15 @@ class Prober:
 
     def _reaches(self, model: nn.Module, where: "_Where") -> tuple[Reaches, ...]:
         forward = self._run(model)
-        chosen = None if where.batch is None else self._given(where.batch, model)
+        chosen = (
+            None
+            if where.batch is None
+            else self._samples.given(where.batch, self._device or forward.device)
+        )
         autos = [
             each if isinstance(each, AutoRange) else AutoRange() for each in self.settings.axes
         ]
-        self._place(self._device or forward.device)
+        self._samples.place(self._device or forward.device)
         alone = self.with_settings(metrics=("loss",), samples=False)
         alone._searching = True
         with (
@@ -405,7 +246,7 @@ class Prober:
                     direction,
                     start.same_batch,
                     auto.rise,
-                    _largest(model)[1],
+                    largest(model)[1],
                 )
                 for i, (auto, direction) in enumerate(zip(autos, start.directions, strict=True))
             )
@@ -444,6 +285,7 @@ class Prober:
         """
         other = copy.copy(self)
         other.settings = replace(self.settings, **changes)
+        other._samples = self._samples.with_settings(other.settings)
         return other
 
     def directions(
@@ -476,7 +318,8 @@ class Prober:
         """
         forward = self._run(model)
         where = _Where(iteration, learning_rate, optimizer, batch, None, landmarks)
-        same_batch = self._given(batch, model)
+        self._samples.place(self._device or forward.device)
+        same_batch = self._samples.given(batch, self._device or forward.device)
         with self._at_point(forward) as at, self._evaluator(at, (iteration, 0)) as evaluator:
             values = evaluator.check(same_batch, [])
             found = self._taken(evaluator, at, where, 0, same_batch, [])
@@ -500,21 +343,14 @@ class Prober:
     ) -> Iterator["_Start"]:
         """Where the slice of a draw has its 0, and along what it goes, once all is checked."""
         settings, key = self.settings, (where.iteration, draw)
-        self._place(self._device or at.forward.device)
-        drawn = evaluation_sets.draw(
-            self._train,
-            **self._sizes(),
-            recalibration_batches=self._recalibration_batches(),
-            batch_norm=settings.batch_norm,
-            key=(settings.seed, *key),
-            batch=batch,
-        )
-        sets = self._chosen(drawn)
+        self._samples.place(self._device or at.forward.device)
+        drawn = self._samples.draw(key, batch)
+        sets = self._samples.chosen(drawn)
         with self._evaluator(at, key, drawn.recalibration) as evaluator:
             before = evaluator.check(drawn.same_batch, [] if self._searching else sets)
             origin, given = at.point, where.directions is not None
             directions = where.directions or self._taken(
-                evaluator, at, where, draw, drawn.same_batch, self._all(drawn)
+                evaluator, at, where, draw, drawn.same_batch, self._samples.all(drawn)
             )
             evaluator.confirm(drawn.same_batch, before)
             # A search for the range is followed by the slice, which is checked.
@@ -557,7 +393,7 @@ class Prober:
             sets=sets,
             landmarks=where.landmarks,
             step=self._step(at, where, draw, same_batch),
-            training=lambda samples: self._training(samples, (where.iteration, draw)),
+            training=lambda samples: self._samples.training(samples, (where.iteration, draw)),
         )
 
     def _step(
@@ -583,21 +419,6 @@ class Prober:
 
         return step
 
-    def _training(
-        self, samples: int | None, key: tuple[int, int]
-    ) -> Iterator[tuple[Nested, Nested]]:
-        """The first training samples in batches, augmented as those of a training are."""
-        there = len(self._train)
-        if samples is not None and samples > there:
-            raise InvalidValueError(
-                f"full-gradient:{samples} asks for {samples} training samples, and there are only "
-                f"{there}"
-            )
-        drawing = generator(_TRAINING, self.settings.seed, *key)
-        indices = torch.arange(there if samples is None else samples)
-        for each in torch.split(indices, self.settings.batch_size):
-            yield self._train.take(each, drawing)
-
     def _draw(
         self,
         at: "_At",
@@ -616,7 +437,7 @@ class Prober:
                 points = range(row * count, (row + 1) * count)
                 kept = rows.load(draw, row) if rows is not None and others else None
                 if kept is not None:
-                    _fill(values, points, kept)
+                    fill(values, points, kept)
                     for _ in points:
                         advance()
                     continue
@@ -628,15 +449,15 @@ class Prober:
                         start.evaluator.require_at(origin, first.tangent, step_size)
                     advance()
                 if rows is not None and others:
-                    rows.save(draw, row, _row(values, points))
+                    rows.save(draw, row, row_of(values, points))
         return slices.Draw(start.directions, sets, values, start.cosine, start.path)
 
     def _run(self, model: nn.Module) -> Forward:
         """How the model is run; kept, so that the next checkpoint does not compile again."""
-        _check_model(model)
+        check_model(model)
         for each in self.settings.axes:
             if not isinstance(each, AutoRange):
-                _check_step_sizes(model, each)
+                check_step_sizes(model, each)
         kept, device = self._forward, next(model.parameters()).device
         if kept is None or kept.model is not model or kept.device != device:
             settings = self.settings
@@ -676,57 +497,6 @@ class Prober:
     def _mask_seed(self, key: tuple[int, int]) -> int:
         return derive(_MASKS, self.settings.seed, *key)
 
-    def _given(self, batch: Sequence[Any], model: nn.Module) -> EvaluationSet:
-        """The batch that a caller gives, on the model's device."""
-        settings = self.settings
-        if settings.draws != 1:
-            raise InvalidValueError(
-                f"draws is {settings.draws}; with a given batch, only 1 is allowed"
-            )
-        chosen = evaluation_sets.given(
-            *batch, samples=len(self._train), batch_norm=settings.batch_norm["same_batch"]
-        )
-        if len(chosen) != settings.batch_size:
-            raise InvalidValueError(
-                f"the batch has {len(chosen)} samples; the batch size is {settings.batch_size}"
-            )
-        device = self._device or next(model.parameters()).device
-        inputs, targets = (moved(each, device) for each in (chosen.inputs, chosen.targets))
-        return replace(chosen, inputs=inputs, targets=targets)
-
-    def _place(self, device: torch.device) -> None:
-        """Put the data on ``device``; validation samples are read here, once."""
-        if device == self._placed:
-            return
-        self._train = self._train.to(device)
-        if "validation" in self.settings.sets:
-            assert self._validation is not None
-            self._validation_set = evaluation_sets.validation(
-                self._validation.to(device),
-                self.settings.validation_samples,
-                self.settings.batch_norm["validation"],
-            )
-        self._placed = device
-
-    def _all(self, drawn: TrainingSets) -> list[EvaluationSet]:
-        validation = [] if self._validation_set is None else [self._validation_set]
-        return [drawn.same_batch, *drawn.others, *validation]
-
-    def _chosen(self, drawn: TrainingSets) -> list[EvaluationSet]:
-        return [s for s in self._all(drawn) if s.kind in self.settings.sets]
-
-    def _recalibration_batches(self) -> int:
-        used = {self.settings.batch_norm[kind] for kind in self.settings.sets}
-        return self.settings.recalibration_batches if "recalibrated" in used else 0
-
-    def _sizes(self) -> dict[str, int]:
-        settings = self.settings
-        return {
-            "batch_size": settings.batch_size,
-            "other_batches": settings.other_batches if "other_batch" in settings.sets else 0,
-            "big_batch": (settings.big_batch or 0) if "big_batch" in settings.sets else 0,
-        }
-
 
 @dataclass(frozen=True)
 class _At:
@@ -760,60 +530,3 @@ class _Start:
     sets: list[EvaluationSet]
     cosine: float | None
     path: Path | None
-
-
-def _fill(
-    values: Sequence[Values], points: range, kept: Sequence[Mapping[str, np.ndarray[Any, Any]]]
-) -> None:
-    """Take the values of a row that was kept."""
-    for found, row in zip(values, kept, strict=True):
-        for name, array in found.arrays.items():
-            array[points.start : points.stop] = torch.from_numpy(row[name])
-
-
-def _row(values: Sequence[Values], points: range) -> list[dict[str, np.ndarray[Any, Any]]]:
-    """The values of a row, to be kept."""
-    return [
-        {name: a[points.start : points.stop].cpu().numpy() for name, a in each.arrays.items()}
-        for each in values
-    ]
-
-
-def _check_step_sizes(model: nn.Module, step_sizes: Sequence[float]) -> None:
-    """Refuse step sizes that the parameters' own type takes for infinite."""
-    largest = max(map(abs, step_sizes))
-    name, most = _largest(model)
-    if largest > most:
-        parameter = dict(model.named_parameters())[name]
-        raise InvalidValueError(
-            f"the step sizes go up to {largest:g}; the model's {name} is {parameter.dtype}, "
-            f"so choose at most {most:g}"
-        )
-
-
-def _largest(model: nn.Module) -> tuple[str, float]:
-    """The parameter whose own type has the smallest largest number, and that number."""
-    limits = [
-        (float(torch.finfo(parameter.dtype).max), name)
-        for name, parameter in model.named_parameters()
-        if parameter.is_floating_point()
-    ]
-    most, name = min(limits, key=lambda each: each[0], default=(inf, ""))
-    return name, most
-
-
-def _check_model(model: nn.Module) -> None:
-    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
-        # Its layers have lost their classes, so that batch norm cannot be found among them.
-        raise InvalidValueError(
-            "the model is or has a ScriptModule; give the module that it was made from"
-        )
-    parameters = dict(model.named_parameters())
-    if not parameters:
-        raise InvalidValueError("the model has no parameters, so there is nothing to move")
-    for name, parameter in parameters.items():
-        if nn.parameter.is_lazy(parameter) or parameter.is_meta:
-            raise InvalidValueError(
-                f"the model's {name} has no values yet; run the model once, or load its weights"
-            )
-    check_apart(parameters.items())

@@ -1,0 +1,53 @@
+"""The rows of a plane: kept while it is measured, so that an interruption loses one at most."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from landscape.probing.evaluation import Values
+
+Arrays = Sequence[Mapping[str, np.ndarray[Any, Any]]]
+"""For each set, name -> (step sizes, samples)."""
+
+
+class Rows(Protocol):
+    """Where rows are kept: what was measured at one step size of the second direction."""
+
+    def load(self, draw: int, row: int) -> Arrays | None:
+        """Give a row that was kept; None where there is none.
+
+        Args:
+            draw: the draw, from 0.
+            row: the place of its step size, from 0.
+
+        Returns:
+            For each set, name -> (step sizes, samples); None where the row was not kept.
+        """
+        ...
+
+    def save(self, draw: int, row: int, values: Arrays) -> None:
+        """Keep a row.
+
+        Args:
+            draw: the draw, from 0.
+            row: the place of its step size, from 0.
+            values: the values of each set.
+        """
+        ...
+
+
+def fill(values: Sequence[Values], points: range, kept: Arrays) -> None:
+    """Take the values of a row that was kept."""
+    for found, row in zip(values, kept, strict=True):
+        for name, array in found.arrays.items():
+            array[points.start : points.stop] = torch.from_numpy(row[name])
+
+
+def row_of(values: Sequence[Values], points: range) -> list[dict[str, np.ndarray[Any, Any]]]:
+    """The values of a row, to be kept."""
+    return [
+        {name: a[points.start : points.stop].cpu().numpy() for name, a in each.arrays.items()}
+        for each in values
+    ]
