@@ -39,14 +39,28 @@ class Rows(Protocol):
 
 
 def fill(values: Sequence[Values], points: range, kept: Arrays) -> None:
-    """Take the values of a row that was kept."""
+    """Take the values of a row that was kept.
+
+    Args:
+        values: of each set, (points, samples), into which they are written.
+        points: the places of the row's points.
+        kept: the row.
+    """
     for found, row in zip(values, kept, strict=True):
         for name, array in found.arrays.items():
             array[points.start : points.stop] = torch.from_numpy(row[name])
 
 
 def row_of(values: Sequence[Values], points: range) -> list[dict[str, np.ndarray[Any, Any]]]:
-    """The values of a row, to be kept."""
+    """Take out the values of a row, to be kept.
+
+    Args:
+        values: of each set, (points, samples).
+        points: the places of the row's points.
+
+    Returns:
+        The row.
+    """
     return [
         {name: a[points.start : points.stop].cpu().numpy() for name, a in each.arrays.items()}
         for each in values

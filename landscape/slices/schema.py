@@ -21,7 +21,6 @@ NAMES = {
             ("eigenvalue", "eigenvalue"),
             ("eigen_residual", "residual of the eigenvector, relative to its eigenvalue"),
             ("explained_variance", "share of the path's variance along the direction"),
-            ("cosine_to_gradient", "cosine to the gradient's descent"),
         )
         for of in ("", "_2")
     },

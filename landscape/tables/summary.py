@@ -30,7 +30,7 @@ OF_DIRECTIONS = (
         for of in ("", "_2")
         for name in (
             *("direction_norm", "eigenvalue", "eigen_residual"),
-            *("explained_variance", "cosine_to_gradient"),
+            "explained_variance",
         )
     ),
     "path_explained",

@@ -101,7 +101,7 @@ def test_peaks_within_the_range_need_no_word():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--range", "wide"], "--range is 'wide'; give a number above 0, or auto"),
+        (["--range", "wide"], "--range is 'wide'; give a number above 0, LOW,HIGH, auto or path"),
         (["--range", "0"], "range is 0.0; give a number above 0"),
         (["--range", "2", "--rise", "2"], "--rise is 2 and the range not automatic; give --range"),
         (["--range", "auto", "--rise", "0"], "rise is 0.0; give a number above 0"),

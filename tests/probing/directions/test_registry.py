@@ -120,7 +120,7 @@ def test_the_command_line_and_the_store_know_it(added, tmp_path, monkeypatch):
     assert stored.attrs["direction_symbol"] == "2∇L"
     np.testing.assert_allclose(stored.direction_norm, 2 * stored.gradient_norm, rtol=1e-12)
     assert (stored.direction_slope > 0).all()
-    assert "along the uphill" in run("info", "run/landscape.zarr").stdout
+    assert "2∇L" in run("info", "run/landscape.zarr").stdout
     run("table", "statistics", "run", "--against", "distance")
     line = refused("probe", "run", "--direction", "sideways", "--out", "other.zarr")
     assert "unknown direction 'sideways'" in line
