@@ -22,6 +22,7 @@ TYPES: dict[str, Any] = {
     "draw": int,
     "reach": float,
     "c": list[float],
+    "path": bool,
 }
 
 
@@ -47,6 +48,7 @@ LOOK: dict[str, Any] = {
 SOURCES: dict[str, tuple[str, Any]] = {
     "slices": ("store", options.Store),
     "stores": ("stores", options.Stores),
+    "planes": ("store", options.Store),
     "searches": ("store", options.RecordedStore),
     "classes": ("store", options.Store),
     "runs": ("runs", options.Runs),

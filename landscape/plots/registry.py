@@ -19,10 +19,10 @@ class Figure:
         name: its name on the command line.
         summary: one sentence, for lists of figures and the command's help.
         options: keyword arguments of its function that a command offers.
-        source: what it draws: the "slices" of one store, those of several "stores" side by side
-            (a list of Datasets), slices recorded with their line "searches", the histories of
-            several "runs", "classes" (slices by class, of per-sample values), or "formulas" alone
-            (no Dataset).
+        source: what it draws: the "slices" of one store, its "planes", those of several "stores"
+            side by side (a list of Datasets), slices recorded with their line "searches", the
+            histories of several "runs", "classes" (slices by class, of per-sample values), or
+            "formulas" alone (no Dataset).
         package: where its module is.
     """
 
@@ -137,6 +137,21 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "slope_factor",
                     "value_scale",
                 ),
+            ),
+            Figure(
+                "plane",
+                "A metric over the plane of two directions, as contours.",
+                (
+                    "checkpoint",
+                    "metric",
+                    "evaluation_set",
+                    "slope_factor",
+                    "draw",
+                    "against",
+                    "value_scale",
+                    "path",
+                ),
+                source="planes",
             ),
             Figure(
                 "line-search",

@@ -1,0 +1,203 @@
+"""A metric over the plane of two directions, as filled contours."""
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from landscape.errors import InvalidValueError
+from landscape.plots.drawing import fields, style, theme
+from landscape.plots.drawing.figure import figure
+from landscape.slices import wording
+from landscape.slices.choice import (
+    Checkpoints,
+    choose_checkpoints,
+    choose_draw,
+    choose_plane,
+    draw_note,
+    main_metric,
+)
+from landscape.slices.planes import SECOND, path_shown, require_plane
+from landscape.slices.selection import mode_of, set_name
+
+# Inches: labels and colour bar; labels, legend and title of the figure; a panel's title; a letter.
+BESIDE, BELOW, TITLE, LETTER = 1.3, 1.1, 0.42, 0.055
+
+
+@figure
+def plot_plane(
+    dataset: xr.Dataset,
+    *,
+    ax: Sequence[Axes] | None = None,
+    checkpoint: Checkpoints = None,
+    metric: str | None = None,
+    evaluation_set: str | None = None,
+    slope_factor: float | None = None,
+    draw: int | None = None,
+    against: str = "step-size",
+    value_scale: str = "auto",
+    path: bool = True,
+) -> NDArray[np.object_]:
+    """Plot ``metric`` over a plane as filled contours, one panel per checkpoint.
+
+    By default it is the last checkpoint, on validation if it was measured. The origin and the best
+    sampled point are marked; the best is in the panel's title. A training path, if one was
+    projected onto the plane, is drawn from a hollow to a full circle. With ``against="distance"``
+    lengths and angles are those between parameters. Cells that touch a value that is not finite are
+    grey.
+
+    Returns:
+        The axes, one per checkpoint.
+
+    Raises:
+        InvalidValueError: for slices along one direction, for an option that the dataset does not
+            have, and where norms that are not finite give no distances.
+    """
+    require_plane(dataset)
+    metric = main_metric(dataset, metric)
+    values = choose_plane(dataset, metric, slope_factor)
+    name = _set(dataset, evaluation_set)
+    positions = choose_checkpoints(dataset, checkpoint)
+    positions = positions[-1:] if checkpoint is None else positions
+    chosen = choose_draw(dataset, draw)
+    values = values.sel(evaluation_set=name).isel(draw=chosen, checkpoint=positions)
+    one = dataset.isel(draw=chosen)
+    frames = [fields.frame(one.isel(checkpoint=at), against) for at in positions]
+    s, t = dataset["step_size"].values, dataset[SECOND].values
+    bounds = fields.levels(values.values, value_scale, str(values.attrs.get("units", "")))
+
+    columns = _columns(len(positions))
+    width = theme.width_or(theme.COLUMN_WIDTH if columns < 3 else theme.PAGE_WIDTH)
+    tall = max(each.ratio(s, t) for each in frames) if against == "distance" else 0.9
+    inches = (width - BESIDE) / columns  # of a panel
+    height = BELOW + (TITLE + inches * min(max(tall, 0.3), 1.5)) * -(-len(positions) // columns)
+    panels = style.axes(ax, len(positions), columns=columns, height=height, width=width)
+    found, better = [], _mode(dataset, metric)
+    for panel, at, frame, field in zip(panels, positions, frames, values, strict=True):
+        panel.grid(False)
+        filled = fields.draw_field(panel, frame, s, t, field.values, bounds)
+        if against == "distance":
+            panel.set_aspect("equal", adjustable="box")
+        _mark(panel, *frame(np.zeros(1), np.zeros(1)), "+", "origin")
+        lines = [wording.checkpoint_label(field)]
+        if better and (best := _best(field.values, s, t, better)):
+            value, where, where_2 = best
+            _mark(panel, *frame(np.array([where]), np.array([where_2])), "*", "best sampled")
+            a, b, c = map(wording.number, (value, where, where_2))
+            lines.append(f"best {a}" + f" at ({b}, {c})" * (columns == 1))
+        if path and path_shown(dataset):
+            found.append(_path(panel, frame, one.isel(checkpoint=at)))
+        panel.set_title("\n".join(lines), fontsize=6.5)
+    along, along_2 = _labels(dataset, against)
+    if len(panels) > 1:
+        along, along_2 = (fill(each, int(inches / LETTER)) for each in (along, along_2))
+    style.outer_labels(panels, columns, [along] * len(panels), [along_2] * len(panels))
+    bar = panels[0].figure.colorbar(
+        filled, ax=panels, aspect=30, pad=0.02, ticks=bounds, spacing="uniform"
+    )
+    bar.ax.set_yticks(bounds, [fields.level(each) for each in bounds])
+    bar.ax.tick_params(labelsize=5.5 if len(bounds) > 8 else 6.5, length=2, width=0.6)
+    bar.outline.set_linewidth(0.6)
+    bar.set_label(wording.value_label(values, name))
+    title = wording.source_label(dataset, *draw_note(dataset, chosen))
+    handles = _notes(bool(better), found) + fields.not_finite_notes(values.values)
+    style.title_and_legend(panels, handles, new=ax is None, title=title, note="")
+    return np.array(panels, dtype=object)
+
+
+def _columns(count: int) -> int:
+    """How many panels are side by side."""
+    return min(count, 3 if style.on_a_page() and count != 4 else 2)
+
+
+def _set(dataset: xr.Dataset, name: str | None) -> str:
+    """The evaluation set that is shown: validation where it was measured, else the first."""
+    names = [str(each) for each in dataset["evaluation_set"].values]
+    if name is None:
+        return "validation" if "validation" in names else names[0]
+    return set_name(dataset, name)
+
+
+def _mode(dataset: xr.Dataset, metric: str) -> str:
+    """Which values are better; "" where that is not known, and no best is marked."""
+    try:
+        return mode_of(dataset, metric)
+    except InvalidValueError:
+        return ""
+
+
+def _best(
+    values: NDArray[np.float64], s: NDArray[np.float64], t: NDArray[np.float64], mode: str
+) -> tuple[float, float, float] | None:
+    """The best finite value and where it is; of several the one nearest to the origin."""
+    finite = np.isfinite(values)
+    if not finite.any():
+        return None
+    best = (values[finite].min if mode == "min" else values[finite].max)()
+    rows, columns = np.nonzero(values == best)
+    far = np.hypot(s[columns] / (np.abs(s).max() or 1), t[rows] / (np.abs(t).max() or 1))
+    nearest = int(np.argmin(far))
+    return float(best), float(s[columns[nearest]]), float(t[rows[nearest]])
+
+
+def _path(panel: Axes, frame: fields.Frame, one: xr.Dataset) -> tuple[float, int, int]:
+    """Draw the path; the share of its variance, how many points it has and how many are outside."""
+    x, y = frame(one["path_step_size"].values, one["path_step_size_2"].values)
+    fields.draw_path(panel, x, y)
+    return float(one["path_explained"]), fields.outside(panel, x, y), len(x)
+
+
+def _mark(
+    panel: Axes, x: NDArray[np.float64], y: NDArray[np.float64], marker: str, name: str
+) -> None:
+    look = _LOOKS[marker]
+    panel.plot(x, y, marker, gid=name, label="_mark", zorder=4, clip_on=False, **look)
+
+
+_LOOKS: dict[str, dict[str, Any]] = {
+    "+": {"color": "black", "ms": 6, "mew": 1.1, "ls": ""},
+    "*": {"mfc": "white", "mec": "black", "ms": 6, "mew": 0.6, "ls": ""},
+}
+
+
+def _notes(best: bool, paths: Sequence[tuple[float, int, int]]) -> list[Artist]:
+    """The legend's entries for origin, best point and path."""
+    handles: list[Artist] = [Line2D([], [], marker="+", label="origin", **_LOOKS["+"])]
+    if best:
+        handles.append(Line2D([], [], marker="*", label="best sampled", **_LOOKS["*"]))
+    if paths:
+        shares, outside, points = zip(*paths, strict=True)
+        label = f"training path ({explained(shares)} of its variance)"
+        if sum(outside):
+            label += f", {sum(outside)} of {sum(points)} points outside"
+        look: dict[str, Any] = {"marker": "o", "ms": 2.5, "lw": 0.9, "color": fields.PATH_COLOR}
+        handles.append(Line2D([], [], label=label, **look))
+    return handles
+
+
+def explained(shares: Sequence[float]) -> str:
+    """Word shares of a path's variance.
+
+    Args:
+        shares: from 0 to 1, one for each panel.
+
+    Returns:
+        "93 %", or "80 to 93 %" where they differ.
+    """
+    ends = [f"{100 * each:.3g}" for each in (min(shares), max(shares))]
+    return f"{' to '.join(dict.fromkeys(ends))} %"
+
+
+def _labels(dataset: xr.Dataset, against: str) -> tuple[str, str]:
+    """The labels of both axes."""
+    along, along_2 = (wording.step_label(dataset[each], dataset) for each in ("step_size", SECOND))
+    if against == "step-size":
+        return along, along_2
+    along, along_2 = (each.replace("step size", "distance", 1) for each in (along, along_2))
+    return along, along_2 if dataset.attrs.get("orthogonal", False) else "distance across"
