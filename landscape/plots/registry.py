@@ -1,7 +1,7 @@
 """The figures by name. Reading the list loads none of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +18,8 @@ class Figure:
     Attributes:
         name: its name on the command line.
         summary: one sentence, for lists of figures and the command's help.
-        options: keyword arguments of its function that a command offers.
+        options: keyword arguments of its function that a command offers; "caption" is added to
+            them for figures of slices.
         source: what it draws: the "slices" of one store, its "planes", those of several "stores"
             side by side (a list of Datasets), slices recorded with their line "searches", the
             histories of several "runs", "classes" (slices by class, of per-sample values), or
@@ -49,9 +50,14 @@ class Figure:
         return loaded
 
 
+# Sources of which the decorator of figures knows what they show, so that it takes ``caption``.
+CAPTIONED = ("slices", "planes", "searches", "stores")
+
 FIGURES: Mapping[str, Figure] = MappingProxyType(
     {
-        figure.name: figure
+        figure.name: replace(figure, options=(*figure.options, "caption"))
+        if figure.source in CAPTIONED
+        else figure
         for figure in (
             Figure(
                 "loss-vs-accuracy",
