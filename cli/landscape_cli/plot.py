@@ -50,6 +50,7 @@ SOURCES: dict[str, tuple[str, Any]] = {
     "slices": ("store", options.Store),
     "stores": ("stores", options.Stores),
     "planes": ("store", options.Store),
+    "paths": ("store", options.Store),
     "searches": ("store", options.RecordedStore),
     "classes": ("store", options.Store),
     "runs": ("runs", options.Runs),

@@ -84,17 +84,17 @@ def plot_plane(
         filled = fields.draw_field(panel, frame, s, t, field.values, bounds)
         if against == "distance":
             panel.set_aspect("equal", adjustable="box")
-        _mark(panel, *frame(np.zeros(1), np.zeros(1)), "+", "origin")
+        fields.mark(panel, *frame(np.zeros(1), np.zeros(1)), "origin")
         lines = [wording.checkpoint_label(field)]
         if better and (best := _best(field.values, s, t, better)):
             value, where, where_2 = best
-            _mark(panel, *frame(np.array([where]), np.array([where_2])), "*", "best sampled")
+            fields.mark(panel, *frame(np.array([where]), np.array([where_2])), "best sampled")
             a, b, c = map(wording.number, (value, where, where_2))
             lines.append(f"best {a}" + f" at ({b}, {c})" * (columns == 1))
         if path and path_shown(dataset):
             found.append(_path(panel, frame, one.isel(checkpoint=at)))
         panel.set_title("\n".join(lines), fontsize=6.5)
-    along, along_2 = _labels(dataset, against)
+    along, along_2 = fields.labels(dataset, against)
     if len(panels) > 1:
         along, along_2 = (fill(each, int(inches / LETTER)) for each in (along, along_2))
     style.outer_labels(panels, columns, [along] * len(panels), [along_2] * len(panels))
@@ -153,51 +153,14 @@ def _path(panel: Axes, frame: fields.Frame, one: xr.Dataset) -> tuple[float, int
     return float(one["path_explained"]), fields.outside(panel, x, y), len(x)
 
 
-def _mark(
-    panel: Axes, x: NDArray[np.float64], y: NDArray[np.float64], marker: str, name: str
-) -> None:
-    look = _LOOKS[marker]
-    panel.plot(x, y, marker, gid=name, label="_mark", zorder=4, clip_on=False, **look)
-
-
-_LOOKS: dict[str, dict[str, Any]] = {
-    "+": {"color": "black", "ms": 6, "mew": 1.1, "ls": ""},
-    "*": {"mfc": "white", "mec": "black", "ms": 6, "mew": 0.6, "ls": ""},
-}
-
-
 def _notes(best: bool, paths: Sequence[tuple[float, int, int]]) -> list[Artist]:
     """The legend's entries for origin, best point and path."""
-    handles: list[Artist] = [Line2D([], [], marker="+", label="origin", **_LOOKS["+"])]
-    if best:
-        handles.append(Line2D([], [], marker="*", label="best sampled", **_LOOKS["*"]))
+    handles = [fields.mark_note("origin"), *([fields.mark_note("best sampled")] if best else [])]
     if paths:
         shares, outside, points = zip(*paths, strict=True)
-        label = f"training path ({explained(shares)} of its variance)"
+        label = f"training path ({fields.explained(shares)} of its variance)"
         if sum(outside):
             label += f", {sum(outside)} of {sum(points)} points outside"
         look: dict[str, Any] = {"marker": "o", "ms": 2.5, "lw": 0.9, "color": fields.PATH_COLOR}
         handles.append(Line2D([], [], label=label, **look))
     return handles
-
-
-def explained(shares: Sequence[float]) -> str:
-    """Word shares of a path's variance.
-
-    Args:
-        shares: from 0 to 1, one for each panel.
-
-    Returns:
-        "93 %", or "80 to 93 %" where they differ.
-    """
-    ends = [f"{100 * each:.3g}" for each in (min(shares), max(shares))]
-    return f"{' to '.join(dict.fromkeys(ends))} %"
-
-
-def _labels(dataset: xr.Dataset, against: str) -> tuple[str, str]:
-    """The labels of both axes."""
-    along, along_2 = (wording.step_label(dataset[each], dataset) for each in ("step_size", SECOND))
-    if against == "step-size":
-        return along, along_2
-    along, along_2 = (each.replace("step size", "distance", 1) for each in (along, along_2))
-    return along, along_2 if dataset.attrs.get("orthogonal", False) else "distance across"

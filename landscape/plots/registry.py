@@ -20,10 +20,10 @@ class Figure:
         summary: one sentence, for lists of figures and the command's help.
         options: keyword arguments of its function that a command offers; "caption" is added to
             them for figures of slices.
-        source: what it draws: the "slices" of one store, its "planes", those of several "stores"
-            side by side (a list of Datasets), slices recorded with their line "searches", the
-            histories of several "runs", "classes" (slices by class, of per-sample values), or
-            "formulas" alone (no Dataset).
+        source: what it draws: the "slices" of one store, its "planes", the training "paths" that
+            were projected onto either, those of several "stores" side by side (a list of Datasets),
+            slices recorded with their line "searches", the histories of several "runs", "classes"
+            (slices by class, of per-sample values), or "formulas" alone (no Dataset).
         package: where its module is.
     """
 
@@ -51,7 +51,7 @@ class Figure:
 
 
 # Sources of which the decorator of figures knows what they show, so that it takes ``caption``.
-CAPTIONED = ("slices", "planes", "searches", "stores")
+CAPTIONED = ("slices", "planes", "paths", "searches", "stores")
 
 FIGURES: Mapping[str, Figure] = MappingProxyType(
     {
@@ -158,6 +158,12 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "path",
                 ),
                 source="planes",
+            ),
+            Figure(
+                "trajectory",
+                "The path of the training on a plane or along a line, and its distance from it.",
+                ("checkpoint", "draw", "against"),
+                source="paths",
             ),
             Figure(
                 "line-search",

@@ -45,7 +45,7 @@ def test_every_figure_is_listed_under_its_name():
 
     assert of("slices", "searches") == NAMES
     assert of("searches") == ["line-search"]
-    assert of("planes") == ["plane"]
+    assert of("planes", "paths") == ["plane", "trajectory"]
     with pytest.raises(InvalidValueError, match="did you mean 'widening'"):
         get("widenning")
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.plots.drawing.curves import VALUE_SCALES
 from landscape.slices import wording
-from landscape.slices.planes import cosine
+from landscape.slices.planes import SECOND, cosine
 from landscape.slices.selection import norm
 from landscape.statistics import AGAINST
 
@@ -297,3 +297,63 @@ def outside(ax: Axes, x: Sequence[float] | Floats, y: Sequence[float] | Floats) 
     seen = (x >= left - slack_x) & (x <= right + slack_x)
     seen &= (y >= low - slack_y) & (y <= high + slack_y)
     return int((~seen).sum())
+
+
+def mark(ax: Axes, x: Floats, y: Floats, name: str) -> None:
+    """Mark a point.
+
+    Args:
+        ax: where to draw.
+        x: (1,), where it lies.
+        y: (1,), where it lies.
+        name: "origin" or "best sampled".
+    """
+    ax.plot(x, y, gid=name, label="_mark", zorder=4, clip_on=False, **MARKS[name])
+
+
+def mark_note(name: str) -> Artist:
+    """Make a legend entry for :func:`mark`.
+
+    Args:
+        name: what is marked.
+
+    Returns:
+        The entry.
+    """
+    return Line2D([], [], label=name, **MARKS[name])
+
+
+MARKS: dict[str, dict[str, Any]] = {
+    "origin": {"marker": "+", "color": "black", "ms": 6, "mew": 1.1, "ls": ""},
+    "best sampled": {"marker": "*", "mfc": "white", "mec": "black", "ms": 6, "mew": 0.6, "ls": ""},
+}
+
+
+def explained(shares: Sequence[float]) -> str:
+    """Word shares of a path's variance.
+
+    Args:
+        shares: from 0 to 1, one for each panel.
+
+    Returns:
+        "93 %", or "80 to 93 %" where they differ.
+    """
+    ends = [f"{100 * each:.3g}" for each in (min(shares), max(shares))]
+    return f"{' to '.join(dict.fromkeys(ends))} %"
+
+
+def labels(dataset: xr.Dataset, against: str) -> tuple[str, str]:
+    """Label both axes of a plane.
+
+    Args:
+        dataset: planes.
+        against: as in :func:`frame`.
+
+    Returns:
+        The labels. Of distances the second axis is at right angles to the first direction.
+    """
+    along, along_2 = (wording.step_label(dataset[each], dataset) for each in ("step_size", SECOND))
+    if against == "step-size":
+        return along, along_2
+    along, along_2 = (each.replace("step size", "distance", 1) for each in (along, along_2))
+    return along, along_2 if dataset.attrs.get("orthogonal", False) else "distance across"
