@@ -22,9 +22,10 @@ from landscape.slices.choice import (
     choose_plane,
     draw_note,
     main_metric,
+    main_set,
 )
 from landscape.slices.planes import SECOND, path_shown, require_plane
-from landscape.slices.selection import mode_of, set_name
+from landscape.slices.selection import mode_of
 
 # Inches: labels and colour bar; labels, legend and title of the figure; a panel's title; a letter.
 BESIDE, BELOW, TITLE, LETTER = 1.3, 1.1, 0.42, 0.055
@@ -62,7 +63,7 @@ def plot_plane(
     require_plane(dataset)
     metric = main_metric(dataset, metric)
     values = choose_plane(dataset, metric, slope_factor)
-    name = _set(dataset, evaluation_set)
+    name = main_set(dataset, evaluation_set)
     positions = choose_checkpoints(dataset, checkpoint)
     positions = positions[-1:] if checkpoint is None else positions
     chosen = choose_draw(dataset, draw)
@@ -114,14 +115,6 @@ def plot_plane(
 def _columns(count: int) -> int:
     """How many panels are side by side."""
     return min(count, 3 if style.on_a_page() and count != 4 else 2)
-
-
-def _set(dataset: xr.Dataset, name: str | None) -> str:
-    """The evaluation set that is shown: validation where it was measured, else the first."""
-    names = [str(each) for each in dataset["evaluation_set"].values]
-    if name is None:
-        return "validation" if "validation" in names else names[0]
-    return set_name(dataset, name)
 
 
 def _mode(dataset: xr.Dataset, metric: str) -> str:

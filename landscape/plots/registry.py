@@ -197,6 +197,26 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 source="stores",
             ),
             Figure(
+                "overlay",
+                "The same slice of several stores, one curve each.",
+                (
+                    "checkpoint",
+                    "metric",
+                    "evaluation_set",
+                    "slope_factor",
+                    "against",
+                    "scale",
+                    "value_scale",
+                ),
+                source="stores",
+            ),
+            Figure(
+                "interpolation",
+                "The line from one checkpoint to another, and the barrier between them.",
+                ("checkpoint", "metric", "evaluation_set", "slope_factor", "value_scale"),
+                source="stores",
+            ),
+            Figure(
                 "losses",
                 "Losses and accuracies of one sample against the probability of its class.",
                 (),

@@ -3,15 +3,12 @@
 Fig. 10 of [Hackel2023].
 """
 
-from dataclasses import replace
-
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
 from landscape.errors import UnknownNameError
 from landscape.plots.drawing import style
-from landscape.plots.drawing.curves import Curve, band_note, curve, draw
+from landscape.plots.drawing.curves import band_note, curve, draw, lines_of_draws
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric, main_metric
@@ -55,10 +52,11 @@ def plot_widening(
     curves = []
     for position, look in zip(positions, style.sequential_styles(len(positions)), strict=True):
         one = values.isel(checkpoint=position).sel(evaluation_set=name)
+        label = wording.checkpoint_label(one, short=True)
         if own_lines:
-            curves += _lines(one, steps.isel(checkpoint=position), look)
+            curves += lines_of_draws(one, steps.isel(checkpoint=position), label, look)
         else:
-            curves.append(curve(one, wording.checkpoint_label(one, short=True), look))
+            curves.append(curve(one, label, look))
 
     (panel,) = style.axes(ax, 1, height=2.8 + 0.13 * -(-len(positions) // 3))
     handles = draw(panel, curves, scale=scale, value_scale=value_scale)
@@ -71,14 +69,3 @@ def plot_widening(
     title = "; ".join(filter(None, [wording.checkpoints_note(values), note]))
     style.legend_below(panel, handles, columns=3, title=title)
     return panel
-
-
-def _lines(values: xr.DataArray, distances: xr.DataArray, look: style.Style) -> list[Curve]:
-    """One curve per draw, the first one labelled; a norm that is not finite is in the label."""
-    label = wording.checkpoint_label(values, short=True)
-    lengths = norm(distances.to_dataset(name="distance")).values
-    label += "".join(f", norm {each:g}" for each in lengths if not np.isfinite(each))
-    return [
-        replace(curve(values.isel(draw=[i]), "_" * (i > 0) + label, look), steps=along)
-        for i, along in enumerate(distances.values)
-    ]

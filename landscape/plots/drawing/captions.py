@@ -26,12 +26,13 @@ def text_width(text: str, size: float) -> float:
     return float(width / 72)
 
 
-def lines(text: str, width: float) -> list[str]:
+def lines(text: str, width: float, size: float = SIZE) -> list[str]:
     """Break text between words.
 
     Args:
         text: what is broken.
         width: the most inches of a line.
+        size: of its letters, in points.
 
     Returns:
         The lines; one that is wider holds a single word.
@@ -39,7 +40,7 @@ def lines(text: str, width: float) -> list[str]:
     found: list[str] = []
     for word in text.split():
         longer = f"{found[-1]} {word}" if found else word
-        if found and len(longer) <= MOST and text_width(longer, SIZE) <= width:
+        if found and len(longer) <= MOST and text_width(longer, size) <= width:
             found[-1] = longer
         else:
             found.append(word)
