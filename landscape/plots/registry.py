@@ -145,6 +145,11 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 ),
             ),
             Figure(
+                "sharpness",
+                "How sharply the loss curves over training, against 2/learning rate.",
+                ("checkpoint", "evaluation_set", "value_scale"),
+            ),
+            Figure(
                 "plane",
                 "A metric over the plane of two directions, as contours.",
                 (

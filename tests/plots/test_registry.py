@@ -14,7 +14,7 @@ from landscape.plots.registry import FIGURES, Figure, get
 NAMES = [
     *("loss-vs-accuracy", "widening", "batches", "gap", "stepwise", "parabola"),
     *("approximations", "batch-bias", "overview", "best-steps", "improvement", "peak-widths"),
-    "line-search",
+    *("sharpness", "line-search"),
 ]
 CHOOSING = [name for name in NAMES if "scale" in get(name).options]
 # Without a scale to choose: their x axis is over the iterations.
