@@ -70,7 +70,9 @@ def plot_interpolation(
         mode = mode_of(first, name)
         barriers = [_barrier(each, mode) for each in curves]
         curves = [
-            replace(each, label=fitted(f"{each.label}: {_worded(found)}", panel))
+            replace(
+                each, label=fitted(f"{each.label}: {_worded(found)}", style.available_width(panel))
+            )
             for each, found in zip(curves, barriers, strict=True)
         ]
         handles = draw(panel, curves, value_scale=value_scale)

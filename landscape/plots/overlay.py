@@ -48,11 +48,12 @@ def plot_overlay(
     metric = main_metric(several.datasets[0], metric)
     shown = several.values(metric, slope_factor)
     (panel,) = style.axes(ax, 1, height=2.8 + 0.13 * len(shown))
+    width = style.available_width(panel)
     curves, own_lines = [], False
     for each, values, name, look in zip(
         several.datasets, shown, several.names, several.looks, strict=True
     ):
-        label = fitted(name or wording.name_label(several.evaluation_set), panel)
+        label = fitted(name or wording.name_label(several.evaluation_set), width)
         # Where all norms are 1 a step size is a distance.
         if against == "distance" and bool((norm(each) != 1).any()):
             away = distance(each).isel(checkpoint=0)

@@ -25,6 +25,7 @@ class Figure:
             slices recorded with their line "searches", the histories of several "runs", "classes"
             (slices by class, of per-sample values), or "formulas" alone (no Dataset).
         package: where its module is.
+        several: whether a figure of slices also takes a list of Datasets, of several stores.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Figure:
     options: tuple[str, ...]
     source: str = "slices"
     package: str = "landscape.plots"
+    several: bool = False
 
     @property
     def module(self) -> str:
@@ -76,6 +78,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "scale",
                     "value_scale",
                 ),
+                several=True,
             ),
             Figure(
                 "batches",
@@ -143,6 +146,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "slope_factor",
                     "value_scale",
                 ),
+                several=True,
             ),
             Figure(
                 "sharpness",

@@ -52,8 +52,8 @@ def plot_sharpness(
     the curvature there. Along any direction d it is the curvature (d·H·d)/‖d‖² of the parabola
     through 0 and a sample on either side; of an eigenvector of the Hessian also the eigenvalue of
     the batch that gave it. Gradient descent is stable on a parabola where these are below
-    2/learning rate, which is dashed. A hollow marker is an upper bound: the loss did not rise above its start
-    within the samples of some draw. All checkpoints are shown by default.
+    2/learning rate, which is dashed. A hollow marker is an upper bound: the loss did not rise above
+    its start within the samples of some draw. All checkpoints are shown by default.
 
     Returns:
         The axes.

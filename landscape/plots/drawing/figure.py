@@ -33,6 +33,8 @@ GIVEN = {
     "datasets": "slices from ``landscape.open`` or ``landscape.probe``, one Dataset per store",
     "ax": "where to draw, one ``Axes`` for each panel; by default a new figure",
 }
+# Where a figure of slices also takes those of several stores.
+MORE = "; or a list of them, one Dataset per store"
 
 
 def figure(function: Callable[P, R]) -> Callable[P, R]:
@@ -58,7 +60,8 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
         within.__signature__ = signature  # type: ignore[attr-defined]
     else:
         within = themed(_literal(function))
-    lines = [f"    {_explained(each)}" for each in signature.parameters.values()]
+    several = bool(listed and listed.several)
+    lines = [f"    {_explained(each, several)}" for each in signature.parameters.values()]
     text = inspect.cleandoc(function.__doc__ or "")
     head, section, tail = text.partition("\n\nReturns:")
     # Of the function too, where tools that read the source look.
@@ -178,9 +181,10 @@ def _words(drawn: Any) -> Iterator[Text]:
         yield from (each.title, each.xaxis.label, each.yaxis.label)
 
 
-def _explained(parameter: inspect.Parameter) -> str:
+def _explained(parameter: inspect.Parameter, several: bool) -> str:
     if parameter.name in GIVEN:
-        return f"{parameter.name}: {GIVEN[parameter.name]}."
+        more = MORE if several and parameter.name == "dataset" else ""
+        return f"{parameter.name}: {GIVEN[parameter.name]}{more}."
     option = OPTIONS[parameter.name]
     default = option.default if parameter.default is None else repr(parameter.default)
     return f"{parameter.name}: {option.help}{f'; by default {default}' if default else ''}."

@@ -13,6 +13,8 @@ from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric, main_set
 from landscape.slices.selection import set_name
 
+SIZE = 6.5  # points, of titles of panels and of legends
+
 
 @dataclass(frozen=True)
 class Several:
@@ -89,22 +91,58 @@ def choose_slices(
     for each in chosen:
         set_name(each, name)
     shown = [each["iteration"].isel(checkpoint=0) for each in chosen]
-    names = names_apart(chosen, shown)
-    if not any(names) and len(names) > 1:
-        names = [f"store {i}" for i in range(1, len(names) + 1)]
+    names = _numbered(names_apart(chosen, shown)) if len(chosen) > 1 else [""]
     looks = style.setting_styles(len(chosen), ordered=False)
     return Several(chosen, name, names, looks, name_shared(chosen, shown))
 
 
-def fitted(label: str, where: Axes) -> str:
-    """Break a legend entry into lines that fit below axes.
+def name_stores(datasets: Sequence[xr.Dataset]) -> list[str]:
+    """Name stores of which several checkpoints are shown, by what sets them apart.
+
+    Args:
+        datasets: slices, as a store gives them.
+
+    Returns:
+        One name for each.
+
+    Raises:
+        InvalidValueError: without a store.
+    """
+    if not datasets:
+        raise InvalidValueError("no store was given; give at least one")
+    return _numbered(names_apart(datasets)) if len(datasets) > 1 else [""]
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """The names, or numbers where nothing sets the stores apart."""
+    return names if any(names) else [f"store {i}" for i in range(1, len(names) + 1)]
+
+
+def fitted(label: str, width: float) -> str:
+    """Break a legend entry into lines that fit.
 
     Args:
         label: the entry.
-        where: the axes.
+        width: what the legend may take, in inches.
 
     Returns:
         The entry, with line ends between words.
     """
-    width = style.available_width(where) - 0.6  # inches of the line before it, and of margins
-    return "\n".join(captions.lines(label, width / captions.WIDER, 6.5))
+    beside = 0.6  # inches of the line before the entry, and of margins
+    return "\n".join(captions.lines(label, (width - beside) / captions.WIDER, SIZE))
+
+
+def title_lines(name: str, panel: Axes, columns: int) -> list[str]:
+    """Break a panel's title into lines that fit.
+
+    Args:
+        name: the title.
+        panel: where it is written.
+        columns: how many panels are side by side.
+
+    Returns:
+        The lines.
+    """
+    labels = 0.6  # inches that the labels of a row take beside its panels
+    width = style.available_width(panel) - labels / columns
+    return captions.lines(name, width / captions.WIDER, SIZE)
