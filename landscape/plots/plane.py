@@ -57,10 +57,17 @@ def plot_plane(
         The axes, one per checkpoint.
 
     Raises:
-        InvalidValueError: for slices along one direction, for an option that the dataset does not
-            have, and where norms that are not finite give no distances.
+        InvalidValueError: for slices along one direction or a plane of a single row, for an
+            option that the dataset does not have, and where norms that are not finite give no
+            distances.
     """
     require_plane(dataset)
+    counts = dataset.sizes["step_size"], dataset.sizes[SECOND]
+    if min(counts) < 2:
+        raise InvalidValueError(
+            f"contours need at least 2 step sizes along each direction; the plane has {counts[0]} "
+            f"and {counts[1]}"
+        )
     metric = main_metric(dataset, metric)
     values = choose_plane(dataset, metric, slope_factor)
     name = main_set(dataset, evaluation_set)
@@ -75,9 +82,11 @@ def plot_plane(
 
     columns = _columns(len(positions))
     width = theme.width_or(theme.COLUMN_WIDTH if columns < 3 else theme.PAGE_WIDTH)
-    tall = max(each.ratio(s, t) for each in frames) if against == "distance" else 0.9
+    whole = fields.limits(frames, s, t)
+    tall = np.divide(*np.ptp(whole, axis=1)[::-1]) if against == "distance" else 0.9
     inches = (width - BESIDE) / columns  # of a panel
-    height = BELOW + (TITLE + inches * min(max(tall, 0.3), 1.5)) * -(-len(positions) // columns)
+    row = TITLE + inches * min(max(tall, 0.3), 1.5)
+    height = BELOW + row * -(-len(positions) // columns)
     panels = style.axes(ax, len(positions), columns=columns, height=height, width=width)
     found, better = [], _mode(dataset, metric)
     for panel, at, frame, field in zip(panels, positions, frames, values, strict=True):
@@ -95,9 +104,11 @@ def plot_plane(
         if path and path_shown(dataset):
             found.append(_path(panel, frame, one.isel(checkpoint=at)))
         panel.set_title("\n".join(lines), fontsize=6.5)
+    for panel in panels:
+        panel.set(xlim=whole[0], ylim=whole[1])
     along, along_2 = fields.labels(dataset, against)
     if len(panels) > 1:
-        along, along_2 = (fill(each, int(inches / LETTER)) for each in (along, along_2))
+        along, along_2 = fill(along, int(inches / LETTER)), fill(along_2, int(row / LETTER))
     style.outer_labels(panels, columns, [along] * len(panels), [along_2] * len(panels))
     bar = panels[0].figure.colorbar(
         filled, ax=panels, aspect=30, pad=0.02, ticks=bounds, spacing="uniform"

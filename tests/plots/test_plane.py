@@ -228,6 +228,8 @@ def test_what_is_not_there_is_refused_in_a_line(options, message):
 def test_slices_are_no_plane(dataset):
     with pytest.raises(InvalidValueError, match=r"not a plane; probe with a second one"):
         plot_plane(dataset)
+    with pytest.raises(InvalidValueError, match=r"at least 2 step sizes .* has 11 and 1"):
+        plot_plane(planes.plane().isel(step_size_2=[4]))
     with pytest.raises(InvalidValueError, match="no checkpoint"):
         plot_plane(planes.plane().isel(checkpoint=slice(0)))
 
@@ -260,10 +262,21 @@ def test_pictures_of_all_figures_leave_it_out(tmp_path):
     assert "plane" not in {file.stem for file in files}
 
 
-def test_nothing_is_drawn_over_a_frame_that_has_no_extent():
+@pytest.mark.parametrize("norms", [(1, 3), (3, 1)])
+def test_against_distance_no_plane_is_cut_off_by_the_axes_of_another(norms):
+    plane = planes.plane()
+    plane["direction_norm"][:] = np.array(norms)[:, None]
+    panels = plot_plane(plane, against="distance", checkpoint=[400, 800])
+    for ax in panels:
+        np.testing.assert_allclose((ax.get_xlim(), ax.get_ylim()), [(-3, 3), (-1.2, 1.2)])
+    assert [bands_at(panels[norms.index(1)], x, 0.01) != [] for x in (0.99, 1.01)] == [True, False]
+    width, height = panels[0].figure.get_size_inches()
+    assert height < 0.75 * width
+
+
+def test_a_field_shows_its_own_plane():
     figure = plt.figure()
     ax = figure.add_subplot()
     s, t = np.array([0.0, 1.0]), np.array([0.0, 1.0])
     draw_field(ax, Frame(), s, t, np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([0.0, 2.0, 4.0]))
     assert ax.get_xlim() == (0, 1)
-    assert Frame().ratio(s, np.zeros(1)) == 1

@@ -71,18 +71,20 @@ class Frame:
         sine = np.sqrt(1 - self.cosine**2)
         return s * self.unit + t * self.unit_2 * self.cosine, t * self.unit_2 * sine + 0 * s
 
-    def ratio(self, s: Floats, t: Floats) -> float:
-        """Say how high a plane is in proportion to its width.
 
-        Args:
-            s: (step_size,), step sizes along the first direction.
-            t: (step_size_2,), those along the second one.
+def limits(frames: Sequence[Frame], s: Floats, t: Floats) -> Floats:
+    """Find what axes have to show so that planes are seen whole.
 
-        Returns:
-            Height over width; 1 where it has no extent along one direction.
-        """
-        x, y = self(s[None, :], t[:, None])
-        return float(np.ptp(y) / np.ptp(x)) if np.ptp(x) and np.ptp(y) else 1.0
+    Args:
+        frames: where the points of each lie.
+        s: (step_size,), step sizes along the first direction.
+        t: (step_size_2,), those along the second one.
+
+    Returns:
+        ((lowest x, highest x), (lowest y, highest y)) over all planes.
+    """
+    places = [np.broadcast_arrays(*each(s[None, :], t[:, None])) for each in frames]
+    return np.array([[np.min(each), np.max(each)] for each in zip(*places, strict=True)])
 
 
 def frame(one: xr.Dataset, against: str) -> Frame:
@@ -223,8 +225,8 @@ def draw_field(
         at = found(values)
         if at.any():
             ax.plot(x[at], y[at], marker, gid=label, label="_mark", **_MARK)
-    ax.set_xlim(x.min(), x.max())
-    ax.set_ylim(y.min(), y.max())
+    across, upwards = limits([frame], s, t)
+    ax.set(xlim=across, ylim=upwards)
     return filled
 
 
