@@ -20,6 +20,7 @@ from landscape.arguments import local_path
 from landscape.errors import InvalidValueError
 from landscape.histories.layout import store_at
 from landscape.plots.registry import FIGURES, Figure
+from landscape.slices.planes import is_plane, path_shown
 from landscape.tables import summary
 
 # The rows that describe a Dataset, in this order.
@@ -185,8 +186,14 @@ class Plots:
 
 
 def _figures(dataset: xr.Dataset) -> dict[str, Figure]:
-    """Figures by the name of their method; those of a line search only where one was recorded."""
-    sources = {"slices", *(["searches"] if "search_step_size" in dataset.coords else [])}
+    """Figures by the name of their method; those of what was not probed are left out."""
+    there = {
+        "slices": True,
+        "searches": "search_step_size" in dataset.coords,
+        "planes": is_plane(dataset),
+        "paths": path_shown(dataset),
+    }
+    sources = {source for source, held in there.items() if held}
     return {figure.module: figure for figure in FIGURES.values() if figure.source in sources}
 
 

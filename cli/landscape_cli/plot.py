@@ -22,6 +22,8 @@ TYPES: dict[str, Any] = {
     "draw": int,
     "reach": float,
     "c": list[float],
+    "path": bool,
+    "caption": bool,
 }
 
 
@@ -47,22 +49,25 @@ LOOK: dict[str, Any] = {
 SOURCES: dict[str, tuple[str, Any]] = {
     "slices": ("store", options.Store),
     "stores": ("stores", options.Stores),
+    "planes": ("store", options.Store),
+    "paths": ("store", options.Store),
     "searches": ("store", options.RecordedStore),
     "classes": ("store", options.Store),
     "runs": ("runs", options.Runs),
 }
 
 
-def _read(source: str, given: Any) -> Any:
+def _read(figure: Figure, given: Any) -> Any:
     """The Dataset, or the list of them, that a figure draws."""
     from landscape import histories
     from landscape.histories.layout import RECORDING
 
-    if source == "runs":
+    if figure.source == "runs":
         return histories.collect(given)
-    if source == "stores":
-        return [options.open_slices(path) for path in given]
-    return options.open_slices(given, RECORDING if source == "searches" else None)
+    if figure.source == "stores" or figure.several:
+        found = [options.open_slices(path) for path in given]
+        return found[0] if figure.several and len(found) == 1 else found
+    return options.open_slices(given, RECORDING if figure.source == "searches" else None)
 
 
 def _by_class(
@@ -83,7 +88,8 @@ def _by_class(
 
 
 def _command(figure: Figure) -> Callable[..., None]:
-    argument, annotation = SOURCES.get(figure.source, ("", None))
+    source = "stores" if figure.several else figure.source
+    argument, annotation = SOURCES.get(source, ("", None))
 
     def command(out: Path | None, style: str | None, width: str | None, **chosen: Any) -> None:
         import matplotlib.pyplot
@@ -98,7 +104,7 @@ def _command(figure: Figure) -> Callable[..., None]:
         if figure.source == "classes":
             dataset = [_by_class(given, **chosen)]
         else:
-            dataset = [_read(figure.source, given)] if argument else []
+            dataset = [_read(figure, given)] if argument else []
         path = out or Path(f"{figure.name}.png")
         try:
             with plots.styled(style, width=width):

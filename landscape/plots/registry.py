@@ -1,7 +1,7 @@
 """The figures by name. Reading the list loads none of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
@@ -18,12 +18,14 @@ class Figure:
     Attributes:
         name: its name on the command line.
         summary: one sentence, for lists of figures and the command's help.
-        options: keyword arguments of its function that a command offers.
-        source: what it draws: the "slices" of one store, those of several "stores" side by side
-            (a list of Datasets), slices recorded with their line "searches", the histories of
-            several "runs", "classes" (slices by class, of per-sample values), or "formulas" alone
-            (no Dataset).
+        options: keyword arguments of its function that a command offers; "caption" is added to
+            them for figures of slices.
+        source: what it draws: the "slices" of one store, its "planes", the training "paths" that
+            were projected onto either, those of several "stores" side by side (a list of Datasets),
+            slices recorded with their line "searches", the histories of several "runs", "classes"
+            (slices by class, of per-sample values), or "formulas" alone (no Dataset).
         package: where its module is.
+        several: whether a figure of slices also takes a list of Datasets, of several stores.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Figure:
     options: tuple[str, ...]
     source: str = "slices"
     package: str = "landscape.plots"
+    several: bool = False
 
     @property
     def module(self) -> str:
@@ -49,9 +52,14 @@ class Figure:
         return loaded
 
 
+# Sources of which the decorator of figures knows what they show, so that it takes ``caption``.
+CAPTIONED = ("slices", "planes", "paths", "searches", "stores")
+
 FIGURES: Mapping[str, Figure] = MappingProxyType(
     {
-        figure.name: figure
+        figure.name: replace(figure, options=(*figure.options, "caption"))
+        if figure.source in CAPTIONED
+        else figure
         for figure in (
             Figure(
                 "loss-vs-accuracy",
@@ -70,6 +78,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "scale",
                     "value_scale",
                 ),
+                several=True,
             ),
             Figure(
                 "batches",
@@ -137,6 +146,33 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "slope_factor",
                     "value_scale",
                 ),
+                several=True,
+            ),
+            Figure(
+                "sharpness",
+                "How sharply the loss curves over training, against 2/learning rate.",
+                ("checkpoint", "evaluation_set", "value_scale"),
+            ),
+            Figure(
+                "plane",
+                "A metric over the plane of two directions, as contours.",
+                (
+                    "checkpoint",
+                    "metric",
+                    "evaluation_set",
+                    "slope_factor",
+                    "draw",
+                    "against",
+                    "value_scale",
+                    "path",
+                ),
+                source="planes",
+            ),
+            Figure(
+                "trajectory",
+                "The path of the training on a plane or along a line, and its distance from it.",
+                ("checkpoint", "draw", "against"),
+                source="paths",
             ),
             Figure(
                 "line-search",
@@ -167,6 +203,26 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 "batch-noise",
                 "Noise between batches against their size, one store per size.",
                 ("checkpoint", "metric", "slope_factor", "step_size"),
+                source="stores",
+            ),
+            Figure(
+                "overlay",
+                "The same slice of several stores, one curve each.",
+                (
+                    "checkpoint",
+                    "metric",
+                    "evaluation_set",
+                    "slope_factor",
+                    "against",
+                    "scale",
+                    "value_scale",
+                ),
+                source="stores",
+            ),
+            Figure(
+                "interpolation",
+                "The line from one checkpoint to another, and the barrier between them.",
+                ("checkpoint", "metric", "evaluation_set", "slope_factor", "value_scale"),
                 source="stores",
             ),
             Figure(

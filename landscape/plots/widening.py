@@ -3,16 +3,21 @@
 Fig. 10 of [Hackel2023].
 """
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from landscape.errors import UnknownNameError
-from landscape.plots.drawing import style
-from landscape.plots.drawing.curves import Curve, band_note, curve, draw
+from landscape.plots.drawing import style, theme
+from landscape.plots.drawing.curves import Curve, band_note, curve, draw, lines_of_draws
 from landscape.plots.drawing.figure import figure
+from landscape.plots.drawing.several import name_stores, title_lines
+from landscape.plots.drawing.store_names import name_shared
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric, main_metric
 from landscape.slices.selection import distance, norm, set_name
@@ -21,9 +26,9 @@ from landscape.statistics import AGAINST
 
 @figure
 def plot_widening(
-    dataset: xr.Dataset,
+    dataset: xr.Dataset | Sequence[xr.Dataset],
     *,
-    ax: Axes | None = None,
+    ax: Axes | Sequence[Axes] | None = None,
     checkpoint: Checkpoints = None,
     metric: str | None = None,
     evaluation_set: str = "same_batch",
@@ -31,54 +36,105 @@ def plot_widening(
     against: str = "step-size",
     scale: str = "linear",
     value_scale: str = "auto",
-) -> Axes:
+) -> Axes | NDArray[np.object_]:
     """Plot ``metric`` on one evaluation set, one curve per checkpoint, from dark to light.
 
     All checkpoints are shown by default. ``against="distance"`` makes checkpoints with gradients of
     different norms comparable; each draw then has its own distances and so its own line.
+    Several Datasets have one panel each, on shared axes; there a colour is a checkpoint in all.
 
     Returns:
-        The axes.
+        The axes; of a list of Datasets an array of them, one per Dataset.
 
     Raises:
-        InvalidValueError: for an option that the dataset does not have.
+        InvalidValueError: without a Dataset, and for an option that the dataset does not have.
         UnknownNameError: for an unknown ``against``.
     """
-    metric = main_metric(dataset, metric)
-    values = choose_metric(dataset, metric, slope_factor)
-    name = set_name(dataset, evaluation_set)
+    stores = [dataset] if isinstance(dataset, xr.Dataset) else list(dataset)
+    names = name_stores(stores)
     if against not in AGAINST:
         raise UnknownNameError("value of against", against, AGAINST)
-    steps = dataset["step_size"] if against == "step-size" else distance(dataset)
-    own_lines = against == "distance" and bool((norm(dataset) != 1).any())
-    positions = choose_checkpoints(dataset, checkpoint)
+    metric = main_metric(stores[0], metric)
+    shown = [_slices(each, metric, slope_factor, evaluation_set, checkpoint) for each in stores]
+    labels = [label for each in shown for label in each]
+    if len(stores) > 1:  # in which one colour is one checkpoint
+        iterations = {n: one["iteration"].item() for each in shown for n, one in each.items()}
+        labels.sort(key=lambda label: iterations[label])
+    labels = list(dict.fromkeys(labels))
+    looks = dict(zip(labels, style.sequential_styles(len(labels)), strict=True))
+    drawn = [_curves(*each, looks, against) for each in zip(stores, shown, strict=True)]
+    steps = [_steps(each, against) for each in stores]
+
+    columns = min(3 if style.on_a_page() else 1, len(stores))
+    rows = -(-len(stores) // columns)
+    panels = style.axes(
+        ax,
+        len(stores),
+        columns=columns,
+        height=(2.8 if len(stores) == 1 else 0.9 + 1.75 * rows) + 0.13 * -(-len(labels) // 3),
+        width=theme.COLUMN_WIDTH if columns == 1 else theme.PAGE_WIDTH,
+    )
+    among = [*chain.from_iterable(drawn)]
+    handles: dict[str, Artist] = {}
+    for panel, curves in zip(panels, drawn, strict=True):
+        artists = draw(panel, curves, scale=scale, value_scale=value_scale, among=among)
+        handles |= {str(artist.get_label()): artist for artist in artists}
+    along = [wording.step_label(*each) for each in zip(steps, stores, strict=True)]
+    value = wording.value_label(next(iter(shown[0].values())), evaluation_set)
+    style.outer_labels(panels, columns, along, [value] * len(panels))
+    notes = [band_note(max(stores, key=lambda each: each.sizes["draw"]))]
+    if notes[0] and any(_own_lines(each, against) for each in stores):
+        notes = ["one line a draw"]
+    elif len({each.sizes["draw"] for each in stores}) > 1:
+        notes = ["line: mean over draws, band: min to max"]
+    note = "; ".join(filter(None, [wording.checkpoints_note(stores[0]), *notes]))
+    if isinstance(dataset, xr.Dataset):
+        panels[0].set_title(wording.source_label(dataset))
+        style.legend_below(panels[0], [*handles.values()], columns=3, title=note)
+        return panels[0]
+    for panel, name in zip(panels, names, strict=True):
+        panel.set_title("\n".join(title_lines(name, panel, columns)), fontsize=6.5)
+    title = name_shared(stores)
+    ordered = [handles[each] for each in sorted(handles, key=[*labels, *handles].index)]
+    style.title_and_legend(panels, ordered, new=ax is None, title=title, note=note)
+    return np.array(panels, dtype=object)
+
+
+def _slices(
+    dataset: xr.Dataset,
+    metric: str,
+    slope_factor: float | None,
+    evaluation_set: str,
+    checkpoint: Checkpoints,
+) -> dict[str, xr.DataArray]:
+    """Label of a checkpoint -> its values over draw and step_size, in the order asked for."""
+    values = choose_metric(dataset, metric, slope_factor)
+    values = values.sel(evaluation_set=set_name(dataset, evaluation_set))
+    found = [values.isel(checkpoint=at) for at in choose_checkpoints(dataset, checkpoint)]
+    return {wording.checkpoint_label(each, short=True): each for each in found}
+
+
+def _curves(
+    dataset: xr.Dataset,
+    shown: Mapping[str, xr.DataArray],
+    looks: Mapping[str, style.Style],
+    against: str,
+) -> list[Curve]:
+    """The curves of one store."""
+    if not _own_lines(dataset, against):
+        return [curve(one, label, looks[label]) for label, one in shown.items()]
+    steps, iterations = _steps(dataset, against), dataset["iteration"].values.tolist()
     curves = []
-    for position, look in zip(positions, style.sequential_styles(len(positions)), strict=True):
-        one = values.isel(checkpoint=position).sel(evaluation_set=name)
-        if own_lines:
-            curves += _lines(one, steps.isel(checkpoint=position), look)
-        else:
-            curves.append(curve(one, wording.checkpoint_label(one, short=True), look))
-
-    (panel,) = style.axes(ax, 1, height=2.8 + 0.13 * -(-len(positions) // 3))
-    handles = draw(panel, curves, scale=scale, value_scale=value_scale)
-    panel.set_title(wording.source_label(dataset))
-    panel.set_xlabel(wording.step_label(steps, dataset))
-    panel.set_ylabel(wording.value_label(values, name))
-    note = band_note(dataset)
-    if note and own_lines:
-        note = "one line a draw"
-    title = "; ".join(filter(None, [wording.checkpoints_note(values), note]))
-    style.legend_below(panel, handles, columns=3, title=title)
-    return panel
+    for label, one in shown.items():
+        away = steps.isel(checkpoint=iterations.index(one["iteration"].item()))
+        curves += lines_of_draws(one, away, label, looks[label])
+    return curves
 
 
-def _lines(values: xr.DataArray, distances: xr.DataArray, look: style.Style) -> list[Curve]:
-    """One curve per draw, the first one labelled; a norm that is not finite is in the label."""
-    label = wording.checkpoint_label(values, short=True)
-    lengths = norm(distances.to_dataset(name="distance")).values
-    label += "".join(f", norm {each:g}" for each in lengths if not np.isfinite(each))
-    return [
-        replace(curve(values.isel(draw=[i]), "_" * (i > 0) + label, look), steps=along)
-        for i, along in enumerate(distances.values)
-    ]
+def _steps(dataset: xr.Dataset, against: str) -> xr.DataArray:
+    return dataset["step_size"] if against == "step-size" else distance(dataset)
+
+
+def _own_lines(dataset: xr.Dataset, against: str) -> bool:
+    """Whether each draw has distances of its own: not where all norms are 1."""
+    return against == "distance" and bool((norm(dataset) != 1).any())

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError, UnknownNameError
 from landscape.slices.planes import SECOND, first_line, require_plane
-from landscape.slices.selection import metric_values, metrics
+from landscape.slices.selection import metric_values, metrics, set_name
 
 Checkpoints = int | Sequence[int] | None
 """One iteration, several, or None for a default."""
@@ -28,6 +28,25 @@ def main_metric(dataset: xr.Dataset, metric: str | None = None) -> str:
         return metric
     there = metrics(dataset)
     return next((name for name in ("accuracy", "loss", *there) if name in there), "accuracy")
+
+
+def main_set(dataset: xr.Dataset, evaluation_set: str | None = None) -> str:
+    """Choose the evaluation set that is shown unless another is asked for.
+
+    Args:
+        dataset: slices or planes.
+        evaluation_set: what was asked for.
+
+    Returns:
+        That; else validation, or the first set where there is none.
+
+    Raises:
+        UnknownNameError: for a set that the slices do not have.
+    """
+    if evaluation_set is not None:
+        return set_name(dataset, evaluation_set)
+    names = [str(each) for each in dataset["evaluation_set"].values]
+    return "validation" if "validation" in names else names[0]
 
 
 def choose_metric(

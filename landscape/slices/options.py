@@ -83,6 +83,12 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
                 "sufficient-decrease constant of Armijo's line, or several of them",
                 ", ".join(f"{each:g}" for each in CONSTANTS),
             ),
+            Option("path", "whether the training path is drawn, where it was projected"),
+            Option(
+                "caption",
+                "whether to print below a new figure what its directions are, on which samples it "
+                "was measured, and what it does not show",
+            ),
             Option(
                 "accuracy_from",
                 "lower end of the accuracy axis: a number, for example 0.9, or auto, which fits "

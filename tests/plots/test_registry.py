@@ -14,7 +14,7 @@ from landscape.plots.registry import FIGURES, Figure, get
 NAMES = [
     *("loss-vs-accuracy", "widening", "batches", "gap", "stepwise", "parabola"),
     *("approximations", "batch-bias", "overview", "best-steps", "improvement", "peak-widths"),
-    "line-search",
+    *("sharpness", "line-search"),
 ]
 CHOOSING = [name for name in NAMES if "scale" in get(name).options]
 # Without a scale to choose: their x axis is over the iterations.
@@ -40,11 +40,12 @@ def test_figures_and_statistics_need_no_torch():
 
 
 def test_every_figure_is_listed_under_its_name():
-    of_slices = ("slices", "searches")
-    assert [name for name, figure in FIGURES.items() if figure.source in of_slices] == NAMES
-    assert [name for name, figure in FIGURES.items() if figure.source == "searches"] == [
-        "line-search"
-    ]
+    def of(*sources):
+        return [name for name, figure in FIGURES.items() if figure.source in sources]
+
+    assert of("slices", "searches") == NAMES
+    assert of("searches") == ["line-search"]
+    assert of("planes", "paths") == ["plane", "trajectory"]
     with pytest.raises(InvalidValueError, match="did you mean 'widening'"):
         get("widenning")
 

@@ -6,7 +6,7 @@ and a mark of the curve's colour at the edge: × for NaN, ▲ for +∞, ▼ for 
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from landscape.errors import UnknownNameError
 from landscape.plots.drawing.style import Style, available_width, set_styles
+from landscape.slices.selection import norm
 from landscape.slices.wording import name_label
 
 SCALES = ("linear", "symlog")
@@ -73,6 +74,28 @@ def curve(values: xr.DataArray, label: str, style: Style) -> Curve:
     array = values.transpose("draw", "step_size")
     units = str(array.attrs.get("units", ""))
     return Curve(array["step_size"].values, array.values, label, style, units)
+
+
+def lines_of_draws(
+    values: xr.DataArray, distances: xr.DataArray, label: str, style: Style
+) -> list[Curve]:
+    """Make a curve of each draw, as draws have norms, and so distances, of their own.
+
+    Args:
+        values: over draw and step_size.
+        distances: over draw and step_size, of :func:`landscape.slices.distance`.
+        label: legend entry of the first; a norm that is not finite is added to it.
+        style: colour, dashes and marker.
+
+    Returns:
+        The curves, in the order of draws.
+    """
+    lengths = norm(distances.to_dataset(name="distance")).values
+    label += "".join(f", norm {each:g}" for each in lengths if not np.isfinite(each))
+    return [
+        replace(curve(values.isel(draw=[i]), "_" * (i > 0) + label, style), steps=along)
+        for i, along in enumerate(distances.values)
+    ]
 
 
 def curves_of_sets(values: xr.DataArray) -> list[Curve]:

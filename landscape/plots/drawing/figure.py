@@ -10,8 +10,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
-from landscape.errors import visible
+from landscape.errors import InvalidValueError, visible
+from landscape.plots.drawing import captions
 from landscape.plots.drawing.theme import rc_context, themed
+from landscape.plots.registry import FIGURES
+from landscape.slices.caption import shared_caption
 from landscape.slices.options import OPTIONS
 from landscape.slices.wording import one_line, shortened
 
@@ -20,7 +23,7 @@ R = TypeVar("R")
 
 LONGEST = 160  # characters of a line
 # What names something in a figure: attributes, and coordinates of words.
-NAMES = ("task", "optimizer", "direction_symbol")
+NAMES = ("task", "optimizer", "direction_symbol", "direction_symbol_2")
 NAMED = ("task", "label", "evaluation_set")
 
 # Texts of the parameters that are not options.
@@ -30,13 +33,15 @@ GIVEN = {
     "datasets": "slices from ``landscape.open`` or ``landscape.probe``, one Dataset per store",
     "ax": "where to draw, one ``Axes`` for each panel; by default a new figure",
 }
+# Where a figure of slices also takes those of several stores.
+MORE = "; or a list of them, one Dataset per store"
 
 
 def figure(function: Callable[P, R]) -> Callable[P, R]:
     """Make ``function`` a figure: draw it in the theme, and explain each option it takes.
 
     A section "Args" with the texts of :data:`landscape.slices.options.OPTIONS` is inserted into its
-    docstring.
+    docstring. A figure of slices also takes ``caption``, as the registry says.
 
     Args:
         function: ``plot_x(dataset, *, ax=None, **options)``.
@@ -44,13 +49,56 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
     Returns:
         The function, with the theme around it.
     """
-    within = themed(_literal(function))
-    lines = [f"    {_explained(each)}" for each in inspect.signature(function).parameters.values()]
+    signature = inspect.signature(function)
+    listed = FIGURES.get(function.__name__.removeprefix("plot_").replace("_", "-"))
+    if listed and "caption" in listed.options:
+        option = inspect.Parameter(
+            "caption", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool
+        )
+        signature = signature.replace(parameters=[*signature.parameters.values(), option])
+        within = themed(_literal(_captioned(function)))
+        within.__signature__ = signature  # type: ignore[attr-defined]
+    else:
+        within = themed(_literal(function))
+    several = bool(listed and listed.several)
+    lines = [f"    {_explained(each, several)}" for each in signature.parameters.values()]
     text = inspect.cleandoc(function.__doc__ or "")
     head, section, tail = text.partition("\n\nReturns:")
     # Of the function too, where tools that read the source look.
     explained = "\n".join([head, "", "Args:", *lines]) + section + tail + "\n"
     within.__doc__ = function.__doc__ = explained
+    return within
+
+
+def _captioned(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a figure take ``caption``, which prints what is stored with the slices under it.
+
+    Args:
+        function: ``plot_x(dataset, *, ax=None, **options)``, or with several datasets.
+
+    Returns:
+        The function with one more option.
+    """
+
+    @wraps(function)
+    def within(*args: P.args, **kwargs: P.kwargs) -> R:
+        wanted = kwargs.pop("caption", False)
+        if wanted and kwargs.get("ax") is not None:
+            raise InvalidValueError(
+                "caption is True, but a caption goes under a new figure; leave out ax, or write "
+                "landscape.slices.caption.caption(dataset) where it fits"
+            )
+        drawn = function(*args, **kwargs)
+        if wanted:
+            given = inspect.signature(function).bind(*args, **kwargs)
+            given.apply_defaults()
+            chosen = {n: given.arguments.get(n) for n in ("metric", "evaluation_set")}
+            slices: Any = next(iter(given.arguments.values()))
+            slices = [slices] if isinstance(slices, xr.Dataset) else slices
+            if (whole := _axes(drawn)[0].get_figure(root=True)) is not None:
+                captions.add(whole, shared_caption(slices, **chosen))
+        return drawn
+
     return within
 
 
@@ -133,9 +181,10 @@ def _words(drawn: Any) -> Iterator[Text]:
         yield from (each.title, each.xaxis.label, each.yaxis.label)
 
 
-def _explained(parameter: inspect.Parameter) -> str:
+def _explained(parameter: inspect.Parameter, several: bool) -> str:
     if parameter.name in GIVEN:
-        return f"{parameter.name}: {GIVEN[parameter.name]}."
+        more = MORE if several and parameter.name == "dataset" else ""
+        return f"{parameter.name}: {GIVEN[parameter.name]}{more}."
     option = OPTIONS[parameter.name]
     default = option.default if parameter.default is None else repr(parameter.default)
     return f"{parameter.name}: {option.help}{f'; by default {default}' if default else ''}."

@@ -45,6 +45,23 @@ class Course(curves.Curve):
 
 
 @dataclass(frozen=True)
+class Line:
+    """The statistic of one store, beside those of others.
+
+    Attributes:
+        values: the statistic, over checkpoint and draw.
+        open: where it is open, of the same dimensions.
+        label: legend entry.
+        look: colour, dashes and marker.
+    """
+
+    values: xr.DataArray
+    open: xr.DataArray
+    label: str
+    look: style.Style
+
+
+@dataclass(frozen=True)
 class Panel:
     """One panel: a statistic of one metric.
 
@@ -53,12 +70,14 @@ class Panel:
         open: where it is open, of the same dimensions.
         title: names the metric.
         label: names the statistic and its units.
+        lines: what is drawn; by default a line for each evaluation set.
     """
 
     values: xr.DataArray
     open: xr.DataArray
     title: str
     label: str
+    lines: Sequence[Line] = ()
 
 
 def choose_metrics(
@@ -123,7 +142,7 @@ def draw(
     sharey: bool,
     title: str,
 ) -> list[Axes]:
-    """Draw one panel for each of ``found``, with one line per evaluation set.
+    """Draw one panel for each of ``found``, with one line per evaluation set or store.
 
     The panels are side by side on a page, and in a column one below the other.
 
@@ -175,21 +194,29 @@ def draw(
 
 
 def _courses(found: Panel) -> list[Course]:
-    """A course for each evaluation set."""
-    courses = []
-    for name, look in style.set_styles(found.values).items():
-        values, open_ = (
-            array.sel(evaluation_set=name).transpose("draw", "checkpoint").values
-            for array in (found.values, found.open)
+    """A course for each line of the panel, or for each evaluation set."""
+    lines = found.lines or [
+        Line(
+            found.values.sel(evaluation_set=name),
+            found.open.sel(evaluation_set=name),
+            wording.name_label(name),
+            look,
         )
-        with np.errstate(invalid="ignore"):  # ∞ − ∞
-            line = np.median(values, axis=0)
-            ends = np.quantile(values, [0.25, 0.75], axis=0) if len(values) > 1 else values
-        iterations = found.values["iteration"].values.astype(np.float64)
-        label = wording.name_label(name)
-        any_open = np.asarray(open_.any(axis=0), dtype=np.bool_)
-        courses.append(Course(iterations, ends, label, look, line=line, open=any_open))
-    return courses
+        for name, look in style.set_styles(found.values).items()
+    ]
+    return [_course(each) for each in lines]
+
+
+def _course(found: Line) -> Course:
+    values, open_ = (
+        array.transpose("draw", "checkpoint").values for array in (found.values, found.open)
+    )
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        line = np.median(values, axis=0)
+        ends = np.quantile(values, [0.25, 0.75], axis=0) if len(values) > 1 else values
+    iterations = found.values["iteration"].values.astype(np.float64)
+    any_open = np.asarray(open_.any(axis=0), dtype=np.bool_)
+    return Course(iterations, ends, found.label, found.look, line=line, open=any_open)
 
 
 def _hollow(panel: Axes, line: Line2D, course: Course, marker: str | None) -> None:

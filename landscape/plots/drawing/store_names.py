@@ -14,7 +14,9 @@ UNKNOWN = {None, ""}
 LONGEST = 160  # characters of a name; it is broken into lines
 
 
-def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -> list[str]:
+def names_apart(
+    datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray] | None = None
+) -> list[str]:
     """Name each store by what sets it apart: its training, the checkpoint, and how that was probed.
 
     Trainings, or probes, with the same settings are named by their seeds; trainings whose seeds do
@@ -22,7 +24,8 @@ def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -
 
     Args:
         datasets: slices, as a store gives them.
-        shown: of each, the values of the one checkpoint that is shown.
+        shown: of each, the values of the one checkpoint that is shown; None where several are, and
+            checkpoints tell nothing apart.
 
     Returns:
         One name for each; all empty where nothing differs.
@@ -31,15 +34,8 @@ def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -
     names = _join(_told(attributes, "task"), _trainings(datasets))
     names = _told_apart(names, "run seed", [each.get("run", {}).get("seed") for each in attributes])
     names = _join(names, _told(attributes, "weights"))
-    iterations = [each["iteration"].item() for each in shown]
-    places = [f"{placed_by(each)} {each['iteration'].item()}" for each in shown]
-    if len(set(places)) > 1:
-        names = _join(names, places)
-    digests = [
-        each.get("digests", {}).get(str(iteration), "")[:6]
-        for each, iteration in zip(attributes, iterations, strict=True)
-    ]
-    names = _told_apart(names, "checkpoint", digests)
+    if shown is not None:
+        names = _checkpoints_apart(names, attributes, shown)
     probes = [
         {
             **{n: v for n, v in _probe(each).items() if n not in SHOWN},
@@ -58,6 +54,21 @@ def names_apart(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -
         shortened(name or str(each.get("optimizer", "")), LONGEST)
         for name, each in zip(names, attributes, strict=True)
     ]
+
+
+def _checkpoints_apart(
+    names: Sequence[str], attributes: Sequence[Mapping[str, Any]], shown: Sequence[xr.DataArray]
+) -> list[str]:
+    """``names`` with iterations where these differ, and digests where the names are the same."""
+    iterations = [each["iteration"].item() for each in shown]
+    places = [f"{placed_by(each)} {each['iteration'].item()}" for each in shown]
+    if len(set(places)) > 1:
+        names = _join(names, places)
+    digests = [
+        each.get("digests", {}).get(str(iteration), "")[:6]
+        for each, iteration in zip(attributes, iterations, strict=True)
+    ]
+    return _told_apart(names, "checkpoint", digests)
 
 
 def _trainings(datasets: Sequence[xr.Dataset]) -> list[str]:
@@ -124,19 +135,20 @@ def _told_apart(names: Sequence[str], what: str, values: Sequence[Any]) -> list[
     return _join(names, added)
 
 
-def name_shared(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray]) -> str:
+def name_shared(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray] | None = None) -> str:
     """Name task, optimizer and checkpoint, as far as all stores have the same.
 
     Args:
         datasets: slices, as a store gives them.
-        shown: of each, the values of the one checkpoint that is shown.
+        shown: of each, the values of the one checkpoint that is shown; None for no checkpoint.
 
     Returns:
         The name; empty where they share nothing.
     """
+    places = [""] * len(datasets) if shown is None else [*map(checkpoint_label, shown)]
     heads = [
-        (_name(each, "task"), _name(each, "optimizer"), checkpoint_label(values))
-        for each, values in zip(datasets, shown, strict=True)
+        (_name(each, "task"), _name(each, "optimizer"), place)
+        for each, place in zip(datasets, places, strict=True)
     ]
     return ", ".join(
         parts[0] for parts in zip(*heads, strict=True) if len({*parts}) == 1 and parts[0]

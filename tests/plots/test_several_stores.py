@@ -1,0 +1,139 @@
+"""Figures of one store that also take several."""
+
+import numpy as np
+import pytest
+from helpers.commands import run
+from matplotlib import pyplot as plt
+
+from landscape import plots, statistics
+from landscape.errors import InvalidValueError
+from landscape.plots import plot_peak_widths, plot_widening
+from landscape.plots.registry import FIGURES
+
+
+def trained(make, optimizer="sgd", checkpoints=3, draws=1, seed=0):
+    settings = {"optimizer": optimizer, "learning_rate": 0.1, "options": {}, "seed": seed}
+    made = make(checkpoints=checkpoints, draws=draws)
+    return made.assign_attrs(optimizer=optimizer, run=settings)
+
+
+def curves(ax):
+    return [line for line in ax.lines if line.get_gid() == "curve"]
+
+
+def legend(figure):
+    (found,) = figure.legends
+    return [text.get_text() for text in found.get_texts()]
+
+
+def test_the_registry_names_them():
+    assert [n for n, f in FIGURES.items() if f.several] == ["widening", "peak-widths"]
+    for name in ("widening", "peak-widths"):
+        assert "or a list of them, one Dataset per store." in FIGURES[name].load().__doc__
+    assert "list of them" not in FIGURES["gap"].load().__doc__
+
+
+@pytest.mark.parametrize("name", ["widening", "peak-widths"])
+def test_a_picture_of_one_store_is_the_same_as_ever(name, make, tmp_path):
+    dataset = make(draws=2).drop_vars(["batch_norm"])
+    function = FIGURES[name].load()
+    drawn = plots.save(function(dataset), tmp_path / "a.png").read_bytes()
+    assert drawn == plots.save(function(dataset), tmp_path / "b.png").read_bytes()
+    if name == "widening":
+        assert not isinstance(function(dataset), np.ndarray)
+
+
+def test_widening_has_a_panel_a_store_on_shared_axes(make):
+    stores = [trained(make), trained(make, "adam", checkpoints=5)]
+    stores[1]["accuracy"] *= 0.5
+    panels = plot_widening(stores)
+    assert [ax.get_title() for ax in panels] == ["sgd", "adam"]
+    for ax, store in zip(panels, stores, strict=True):
+        values = store["accuracy"].sel(evaluation_set="same_batch")[:, 0]
+        np.testing.assert_array_equal([line.get_ydata() for line in curves(ax)], values)
+    assert panels[0].get_shared_y_axes().joined(*panels)
+    figure = panels[0].figure
+    assert figure.get_suptitle() == "synthetic"
+    assert legend(figure) == ["100 (0)", "1953 (4)", "3906 (9)", "5859 (14)", "7812 (19)"]
+    assert [bool(ax.get_ylabel()) for ax in panels] == [True, False]
+
+
+def test_a_colour_is_a_checkpoint_in_all_panels(make):
+    stores = [trained(make), trained(make, "adam", checkpoints=5).isel(checkpoint=[1, 4])]
+    first, second = plot_widening(stores)
+    assert curves(first)[1].get_color() == curves(second)[0].get_color()
+    assert legend(first.figure) == ["100 (0)", "1953 (4)", "3906 (9)", "7812 (19)"]
+    assert len({line.get_color() for ax in (first, second) for line in curves(ax)}) == 4
+
+
+def test_widening_against_distance_takes_each_stores_norms(make):
+    stores = [trained(make, draws=2), trained(make, "adam", draws=2)]
+    stores[1]["gradient_norm"] *= 3
+    first, second = plot_widening(stores, against="distance", checkpoint=1953)
+    for ax, scale in ((first, 1), (second, 3)):
+        norms = scale * stores[0]["gradient_norm"].values[1]
+        for line, norm in zip(curves(ax), norms, strict=True):
+            np.testing.assert_allclose(line.get_xdata(), norm * stores[0]["step_size"])
+
+
+def test_scales_are_those_of_all_stores(make):
+    stores = [trained(make), trained(make, "adam")]
+    stores[0]["loss"][:], stores[1]["loss"][:] = 5.0, 0.001
+    assert [ax.get_yscale() for ax in plot_widening(stores, metric="loss")] == ["log", "log"]
+
+
+def test_peak_widths_has_a_line_a_store(make):
+    stores = [trained(make, draws=3), trained(make, "adam", checkpoints=5, draws=3)]
+    (ax,) = plot_peak_widths(stores, metric="accuracy")
+    for line, store in zip(curves(ax), stores, strict=True):
+        widths = statistics.peak_widths(store, "accuracy", tolerance=0.1, relative=True)["width"]
+        expected = widths.sel(evaluation_set="validation").median("draw")
+        np.testing.assert_allclose(line.get_ydata(), expected)
+        np.testing.assert_array_equal(line.get_xdata(), store["iteration"])
+    assert legend(ax.figure)[:2] == ["sgd", "adam"]
+    assert ax.figure.get_suptitle() == "synthetic, validation, within 10 % of the best"
+    (ax,) = plot_peak_widths(stores, metric="accuracy", evaluation_set="same_batch")
+    assert "same batch" in ax.figure.get_suptitle()
+
+
+def test_peak_widths_shows_the_metrics_that_all_have(make):
+    stores = [trained(make), trained(make, "adam").drop_vars("loss")]
+    assert len(plot_peak_widths(stores)) == 2
+    with pytest.raises(InvalidValueError, match="unknown metric 'loss'"):
+        plot_peak_widths(stores, metric="loss")
+
+
+@pytest.mark.parametrize("plot", [plot_widening, plot_peak_widths])
+def test_lists_of_none_one_and_equal_stores(plot, make):
+    with pytest.raises(InvalidValueError, match="give at least one"):
+        plot([])
+    assert len(plot([trained(make)], metric="loss")) == 1
+    plot([trained(make), trained(make)], metric="loss")
+    figure = plt.gcf()
+    figure.canvas.draw()
+    words = [text.get_text() for text in figure.findobj(plt.Text)]
+    assert {"store 1", "store 2"} <= set(words)
+
+
+@pytest.mark.parametrize("plot", [plot_widening, plot_peak_widths])
+def test_long_names_stay_within_the_figure(plot, make):
+    stores = [trained(make, "x" * 20 + " y" * 60), trained(make, "z")]
+    plot(stores, metric="loss")
+    figure = plt.gcf()
+    figure.draw_without_rendering()
+    for text in [each for each in figure.findobj(plt.Text) if each.get_text()]:
+        box = text.get_window_extent()
+        if "y y" in text.get_text():
+            assert figure.bbox.x0 <= box.x0
+            assert box.x1 <= figure.bbox.x1
+
+
+@pytest.mark.parametrize("name", ["widening", "peak-widths"])
+def test_on_the_command_line(name, tmp_path):
+    first, second = "figures/mnist-mlp.zarr.zip", "figures/cifar10-resnet20.zarr.zip"
+    run("plot", name, first, "-o", tmp_path / "one.svg")
+    run("plot", name, first, second, "-o", tmp_path / "two.svg")
+    both = (tmp_path / "two.svg").read_text()
+    assert "mnist-mlp" in both
+    assert "cifar10.npz-resnet20" in both
+    assert "cifar10" not in (tmp_path / "one.svg").read_text()
