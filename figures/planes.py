@@ -3,10 +3,11 @@
     python figures/planes.py [MNIST_RUNS CIFAR10_RUNS]
 
 With the folders of the runs, their last checkpoints are probed first, and the stores packed beside
-this script: of the runs of minima.py, seeds 0 and 1, and of
+this script: of these, of sgd, adam and sa-sls, and the first also of sgd with --seed 1:
 
-    landscape study benchmark cifar10-resnet20 --dataset cifar10.npz --train-samples 5000
-        --epochs 10 --optimizer sgd,adam,sa-sls --seeds 1 --out CIFAR10_RUNS
+    landscape train mnist-mlp --epochs 15 --optimizer OPTIMIZER --out MNIST_RUNS/OPTIMIZER-SEED
+    landscape train cifar10-resnet20 --dataset cifar10.npz --train-samples 5000 --epochs 10
+        --optimizer OPTIMIZER --out CIFAR10_RUNS/OPTIMIZER-0
 
 The planes are those of the first two principal components of the ten checkpoints, around the last:
 25 × 25 points on the first 1,000 validation images of MNIST, 15 × 15 on 200 of CIFAR-10, there with
@@ -17,6 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 import landscape
 from landscape import plots, statistics, store, study
 from landscape.probing.settings import AutoRange, ProbeSettings, between
@@ -25,6 +28,36 @@ HERE = Path(__file__).parent
 OPTIMIZERS = ("sgd", "adam", "sa-sls")
 NETWORKS = {"mnist-mlp": "MLP on MNIST", "cifar10-resnet20": "ResNet20 on CIFAR-10 (JPEG)"}
 ENDS = {"sgd-1": "another seed", "adam-0": "Adam", "sa-sls-0": "sa-SLS"}
+
+
+def main(out=HERE):
+    for network, title in NETWORKS.items():
+        for optimizer in OPTIMIZERS:
+            plane = landscape.open(kept(f"{network}-plane-{optimizer}"))
+            name = f"planes_{network}_{optimizer}".replace("-", "_")
+            plots.save(plots.plot_plane(plane, metric="loss"), out / f"{name}.png")
+            path = statistics.anisotropy(plane, "loss").isel(checkpoint=0, draw=0)
+            share = plane["path_explained"].item()
+            length = np.hypot(plane["path_step_size"], plane["path_step_size_2"]).max().item()
+            print(
+                f"{title}, {optimizer}: the plane keeps {100 * share:.1f} % of the path's "
+                f"variance; from the first checkpoint to the last {length:.2f}; curvatures "
+                f"{path['largest'].values[-1]:.3g} and {path['smallest'].values[-1]:.3g} nat"
+            )
+    plane = landscape.open(kept("cifar10-resnet20-plane-sgd"))
+    plots.save(plots.plot_trajectory(plane), out / "planes_trajectory.png")
+    plane = landscape.open(kept("mnist-mlp-plane-random"))
+    plots.save(plots.plot_plane(plane, metric="accuracy", caption=True), out / "planes_random.png")
+    lines = {end: landscape.open(kept(f"mnist-mlp-towards-{end}")) for end in ENDS}
+    drawn = plots.plot_interpolation([lines["sgd-1"]])
+    plots.save(drawn, out / "planes_interpolation_seed.png")
+    drawn = plots.plot_interpolation([lines["sa-sls-0"]])
+    plots.save(drawn, out / "planes_interpolation_optimizer.png")
+    for end, line in lines.items():
+        for metric in ("loss", "accuracy"):
+            found = statistics.barriers(line, metric).isel(checkpoint=0, draw=0)
+            heights = dict(zip(line["evaluation_set"].values, found["barrier"].values, strict=True))
+            print(f"barrier of the {metric} from SGD to {ENDS[end]}: {heights}")
 
 
 def kept(name):

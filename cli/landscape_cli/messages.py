@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
@@ -55,6 +55,30 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
 def note(message: str) -> None:
     """Say on standard error, in one line, what is worth knowing about a result."""
     typer.echo(f"note: {visible(message)}", err=True)
+
+
+def note_resolution(slices: Any, metric: str | None = None) -> None:
+    """Say where slices or planes have too few samples for their shape, and which option helps."""
+    from landscape.slices.planes import is_plane
+    from landscape.slices.selection import metrics, mode_of
+    from landscape.statistics import resolution_problems
+
+    there = metrics(slices)
+    metric = metric or ("loss" if "loss" in there else there[0])
+    try:
+        mode_of(slices, metric)
+    except LandscapeError:  # of a metric of one's own, of which it is not known
+        return
+    found = resolution_problems(slices, metric)
+    few = found["under_sampled"]
+    if few.any():
+        what = "planes" if is_plane(slices) else "slices"
+        points, jump = 2 * slices.sizes["step_size"] - 1, 100 * float(found["largest"].max())
+        note(
+            f"{int(few.sum())} of {few.size} {what} are under-sampled: from one point to the next "
+            f"the {metric.replace('_', ' ')} jumps by up to {jump:.0f} % of its range; try "
+            f"--points {points}, with another --out"
+        )
 
 
 def _stopped(number: int, error: BaseException) -> NoReturn:

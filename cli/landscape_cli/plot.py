@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from landscape.plots.registry import FIGURES, Figure
-from landscape_cli import options
+from landscape_cli import messages, options
 
 app = typer.Typer(no_args_is_help=True, help="Draw a figure of one or several stores or runs.")
 
@@ -95,6 +95,7 @@ def _command(figure: Figure) -> Callable[..., None]:
         import matplotlib.pyplot
 
         from landscape import plots
+        from landscape.slices.choice import main_metric
 
         given = chosen.pop(argument, None)
         chosen = {name: value for name, value in chosen.items() if value not in (None, [])}
@@ -109,6 +110,9 @@ def _command(figure: Figure) -> Callable[..., None]:
         try:
             with plots.styled(style, width=width):
                 typer.echo(f"figure: {plots.save(figure.load()(*dataset, **chosen), path)}")
+            if figure.source == "planes":
+                shown = main_metric(dataset[0], chosen.get("metric"))
+                messages.note_resolution(dataset[0], shown)
         finally:
             matplotlib.pyplot.close("all")
 

@@ -330,7 +330,9 @@ def probe(
     kinds = [registry.get(each) for each in (direction, and_) if each]
     # Of a plane, of a path and between two checkpoints, the range was chosen for what it shows.
     chosen_by_loss = len(kinds) == 1 and kinds[0].ends is None and kinds[0].needs != PATH
-    if chosen_by_loss and "same_batch" in slices["evaluation_set"].values:
+    if not chosen_by_loss:
+        messages.note_resolution(slices)
+    elif "same_batch" in slices["evaluation_set"].values:
         _note(range_problems(slices), slices["step_size"].values, "range" in slices.attrs)
     typer.echo(f"next: landscape plot {_figure(kinds)} {store}")
 

@@ -26,6 +26,7 @@ class Figure:
             (slices by class, of per-sample values), or "formulas" alone (no Dataset).
         package: where its module is.
         several: whether a figure of slices also takes a list of Datasets, of several stores.
+        one_set: whether it shows one evaluation set alone, by default validation.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Figure:
     source: str = "slices"
     package: str = "landscape.plots"
     several: bool = False
+    one_set: bool = False
 
     @property
     def module(self) -> str:
@@ -167,6 +169,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "path",
                 ),
                 source="planes",
+                one_set=True,
             ),
             Figure(
                 "trajectory",
@@ -218,6 +221,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "value_scale",
                 ),
                 source="stores",
+                one_set=True,
             ),
             Figure(
                 "interpolation",

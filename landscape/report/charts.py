@@ -8,8 +8,8 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from landscape.plots.drawing import style
-from landscape.report.captions import caption
 from landscape.slices import wording
+from landscape.slices.caption import caption
 from landscape.slices.choice import choose_metric, choose_plane
 from landscape.slices.planes import SECOND, is_plane, path_shown
 from landscape.slices.schema import upgraded

@@ -15,6 +15,7 @@ from landscape.plots.drawing import captions
 from landscape.plots.drawing.theme import rc_context, themed
 from landscape.plots.registry import FIGURES
 from landscape.slices.caption import shared_caption
+from landscape.slices.choice import main_set
 from landscape.slices.options import OPTIONS
 from landscape.slices.wording import one_line, shortened
 
@@ -56,7 +57,7 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
             "caption", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool
         )
         signature = signature.replace(parameters=[*signature.parameters.values(), option])
-        within = themed(_literal(_captioned(function)))
+        within = themed(_literal(_captioned(function, listed.one_set)))
         within.__signature__ = signature  # type: ignore[attr-defined]
     else:
         within = themed(_literal(function))
@@ -70,11 +71,12 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
     return within
 
 
-def _captioned(function: Callable[P, R]) -> Callable[P, R]:
+def _captioned(function: Callable[P, R], one_set: bool) -> Callable[P, R]:
     """Let a figure take ``caption``, which prints what is stored with the slices under it.
 
     Args:
         function: ``plot_x(dataset, *, ax=None, **options)``, or with several datasets.
+        one_set: whether it shows one evaluation set alone.
 
     Returns:
         The function with one more option.
@@ -95,6 +97,8 @@ def _captioned(function: Callable[P, R]) -> Callable[P, R]:
             chosen = {n: given.arguments.get(n) for n in ("metric", "evaluation_set")}
             slices: Any = next(iter(given.arguments.values()))
             slices = [slices] if isinstance(slices, xr.Dataset) else slices
+            if one_set:
+                chosen["evaluation_set"] = main_set(slices[0], chosen["evaluation_set"])
             if (whole := _axes(drawn)[0].get_figure(root=True)) is not None:
                 captions.add(whole, shared_caption(slices, **chosen))
         return drawn
