@@ -24,6 +24,7 @@ from scipy import stats
 
 import landscape
 from landscape import plots, statistics, study
+from landscape.plots.drawing.theme import theme
 from landscape.probing.settings import AutoRange, ProbeSettings, spaced
 
 HERE = Path(__file__).parent
@@ -32,9 +33,9 @@ OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "sa-sls": "sa-SLS"}
 COLORS, MARKERS = ("#005A9C", "#D55E00", "#000000"), "os^"
 SETS = {"big_batch": 2000, "validation": 2000}
 DIRECTIONS = {
-    "random": {"step_sizes": spaced(41, 2.0), "draws": 5},
-    "normalised-gradient": {"step_sizes": AutoRange(41), "draws": 5},
-    "hessian-1:big_batch": {"step_sizes": AutoRange(41)},
+    "random": {"step_sizes": spaced(41, 2.5), "draws": 5},
+    "normalised-gradient": {"step_sizes": AutoRange(41, rise=4.0), "draws": 5},
+    "hessian-1:big_batch": {"step_sizes": AutoRange(41, rise=4.0)},
 }
 # What counts as the minimum: within 0.1 nat of the lowest loss, within 10 % of the best accuracy.
 WITHIN = {
@@ -128,7 +129,7 @@ def interval(values):
 
 def draw(widths, metric, set_, out):
     """A panel for each direction: each seed's width, and the interval of the mean."""
-    with plots.theme():
+    with theme():
         figure, panels = plt.subplots(1, len(PANELS), figsize=(3.3, 2.0))
         for panel, (direction, title) in zip(panels, PANELS.items(), strict=True):
             for i, (optimizer, color) in enumerate(zip(OPTIMIZERS, COLORS, strict=True)):

@@ -61,7 +61,7 @@ def test_it_says_what_the_figure_shows(dataset):
     plots.plot_batches(dataset, caption=True)
     assert words(plt.gcf()) == caption(dataset)
     plots.plot_plane(planes.plane(), caption=True)
-    assert words(plt.gcf()) == caption(planes.plane())
+    assert words(plt.gcf()) == caption(planes.plane(), evaluation_set="validation")
     plots.plot_compare([dataset, dataset], caption=True)
     assert words(plt.gcf()) == caption(dataset)
 
