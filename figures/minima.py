@@ -43,9 +43,9 @@ WITHIN = {
     "accuracy": {"tolerance": 0.1, "relative": True},
 }
 PANELS = {
-    "random": "random, by filter\n(in norms of the filters)",
+    "random": "random\n(norms of filters)",
     "normalised-gradient": "gradient\n(distance)",
-    "hessian-1:big_batch": "first eigenvector\n(distance)",
+    "hessian-1:big_batch": "eigenvector\n(distance)",
 }
 
 
@@ -130,7 +130,7 @@ def interval(values):
 def draw(widths, metric, set_, out):
     """A panel for each direction: each seed's width, and the interval of the mean."""
     with theme():
-        figure, panels = plt.subplots(1, len(PANELS), figsize=(3.3, 2.0))
+        figure, panels = plt.subplots(1, len(PANELS), figsize=(3.5, 2.2), layout="constrained")
         for panel, (direction, title) in zip(panels, PANELS.items(), strict=True):
             for i, (optimizer, color) in enumerate(zip(OPTIMIZERS, COLORS, strict=True)):
                 values = widths[direction, optimizer]
@@ -144,7 +144,7 @@ def draw(widths, metric, set_, out):
             panel.set_title(title, fontsize=6.5)
             panel.set_xticks(range(len(OPTIMIZERS)), OPTIMIZERS.values(), fontsize=6, rotation=45)
             panel.set_xlim(-0.5, len(OPTIMIZERS) - 0.5)
-            panel.set_ylim(0, None)
+            panel.set_ylim(0, 1.08 * panel.get_ylim()[1])
         within = "0.1 nat of the lowest loss" if metric == "loss" else "10 % of the best accuracy"
         panels[0].set_ylabel(f"width within {within},\n{set_}", fontsize=6)
         plots.save(panels, out / f"minima_{metric}.png")
