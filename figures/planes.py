@@ -11,7 +11,9 @@ this script: of these, of sgd, adam and sa-sls, and the first also of sgd with -
 
 The planes are those of the first two principal components of the ten checkpoints, around the last:
 25 × 25 points on the first 1,000 validation images of MNIST, 15 × 15 on 200 of CIFAR-10, there with
-the statistics of these images in batch norm. One more plane is of random directions.
+the statistics of these images in batch norm. One more plane is of random directions. Slices along
+the gradient of all three, and along the Hessian's first eigenvector at all ten checkpoints of SGD,
+are drawn too.
 """
 
 import sys
@@ -22,7 +24,7 @@ import numpy as np
 
 import landscape
 from landscape import plots, statistics, store, study
-from landscape.probing.settings import AutoRange, ProbeSettings, between
+from landscape.probing.settings import AutoRange, ProbeSettings, between, spaced
 
 HERE = Path(__file__).parent
 OPTIMIZERS = ("sgd", "adam", "sa-sls")
@@ -53,6 +55,14 @@ def main(out=HERE):
     plots.save(drawn, out / "planes_interpolation_seed.png")
     drawn = plots.plot_interpolation([lines["sa-sls-0"]])
     plots.save(drawn, out / "planes_interpolation_optimizer.png")
+    slices = [landscape.open(kept(f"mnist-mlp-slice-{optimizer}")) for optimizer in OPTIMIZERS]
+    drawn = plots.plot_overlay(slices, metric="loss", value_scale="log", scale="symlog")
+    plots.save(drawn, out / "planes_overlay.png")
+    hessian = landscape.open(kept("mnist-mlp-hessian-sgd"))
+    drawn = plots.plot_sharpness(hessian, evaluation_set="big_batch")
+    plots.save(drawn, out / "planes_sharpness.png")
+    eigenvalues = hessian["eigenvalue"].isel(draw=0).values
+    print("largest eigenvalue over the training of SGD:", eigenvalues.round(2).tolist())
     for end, line in lines.items():
         for metric in ("loss", "accuracy"):
             found = statistics.barriers(line, metric).isel(checkpoint=0, draw=0)
@@ -94,6 +104,25 @@ def make(mnist, cifar10):
         validation_samples=1000,
         **small,
     )
+    for optimizer in OPTIMIZERS:
+        probe(
+            found(mnist, f"{optimizer}-0"),
+            f"mnist-mlp-slice-{optimizer}",
+            direction="normalised-gradient",
+            step_sizes=AutoRange(41),
+            validation_samples=2000,
+            **small,
+        )
+    probe(
+        found(mnist, "sgd-0"),
+        "mnist-mlp-hessian-sgd",
+        at=None,
+        direction="hessian-1:big_batch",
+        step_sizes=spaced(9, 0.05),
+        big_batch=2000,
+        sets=["big_batch"],
+        samples=False,
+    )
     for end in ENDS:
         probe(
             found(mnist, "sgd-0"),
@@ -111,11 +140,11 @@ def found(runs, name):
     return next(runs.rglob(name))
 
 
-def probe(run, name, **settings):
+def probe(run, name, at=(-1,), **settings):
     task, batch_size = study.task_of([run], None)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "s.zarr"
-        study.probe(task, [run], out, ProbeSettings(batch_size=batch_size, **settings), at=[-1])
+        study.probe(task, [run], out, ProbeSettings(batch_size=batch_size, **settings), at=at)
         store.pack(out, kept(name))
     print(name, file=sys.stderr)
 

@@ -110,6 +110,52 @@ def statistics(
     _show(frame, out, format_)
 
 
+@app.command()
+def shape(
+    store: Store,
+    checkpoint: Annotated[list[int] | None, options.option("checkpoint", "all")] = None,
+    evaluation_set: Sets = None,
+    metric: Annotated[str | None, options.option("metric", "loss")] = None,
+    slope_factor: SlopeFactor = None,
+    out: Out = None,
+    format_: Format = None,
+) -> None:
+    """Critical step size, sharpness, curvature, convexity and barrier of each slice."""
+    from landscape import tables
+
+    frame = tables.slice_shapes(
+        open_slices(store),
+        **given(
+            checkpoint=checkpoint or None,
+            evaluation_set=_names(evaluation_set),
+            metric=None if metric is None else options.stored_name(metric),
+            slope_factor=slope_factor,
+        ),
+    )
+    _show(frame, out, format_)
+
+
+@app.command()
+def plane(
+    store: Store,
+    metric: Annotated[str | None, options.option("metric", "accuracy")] = None,
+    slope_factor: SlopeFactor = None,
+    out: Out = None,
+    format_: Format = None,
+) -> None:
+    """Best point, the area around it, curvatures, and the path's share, of each plane."""
+    from landscape import tables
+
+    frame = tables.plane_statistics(
+        open_slices(store),
+        **given(
+            metric=None if metric is None else options.stored_name(metric),
+            slope_factor=slope_factor,
+        ),
+    )
+    _show(frame, out, format_)
+
+
 def _names(given: list[str] | None) -> list[str] | None:
     return [options.stored_name(name) for name in given] if given else None
 

@@ -8,6 +8,10 @@ from landscape.slices.planes import first_line
 from landscape.slices.selection import labelled, norm
 from landscape.statistics.points import parabolas
 
+# What a float's rounding does to a loss, relative to it; and how many times that a bend has to be.
+ROUNDING = {"float64": 1e-14, "float32": 1e-6, "bfloat16": 1e-2, "float16": 1e-3}
+RESOLVED = 10
+
 
 def curvatures(
     dataset: xr.Dataset,
@@ -30,7 +34,8 @@ def curvatures(
     evaluation sets the share compares their curvature with the batch's.
 
     A parabola that is narrow enough for f'' can be too narrow for the rounding of f: of losses of a
-    float32 network the curvature is known to about 10⁻⁶ · f(0) / s².
+    float32 network the curvature is known to about 10⁻⁶ · f(0) / s². So each slice takes the
+    samples nearest to 0 that bend it by ten times as much, or else the furthest.
 
     >>> slices = landscape.probe(model, (images, labels), step_sizes=[-0.01, 0, 0.01])
     >>> found = landscape.statistics.curvatures(slices)
@@ -43,7 +48,7 @@ def curvatures(
             slices along the first direction through the origin.
         metric: name of the variable.
         reach: largest step size that is used, as in :func:`difference_parabola`; by default the
-            nearest to 0 that were sampled.
+            nearest to 0 that show the curvature.
         top: slices with the coordinate ``eigenvalue``, as along hessian-1, or eigenvalues with the
             coordinate ``iteration`` along checkpoint. Each checkpoint takes the eigenvalue of the
             same iteration, and each draw that of the same draw, or the only one; NaN where there
@@ -61,7 +66,11 @@ def curvatures(
     """
     dataset = first_line(dataset)
     # The optimum of these parabolas is not used, so that the mode does not matter.
-    per_step = parabolas(dataset, metric, "difference", reach, mode="min")["curvature"]
+    per_step = (
+        _resolved(dataset, metric)
+        if reach is None
+        else parabolas(dataset, metric, "difference", reach, mode="min")["curvature"]
+    )
     length = norm(dataset).compute()
     with np.errstate(divide="ignore", invalid="ignore"):  # where ‖d‖ is 0
         curvature = per_step / length**2
@@ -83,6 +92,25 @@ def curvatures(
             share = curvature / eigenvalue
         found["share"] = (share, "curvature as a share of the eigenvalue", "1")
     return labelled(values, **found).assign_attrs(metric=metric)
+
+
+def _resolved(dataset: xr.Dataset, metric: str) -> xr.DataArray:
+    """f''(0) of each slice, by the nearest samples that show it beyond the rounding of f."""
+    steps = dataset["step_size"].values
+    sides = (-steps[steps < 0][::-1], steps[steps > 0])
+    if 0 not in steps or not all(side.size for side in sides):  # which is refused there
+        return parabolas(dataset, metric, "difference", mode="min")["curvature"]
+    rounding = ROUNDING.get(str(dataset.attrs.get("dtype")), ROUNDING["float32"])
+    start = abs(dataset[metric].sel(step_size=0, drop=True))
+    found, settled = None, None
+    for pair in zip(*sides, strict=False):
+        each = parabolas(dataset, metric, "difference", max(pair), mode="min")["curvature"]
+        shown = abs(each) * min(pair) ** 2 >= RESOLVED * rounding * start
+        shown |= each.isnull()  # a NaN stays one
+        found = each if found is None else found.where(settled, each)
+        settled = shown if settled is None else settled | shown
+    assert found is not None
+    return found
 
 
 def _matched(top: xr.Dataset | xr.DataArray, dataset: xr.Dataset) -> xr.DataArray:

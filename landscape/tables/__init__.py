@@ -6,6 +6,7 @@ shows.
 
 from landscape.tables.planes import plane_statistics
 from landscape.tables.runs import benchmark, passes
+from landscape.tables.shape import slice_shapes
 from landscape.tables.slices import slice_statistics, slice_values
 from landscape.tables.vtk import save_plane
 
@@ -14,6 +15,7 @@ __all__ = [
     "passes",
     "plane_statistics",
     "save_plane",
+    "slice_shapes",
     "slice_statistics",
     "slice_values",
 ]

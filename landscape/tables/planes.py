@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from landscape import statistics
 from landscape.slices.choice import choose_checkpoints, choose_plane, main_metric
 from landscape.slices.planes import SECOND
 from landscape.slices.selection import mode_of
@@ -30,8 +31,9 @@ def plane_statistics(
         A row for each checkpoint, evaluation set and, of several, draw: the value at the origin
         (none where it was not sampled) and the best finite one in the units of the metric, and the
         step sizes where the best is (of several the one nearest to the origin, measured in shares
-        of the sampled ranges). Where there is a training path, also the share of its variance that
-        the projection keeps.
+        of the sampled ranges); the area within 10 % of the best, in squared distance, and of a loss
+        the curvatures of the fitted quadratic, per squared distance. Where there is a training
+        path, also the share of its variance that the projection keeps.
 
     Raises:
         InvalidValueError: for a Dataset without planes or checkpoints, an unknown metric or slope
@@ -44,13 +46,25 @@ def plane_statistics(
     units = str(values.attrs.get("units", "1"))
     of = "" if units == "1" else f" ({units})"
     several = dataset.sizes["draw"] > 1
+    positions = choose_checkpoints(dataset, None)
+    planes = values.to_dataset(name=metric).assign_attrs(dataset.attrs)
+    area = statistics.areas(planes, metric, against="distance", relative=True)
+    curved = statistics.anisotropy(planes, metric) if sign < 0 and _fits(dataset) else None
     rows: list[dict[str, Any]] = []
     index: list[tuple[Any, ...]] = []
-    for at in choose_checkpoints(dataset, None):
+    for at in positions:
         for name in map(str, dataset["evaluation_set"].values):
             for draw in range(dataset.sizes["draw"]):
+                here = {"checkpoint": at, "draw": draw}
                 one = values.isel(checkpoint=at, draw=draw).sel(evaluation_set=name)
                 row = _row(one, sign, of)
+                where = area.isel(here).sel(evaluation_set=name)
+                row["area (distance²)"] = float(where["area"])
+                row["open area"] = float(where["open"])
+                if curved is not None:
+                    bent = curved.isel(here).sel(evaluation_set=name)
+                    row[f"largest curvature{of}"] = float(bent["largest"])
+                    row[f"smallest curvature{of}"] = float(bent["smallest"])
                 if "path_explained" in dataset.coords:
                     kept = dataset["path_explained"].isel(checkpoint=at, draw=draw)
                     row["path variance kept"] = float(kept)
@@ -60,7 +74,11 @@ def plane_statistics(
     names = [placed_by(dataset), "evaluation set", *["draw"] * several]
     frame = pd.DataFrame(rows, pd.MultiIndex.from_tuples(index, names=names), dtype=object)
     head = ", ".join(filter(None, [source_label(dataset), metric_label(values)]))
-    note = f"{head}. Best: of the sampled values; step sizes along the first and second direction."
+    note = (
+        f"{head}. Best: of the sampled values; step sizes along the first and second direction. "
+        "Area: within 10 % of the best, around it; ≥: it may go beyond the plane. Curvature: of "
+        "the quadratic of least squares near the origin, per squared distance."
+    )
     if "path_explained" in dataset.coords:
         note += (
             " Path variance kept: share of the training path's variance about its mean that its "
@@ -68,6 +86,11 @@ def plane_statistics(
         )
     frame.attrs |= {"note": note, "formats": dict.fromkeys(map(str, frame.columns), ".4g")}
     return frame
+
+
+def _fits(dataset: xr.Dataset) -> bool:
+    """Whether a quadratic is known by the samples."""
+    return min(dataset.sizes["step_size"], dataset.sizes[SECOND]) > 2
 
 
 def _row(values: xr.DataArray, sign: float, of: str) -> dict[str, Any]:

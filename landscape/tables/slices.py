@@ -5,16 +5,12 @@ that was measured; None stands where there is no value.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.errors import InvalidValueError
 from landscape.slices.choice import (
     Checkpoints,
     choose_checkpoint,
@@ -24,7 +20,6 @@ from landscape.slices.choice import (
     draw_note,
     main_metric,
 )
-from landscape.slices.planes import is_plane
 from landscape.slices.selection import interpolated
 from landscape.slices.wording import (
     checkpoint_label,
@@ -35,8 +30,16 @@ from landscape.slices.wording import (
     source_label,
 )
 from landscape.statistics import require_slices
-
-Names = str | Sequence[str] | None
+from landscape.tables.columns import (
+    Column,
+    Names,
+    draws_note,
+    line_note,
+    names_of,
+    over_draws,
+    sets_of,
+    with_note,
+)
 
 
 def slice_values(
@@ -82,8 +85,8 @@ def slice_values(
         which = draw_note(dataset, position)
         dataset = dataset.isel(draw=[position])
     sets, metrics = (
-        _sets(dataset, evaluation_set),
-        _names("metric", main_metric(dataset) if metric is None else metric),
+        sets_of(dataset, evaluation_set),
+        names_of("metric", main_metric(dataset) if metric is None else metric),
     )
     sloped = any("slope_factor" in dataset[name].dims for name in metrics if name in dataset)
     columns: dict[str, Any] = {}
@@ -95,7 +98,7 @@ def slice_values(
             several = [(len(metrics) > 1, metric_label(values)), (len(sets) > 1, name_label(each))]
             label = ", ".join(text for wanted, text in several if wanted) or metric_label(values)
             one = values.isel(checkpoint=at).sel(evaluation_set=each)
-            found = _over_draws(label, one.transpose("draw", "step_size").values)
+            found = over_draws(label, one.transpose("draw", "step_size").values)
             columns |= found
             formats |= dict.fromkeys(found, ".6f" if values.attrs.get("units") == "1" else ".6g")
     frame = pd.DataFrame(columns, pd.Index(dataset["step_size"].values, name="step size"))
@@ -103,7 +106,7 @@ def slice_values(
     said += [name_label(sets[0])] if len(sets) == 1 else []
     head = [source_label(dataset), checkpoint_label(dataset.isel(checkpoint=at))]
     note = ", ".join(filter(None, [*head, *said, *which]))
-    return _with_note(frame, formats, f"{note}.{_line_note(dataset)}{_draws_note(dataset)}")
+    return with_note(frame, formats, f"{note}.{line_note(dataset)}{draws_note(dataset)}")
 
 
 def slice_statistics(
@@ -156,7 +159,7 @@ def slice_statistics(
     require_slices(dataset)
     metric = main_metric(dataset, metric)
     values = choose_metric(dataset, metric, slope_factor)
-    positions, sets = choose_checkpoints(dataset, checkpoint), _sets(dataset, evaluation_set)
+    positions, sets = choose_checkpoints(dataset, checkpoint), sets_of(dataset, evaluation_set)
     slices = values.to_dataset(name=metric).assign_attrs(dataset.attrs)
     every = [str(name) for name in dataset["evaluation_set"].values]
     columns: dict[str, Any] = {}
@@ -169,47 +172,14 @@ def slice_statistics(
     index = pd.MultiIndex.from_tuples(rows, names=[placed_by(dataset), "evaluation set"])
     head = ", ".join(filter(None, [source_label(dataset), metric_label(values)]))
     told = f"{head}. {_meaning(columns, against, tolerance, relative)}"
-    return _with_note(
-        pd.DataFrame(columns, index), formats, told + _line_note(dataset) + _draws_note(dataset)
+    return with_note(
+        pd.DataFrame(columns, index), formats, told + line_note(dataset) + draws_note(dataset)
     )
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A statistic over checkpoint, draw and evaluation_set, where it exists and is open."""
-
-    name: str
-    values: xr.DataArray
-    there: xr.DataArray
-    open: xr.DataArray | None = None
-
-    def cells(self, checkpoints: Sequence[int], sets: Sequence[int]) -> dict[str, Any]:
-        """The columns of the table, (checkpoints · sets) rows each; none if no row has a value."""
-
-        def rows(array: xr.DataArray) -> NDArray[Any]:
-            every = array.broadcast_like(self.values)
-            every = every.transpose("draw", "checkpoint", "evaluation_set")
-            return every.values[:, checkpoints][:, :, sets].reshape(every.sizes["draw"], -1)
-
-        there = np.all(rows(self.there), axis=0).tolist()
-        if not any(there):
-            return {}
-        found = _over_draws(self.name, rows(self.values))
-        if self.open is not None:
-            found[f"open {self.name}"] = rows(self.open).mean(0)
-        if all(there):
-            return found
-
-        def known(cells: NDArray[Any]) -> NDArray[np.object_]:
-            pairs = zip(cells.tolist(), there, strict=True)
-            return np.array([cell if is_ else None for cell, is_ in pairs], dtype=object)
-
-        return {name: known(cells) for name, cells in found.items()}
 
 
 def _columns(
     slices: xr.Dataset, metric: str, against: str, tolerance: float, relative: bool
-) -> list[_Column]:
+) -> list[Column]:
     steps, sets = slices["step_size"], [str(each) for each in slices["evaluation_set"].values]
     everywhere = xr.ones_like(slices["evaluation_set"], dtype=bool)
     units = slices[metric].attrs.get("units", "1")
@@ -220,12 +190,12 @@ def _columns(
         ("plateau", statistics.plateaus(slices, metric, against)),
     ):
         open_ = ranges["lower_open"] | ranges["upper_open"]
-        columns.append(_Column(name, ranges["width"], everywhere, open_))
+        columns.append(Column(name, ranges["width"], everywhere, open_))
     if 0 in steps:
         best = statistics.best_steps(slices, metric)
         columns += [
-            _Column("best step size", best["best_step_size"], everywhere),
-            _Column(f"improvement{of}", best["improvement"], everywhere, best["open"]),
+            Column("best step size", best["best_step_size"], everywhere),
+            Column(f"improvement{of}", best["improvement"], everywhere, best["open"]),
         ]
     if "same_batch" in sets:
         bias = statistics.batch_bias(slices, metric)["bias"]
@@ -235,12 +205,12 @@ def _columns(
             places["learning rate"] = statistics.learning_step(slices)
         for name, where in places.items():
             found, within = interpolated(bias, steps, where)
-            columns.append(_Column(f"bias at {name}{of}", found, others & within))
+            columns.append(Column(f"bias at {name}{of}", found, others & within))
     if {"big_batch", "validation"} <= set(sets):
         gap = statistics.gap(slices, metric).expand_dims(evaluation_set=slices["evaluation_set"])
         found, within = interpolated(gap, steps, xr.zeros_like(slices["gradient_norm"]))
         validation = slices["evaluation_set"] == "validation"
-        columns.append(_Column(f"gap at 0{of}", found, validation & within))
+        columns.append(Column(f"gap at 0{of}", found, validation & within))
     return columns
 
 
@@ -261,43 +231,3 @@ def _meaning(columns: Mapping[str, Any], against: str, tolerance: float, relativ
     if any("gap" in name for name in columns):
         said.append("Gap: big batch minus validation.")
     return " ".join(said)
-
-
-def _over_draws(name: str, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    """The columns of ``values`` (draw, row): those of the only draw, or mean and sd."""
-    if len(values) == 1:
-        return {name: values[0]}
-    with np.errstate(invalid="ignore"):  # ∞ − ∞
-        # Relative to the first draw, so that equal values have an sd of exactly 0.
-        return {f"mean {name}": values.mean(0), f"sd {name}": (values - values[0]).std(0)}
-
-
-def _sets(dataset: xr.Dataset, wanted: Names) -> list[str]:
-    every = dataset["evaluation_set"].values if wanted is None else _names("set", wanted)
-    return [statistics.set_name(dataset, str(name)) for name in every]
-
-
-def _names(what: str, names: str | Sequence[str]) -> list[str]:
-    if len(names) == 0:  # of an array, too
-        raise InvalidValueError(f"{what} {names!r} names none; give at least one name")
-    return [names] if isinstance(names, str) else list(names)
-
-
-def _line_note(dataset: xr.Dataset) -> str:
-    if not is_plane(dataset):
-        return ""
-    first, second = (
-        dataset.attrs.get(f"direction_symbol{of}") or f"the {words} direction"
-        for of, words in (("", "first"), ("_2", "second"))
-    )
-    return f" Of a plane: the slice along {first}, at 0 along {second}."
-
-
-def _draws_note(dataset: xr.Dataset) -> str:
-    draws = dataset.sizes["draw"]
-    return f" Means over {draws} draws; sd: population's." if draws > 1 else ""
-
-
-def _with_note(frame: pd.DataFrame, formats: dict[str, str], note: str) -> pd.DataFrame:
-    frame.attrs |= {"note": note, "formats": formats}
-    return frame

@@ -21,11 +21,17 @@ def test_a_row_for_every_plane_with_its_best_sample():
             for s in dataset["step_size"].values
             for t in dataset["step_size_2"].values
         )
-        assert row.tolist() == [float(one.sel(step_size=0, step_size_2=0)), *best, 0.93]
+        assert row.tolist()[:4] == [float(one.sel(step_size=0, step_size_2=0)), *best]
+        assert row["path variance kept"] == 0.93
     assert list(frame) == [
         *("at the origin (nat)", "best (nat)", "at step size", "at second step size"),
-        "path variance kept",
+        *("area (distance²)", "open area"),
+        *("largest curvature (nat)", "smallest curvature (nat)", "path variance kept"),
     ]
+    # Of norms 2 and 1.5, and orthogonal: H in distances.
+    bent = np.linalg.eigvalsh(planes.HESSIAN / np.outer([2, 1.5], [2, 1.5]))
+    assert frame["smallest curvature (nat)"].tolist() == pytest.approx([bent[0]] * 8)
+    assert frame["largest curvature (nat)"].tolist() == pytest.approx([bent[1]] * 8)
     assert "keeps" in frame.attrs["note"]
     assert formats.cells(frame)[1][0][:4] == ["400", "same batch", "0", "1"]
 
@@ -36,8 +42,9 @@ def test_of_an_accuracy_more_is_better_and_one_draw_has_no_column():
     frame = tables.plane_statistics(dataset)
     assert frame.index.names == ["iteration", "evaluation set"]
     steps, steps_2 = dataset["step_size"].values, dataset["step_size_2"].values
-    assert frame.iloc[0].tolist() == [0.9, 0.97, steps[3], steps_2[5]]
-    assert frame.iloc[1].tolist() == [0.8, 0.8, 0, 0]
+    assert frame.iloc[0].tolist()[:4] == [0.9, 0.97, steps[3], steps_2[5]]
+    assert frame.iloc[1].tolist()[:4] == [0.8, 0.8, 0, 0]
+    assert not any("curvature" in name for name in frame)
     assert "path" not in frame.attrs["note"]
 
 
@@ -45,7 +52,10 @@ def test_of_equal_values_the_best_is_nearest_to_the_origin():
     dataset = planes.plane(draws=1, checkpoints=1, path=0)
     dataset["accuracy"][:] = 0.5
     frame = tables.plane_statistics(dataset)
-    assert frame.iloc[0].tolist()[2:] == [0, 0]
+    assert frame.iloc[0].tolist()[2:4] == [0, 0]
+    # All of it, in distances of 2 and 1.5 a step, and perhaps more.
+    assert frame.iloc[0]["area (distance²)"] == pytest.approx(2 * 2 * 1.6 * 1.5)
+    assert frame.iloc[0]["open area"] == 1
 
 
 def test_what_is_not_finite_is_never_the_best_and_told_at_the_origin():
@@ -54,7 +64,7 @@ def test_what_is_not_finite_is_never_the_best_and_told_at_the_origin():
     dataset["loss"][0, 0, 0, 0, 0] = -np.inf
     dataset["loss"][0, 0, 1] = np.inf
     frame = tables.plane_statistics(dataset, metric="loss")
-    cells = [row[2:] for row in formats.cells(frame)[1]]
+    cells = [row[2:6] for row in formats.cells(frame)[1]]
     assert cells == [["NaN", "0.96", "0.2", "0"], ["∞", "NaN", "NaN", "NaN"]]
 
 
