@@ -66,7 +66,7 @@ def main(out=HERE):
     for end, line in lines.items():
         for metric in ("loss", "accuracy"):
             found = statistics.barriers(line, metric).isel(checkpoint=0, draw=0)
-            heights = dict(zip(line["evaluation_set"].values, found["barrier"].values, strict=True))
+            heights = found["barrier"].round(4).to_series().to_dict()
             print(f"barrier of the {metric} from SGD to {ENDS[end]}: {heights}")
 
 
@@ -145,6 +145,10 @@ def probe(run, name, at=(-1,), **settings):
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "s.zarr"
         study.probe(task, [run], out, ProbeSettings(batch_size=batch_size, **settings), at=at)
+        writer = store.resume(out)
+        # Without the places of the machine that made it.
+        told = writer.attributes["run"].items()
+        writer.set_attributes({"run": {n: v for n, v in told if n not in ("data", "dataset")}})
         store.pack(out, kept(name))
     print(name, file=sys.stderr)
 
