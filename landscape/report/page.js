@@ -181,7 +181,7 @@ function show(id, drawn, xaxis, yaxis, hovermode, title = "", height = 390) {
     legend: {
       orientation: "h",
       x: 0,
-      y: -59 / (tall - 65), // in pixels, below the plot
+      y: -62 / (height - 75), // in pixels, below the plot that the legend leaves
       yanchor: "top",
       title: { text: title, side: "top" },
     },

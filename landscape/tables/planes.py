@@ -76,9 +76,12 @@ def plane_statistics(
     head = ", ".join(filter(None, [source_label(dataset), metric_label(values)]))
     note = (
         f"{head}. Best: of the sampled values; step sizes along the first and second direction. "
-        "Area: within 10 % of the best, around it; ≥: it may go beyond the plane. Curvature: of "
-        "the quadratic of least squares near the origin, per squared distance."
+        "Area: within 10 % of the best, around it; ≥: it may go beyond the plane."
     )
+    if curved is not None:
+        note += (
+            " Curvature: of the quadratic of least squares near the origin, per squared distance."
+        )
     if "path_explained" in dataset.coords:
         note += (
             " Path variance kept: share of the training path's variance about its mean that its "
