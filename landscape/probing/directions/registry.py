@@ -138,7 +138,8 @@ DIRECTIONS: dict[str, DirectionKind] = {
         DirectionKind(
             "full-gradient",
             "−∇L (training set)",
-            "the same on the training set, or its first samples with full-gradient:SAMPLES",
+            "steepest descent on the training set, or on its first samples with "
+            "full-gradient:SAMPLES",
             f"{_HERE}.full_gradient:full_gradient",
             takes="a number of training samples, from 1",
             check=_samples,
