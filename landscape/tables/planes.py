@@ -93,7 +93,8 @@ def plane_statistics(
 
 def _fits(dataset: xr.Dataset) -> bool:
     """Whether a quadratic is known by the samples."""
-    return min(dataset.sizes["step_size"], dataset.sizes[SECOND]) > 2
+    steps = [dataset[name].values for name in ("step_size", SECOND)]
+    return all(0 in each and len(each) > 2 for each in steps)
 
 
 def _row(values: xr.DataArray, sign: float, of: str) -> dict[str, Any]:
