@@ -47,7 +47,11 @@ RESERVED = (
     *("checkpoint", "draw", "evaluation_set", "step_size", "slope_factor", "iteration", "epoch"),
     *("learning_rate", "gradient_norm", "direction_norm", "direction_slope", "kind", "samples"),
     *("step_size_2", "direction_norm_2", "direction_slope_2", "direction_cosine", "eigenvalue"),
+    *("eigenvalue_2", "eigen_residual", "eigen_residual_2", "explained_variance"),
+    *("explained_variance_2", "path", "path_iteration", "path_epoch", "path_step_size"),
+    *("path_step_size_2", "path_distance", "path_explained"),
     *("batch_norm", "margin", "residual", "target", "index", "weight", "unit", "sample"),
+    *("unit_sample",),
 )
 
 # Names of settings in older stores -> their names now.

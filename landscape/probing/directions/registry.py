@@ -61,14 +61,26 @@ class DirectionKind:
 
         Returns:
             The direction; norm and slope are computed if the direction's function leaves them out.
-        """
-        from landscape.probing.directions.direction import Direction, norm, sum_of_products
 
-        function: Any = self.function
-        if isinstance(function, str):
-            module, name = function.split(":")
-            function = getattr(import_module(module), name)
-        tangent = function(replace(context, argument=self.argument, number=self.number))
+        Raises:
+            InvalidValueError: where one's own function gives no tangent of the model.
+        """
+        from landscape.probing.directions.direction import (
+            Direction,
+            checked,
+            copied,
+            norm,
+            sum_of_products,
+        )
+
+        told = replace(context, argument=self.argument, number=self.number)
+        if isinstance(self.function, str):
+            module, name = self.function.split(":")
+            tangent = getattr(import_module(module), name)(told)
+        else:
+            # One's own may write to what it is given, or give what moves with the model.
+            given = self.function(replace(told, gradient=copied(context.gradient)))
+            tangent = checked(given, context.model)
         shared = [name for name in tangent.values if name in context.gradient]
         return Direction(
             name=self.name,
