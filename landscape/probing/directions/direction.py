@@ -178,9 +178,7 @@ def checked(given: object, model: nn.Module) -> Tangent:
     )
 
 
-def _like(
-    what: str, given: Mapping[str, Tensor], own: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
+def _like(what: str, given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Copies of tensors, each of the shape and type of the model's own of that name."""
     found = {}
     for name, each in given.items():
