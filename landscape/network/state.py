@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import InvalidValueError
+from landscape.network.point import same_values
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ def as_state(model: nn.Module, given: Any, what: str) -> State:
         shared = {name for name, _ in model.named_parameters()}
         # A state dict lists parameters that are tied under each of their names.
         tied = {name for name, _ in model.named_parameters(remove_duplicate=False)} - shared
+        _require_tied(model, copies, what)
         buffers = {name for name, _ in model.named_buffers()}
         found = State(
             {n: each for n, each in copies.items() if n not in buffers | tied},
@@ -106,6 +108,18 @@ def as_state(model: nn.Module, given: Any, what: str) -> State:
         )
     found.require_fits(model, what)
     return found
+
+
+def _require_tied(model: nn.Module, given: Mapping[str, Tensor], what: str) -> None:
+    """Refuse values that differ under the names of one parameter."""
+    first: dict[int, str] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        other = first.setdefault(id(parameter), name)
+        if name in given and other in given and not same_values(given[name], given[other]):
+            raise InvalidValueError(
+                f"{what} has other values for {name!r} than for {other!r}, which are one parameter "
+                "of the model; give a state of a model where they are one too"
+            )
 
 
 def difference(

@@ -12,6 +12,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from landscape.data import Data
+from landscape.errors import InvalidValueError
 from landscape.metrics import cross_entropy
 from landscape.network.batch_norm import frozen_layers
 from landscape.network.calling import Calling, Output
@@ -231,6 +232,13 @@ class Prober:
         autos = [
             each if isinstance(each, AutoRange) else AutoRange() for each in self.settings.axes
         ]
+        plane = len(autos) > 1 or self._along_path
+        if any(auto.path for auto in autos) and not (where.landmarks.path and plane):
+            raise InvalidValueError(
+                "the range is to cover the path of the training, which is known of planes and of "
+                "the directions principal-K alone, from several checkpoints (trajectory=); leave "
+                "path out of AutoRange"
+            )
         self._samples.place(self._device or forward.device)
         alone = self.with_settings(metrics=("loss",), samples=False)
         alone._searching = True

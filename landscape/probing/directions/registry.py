@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from landscape.arguments import number as number_of
 from landscape.errors import InvalidValueError, UnknownNameError, shown
