@@ -187,8 +187,8 @@ def _eigenvector(
     where = context.argument.replace("_", " ") or "gradient's batch"
     return Tangent(
         tangent,
-        about=f"eigenvector {number} of the {what} of the loss on the {where}, of norm 1, with the "
-        f"eigenvalue {value:.4g}",
+        # Without the eigenvalue: a store says this once for all checkpoints and draws.
+        about=f"eigenvector {number} of the {what} of the loss on the {where}, of norm 1",
         numbers={
             "eigenvalue": float(value),
             "eigen_residual": off / abs(value) if value else np.inf,

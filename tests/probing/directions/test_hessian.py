@@ -176,3 +176,8 @@ def test_parameters_that_are_not_finite_have_no_eigenvectors(name, width, capfd)
             model, data(), direction=name, step_sizes=[0, 1], batch_size=20, sets="same_batch"
         )
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_said_for_all_checkpoints_has_no_number_of_one():
+    said = {taken("hessian-1", small(), *data(samples)).about for samples in (10, 40)}
+    assert said == {"eigenvector 1 of the Hessian of the loss on the gradient's batch, of norm 1"}
