@@ -162,3 +162,15 @@ def test_another_checkpoint_is_not_where_a_step_has_led_past():
             landscape.probe(
                 here, TRAIN, towards=there, origin="after-step", learning_rate=1.0, **directions
             )
+
+
+def test_parameters_without_their_running_statistics_are_refused():
+    here, there = two()
+    settings = {"direction": "towards", "step_sizes": [0, 1], "sets": "same_batch"}
+    with pytest.raises(InvalidValueError, match=r"lacks the buffer '.*running_mean'.*state_dict"):
+        landscape.probe(here, TRAIN, towards=dict(there.named_parameters()), **settings)
+    state = there.state_dict()
+    landscape.probe(here, TRAIN, towards=state, **settings)
+    name = next(each for each in state if each.endswith("running_mean"))
+    with pytest.raises(InvalidValueError, match=r"another architecture: its '.*running_mean'"):
+        landscape.probe(here, TRAIN, towards={**state, name: state[name][:1]}, **settings)
