@@ -74,13 +74,15 @@ class DirectionKind:
         )
 
         told = replace(context, argument=self.argument, number=self.number)
-        if isinstance(self.function, str):
-            module, name = self.function.split(":")
-            tangent = getattr(import_module(module), name)(told)
-        else:
-            # One's own may write to what it is given, or give what moves with the model.
-            given = self.function(replace(told, gradient=copied(context.gradient)))
-            tangent = checked(given, context.model)
+        function, own = self.function, True
+        if isinstance(function, str):
+            module, name = function.split(":")
+            function, own = getattr(import_module(module), name), not module.startswith(_HERE)
+        if own:  # it may write to what it is given, or give what moves with the model
+            told = replace(told, gradient=copied(context.gradient))
+        tangent = function(told)
+        if own:
+            tangent = checked(tangent, context.model)
         shared = [name for name in tangent.values if name in context.gradient]
         return Direction(
             name=self.name,
