@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape.errors import InvalidValueError
+from landscape.network.point import same_values
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,13 @@ class State:
 
         Raises:
             InvalidValueError: for the first parameter that one of both lacks, or whose shapes
-                differ.
+                differ, and for the first buffer whose shapes do.
         """
         own = {name: tuple(p.shape) for name, p in model.named_parameters()}
         other = {name: tuple(p.shape) for name, p in self.parameters.items()}
+        for name, buffer in model.named_buffers():
+            if name in self.buffers:
+                own[name], other[name] = tuple(buffer.shape), tuple(self.buffers[name].shape)
         for name in dict.fromkeys((*own, *other)):
             if own.get(name) != other.get(name):
                 here, there = (
@@ -94,6 +98,8 @@ def as_state(model: nn.Module, given: Any, what: str) -> State:
         shared = {name for name, _ in model.named_parameters()}
         # A state dict lists parameters that are tied under each of their names.
         tied = {name for name, _ in model.named_parameters(remove_duplicate=False)} - shared
+        _require_tied(model, copies, what)
+        _require_buffers(model, copies, what)
         buffers = {name for name, _ in model.named_buffers()}
         found = State(
             {n: each for n, each in copies.items() if n not in buffers | tied},
@@ -106,6 +112,29 @@ def as_state(model: nn.Module, given: Any, what: str) -> State:
         )
     found.require_fits(model, what)
     return found
+
+
+def _require_tied(model: nn.Module, given: Mapping[str, Tensor], what: str) -> None:
+    """Refuse values that differ under the names of one parameter."""
+    first: dict[int, str] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        other = first.setdefault(id(parameter), name)
+        if name in given and other in given and not same_values(given[name], given[other]):
+            raise InvalidValueError(
+                f"{what} has other values for {name!r} than for {other!r}, which are one parameter "
+                "of the model; give a state of a model where they are one too"
+            )
+
+
+def _require_buffers(model: nn.Module, given: Mapping[str, Tensor], what: str) -> None:
+    """Refuse parameters without the running statistics that belong to them."""
+    kept = model.state_dict(keep_vars=True)
+    for name, buffer in model.named_buffers():
+        if name in kept and name not in given and buffer.is_floating_point():
+            raise InvalidValueError(
+                f"{what} lacks the buffer {name!r}, which belongs to its parameters; give the "
+                "whole state_dict(), or the model itself"
+            )
 
 
 def difference(

@@ -134,17 +134,24 @@ def build(
 
 def _told(draws: Sequence[Draw]) -> dict[str, Any]:
     """Norms, slopes and other numbers of each draw's directions."""
-    told: dict[str, list[float]] = {}
+    told: list[dict[str, float]] = []
     for draw in draws:
+        numbers: dict[str, float] = {}
         for i, direction in enumerate(draw.directions):
             second = "_2" * i
             own = {name: value(direction) for name, value in NORMS.items()}
             for name, number in {**own, **direction.numbers}.items():
                 if not (second and name == "gradient_norm"):  # is one of both
-                    told.setdefault(name + second, []).append(number)
+                    numbers[name + second] = float(number)
         if draw.cosine is not None:
-            told.setdefault("direction_cosine", []).append(draw.cosine)
-    return {name: (("checkpoint", "draw"), np.array([each])) for name, each in told.items()}
+            numbers["direction_cosine"] = draw.cosine
+        told.append(numbers)
+    # A direction may bring a number in some draws alone.
+    names = dict.fromkeys(name for each in told for name in each)
+    return {
+        name: (("checkpoint", "draw"), np.array([[each.get(name, np.nan) for each in told]]))
+        for name in names
+    }
 
 
 def _words(directions: Sequence[Direction]) -> dict[str, str]:

@@ -37,8 +37,8 @@ def span(first: Direction, second: Direction, orthogonal: bool) -> tuple[Directi
         )
     if not orthogonal:
         return second, cosine
-    # d_2 − (d_1 · d_2 / d_1 · d_1) d_1
-    share = inner / first.norm**2 if first.norm else math.nan
+    # d_2 − (d_1 · d_2 / d_1 · d_1) d_1; nothing of it lies along a first direction of 0.
+    share = inner / first.norm**2 if first.norm else 0.0
     tangent = _without(second.tangent, first.tangent, share)
     shared = [name for name in tangent if name in first.gradient]
     return replace(

@@ -12,6 +12,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from landscape.data import Data
+from landscape.errors import InvalidValueError
 from landscape.metrics import cross_entropy
 from landscape.network.batch_norm import frozen_layers
 from landscape.network.calling import Calling, Output
@@ -30,7 +31,7 @@ from landscape.probing.finite_difference import check_slope
 from landscape.probing.path import Path, project
 from landscape.probing.plane import span
 from landscape.probing.reach import Reaches, choose, find_reaches, path_reaches
-from landscape.probing.rows import Rows, fill, row_of
+from landscape.probing.rows import Rows, fill, row_of, same
 from landscape.probing.samples import Samples
 from landscape.probing.settings import AutoRange, ProbeSettings
 from landscape.runtime.nested import Nested
@@ -139,7 +140,8 @@ class Prober:
                 them; the slice then starts where the model is, whatever the origin. By default
                 those of the settings.
             landmarks: other points of the model, which directions need.
-            rows: where the rows of a plane are kept while it is measured.
+            rows: where the rows of a plane are kept while it is measured. One that was kept counts
+                if its first point, measured again, gives the same bits.
             advance: called after each point, for a progress bar.
 
         Returns:
@@ -230,6 +232,13 @@ class Prober:
         autos = [
             each if isinstance(each, AutoRange) else AutoRange() for each in self.settings.axes
         ]
+        plane = len(autos) > 1 or self._along_path
+        if any(auto.path for auto in autos) and not (where.landmarks.path and plane):
+            raise InvalidValueError(
+                "the range is to cover the path of the training, which is known of planes and of "
+                "the directions principal-K alone, from several checkpoints (trajectory=); leave "
+                "path out of AutoRange"
+            )
         self._samples.place(self._device or forward.device)
         alone = self.with_settings(metrics=("loss",), samples=False)
         alone._searching = True
@@ -435,13 +444,16 @@ class Prober:
             values = [start.evaluator.allocate(s, count * len(across)) for s in sets]
             for row, step_size_2 in enumerate(across):
                 points = range(row * count, (row + 1) * count)
-                kept = rows.load(draw, row) if rows is not None and others else None
-                if kept is not None:
-                    fill(values, points, kept)
-                    for _ in points:
-                        advance()
-                    continue
                 origin = start.origin.away(second.tangent, step_size_2, second.buffers)
+                kept = rows.load(draw, row) if rows is not None and others else None
+                if kept is not None and fill(values, points, kept):
+                    # What no name tells, as the code of a model or a metric, may be another now.
+                    origin.move(first.tangent, step_sizes[0], first.buffers)
+                    found = [start.evaluator.values(chosen) for chosen in sets]
+                    if same(found, [v.at(points[0]) for v in values]):
+                        for _ in points:
+                            advance()
+                        continue
                 for i, step_size in enumerate(step_sizes):
                     origin.move(first.tangent, step_size, first.buffers)
                     start.evaluator.measure(sets, [v.at(points[i]) for v in values])

@@ -5,7 +5,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from landscape.network.point import same_values
 from landscape.probing.evaluation import Values
 
 Arrays = Sequence[Mapping[str, np.ndarray[Any, Any]]]
@@ -38,17 +40,48 @@ class Rows(Protocol):
         ...
 
 
-def fill(values: Sequence[Values], points: range, kept: Arrays) -> None:
+def fill(values: Sequence[Values], points: range, kept: Arrays) -> bool:
     """Take the values of a row that was kept.
 
     Args:
         values: of each set, (points, samples), into which they are written.
         points: the places of the row's points.
         kept: the row.
+
+    Returns:
+        Whether the row fits; nothing is written of one of other sets, metrics, sizes or types.
     """
-    for found, row in zip(values, kept, strict=True):
-        for name, array in found.arrays.items():
-            array[points.start : points.stop] = torch.from_numpy(row[name])
+    places = [
+        {name: a[points.start : points.stop] for name, a in each.arrays.items()} for each in values
+    ]
+    rows = [{name: torch.from_numpy(a) for name, a in each.items()} for each in kept]
+
+    def shapes(arrays: Sequence[Mapping[str, Tensor]]) -> list[Any]:
+        return [{name: (a.shape, a.dtype) for name, a in each.items()} for each in arrays]
+
+    if shapes(places) != shapes(rows):
+        return False
+    for place, row in zip(places, rows, strict=True):
+        for name, array in place.items():
+            array.copy_(row[name])
+    return True
+
+
+def same(first: Sequence[Values], second: Sequence[Values]) -> bool:
+    """Compare what was measured of some sets at one point.
+
+    Args:
+        first: values of each set.
+        second: likewise, of the same sets and metrics.
+
+    Returns:
+        Whether all are the same, bit for bit; NaN counts as equal to NaN.
+    """
+    return all(
+        same_values(array, other.arrays[name])
+        for one, other in zip(first, second, strict=True)
+        for name, array in one.arrays.items()
+    )
 
 
 def row_of(values: Sequence[Values], points: range) -> list[dict[str, np.ndarray[Any, Any]]]:

@@ -47,7 +47,11 @@ RESERVED = (
     *("checkpoint", "draw", "evaluation_set", "step_size", "slope_factor", "iteration", "epoch"),
     *("learning_rate", "gradient_norm", "direction_norm", "direction_slope", "kind", "samples"),
     *("step_size_2", "direction_norm_2", "direction_slope_2", "direction_cosine", "eigenvalue"),
+    *("eigenvalue_2", "eigen_residual", "eigen_residual_2", "explained_variance"),
+    *("explained_variance_2", "path", "path_iteration", "path_epoch", "path_step_size"),
+    *("path_step_size_2", "path_distance", "path_explained"),
     *("batch_norm", "margin", "residual", "target", "index", "weight", "unit", "sample"),
+    *("unit_sample",),
 )
 
 # Names of settings in older stores -> their names now.
@@ -317,6 +321,8 @@ class ProbeSettings:
             if name not in OPEN or getattr(self, name) is not None:
                 what = name.replace("_", " ")
                 set_(self, name, arguments.integer(what, getattr(self, name), least))
+        if self.origin == "after-step":
+            self._require_here()
         for name in ("dropout", "samples", "orthogonal"):
             set_(self, name, arguments.flag(name, getattr(self, name)))
         how = forward_settings(self.precision, self.compile, self.channels_last)
@@ -352,6 +358,14 @@ class ProbeSettings:
             )
         given = self.step_sizes if self.step_sizes_2 is None else self.step_sizes_2
         set_(self, "step_sizes_2", _step_sizes(given))
+
+    def _require_here(self) -> None:
+        for kind in self.kinds:
+            if kind.needs == registry.TARGET:
+                raise InvalidValueError(
+                    f"direction is {kind.name!r} and origin is 'after-step', from where it would "
+                    "lead past the other checkpoint; choose origin 'before-step'"
+                )
 
     @property
     def kinds(self) -> tuple[DirectionKind, ...]:

@@ -97,6 +97,8 @@ def _direction(dataset: xr.Dataset, name: str, which: str) -> str:
         about = "likewise"
     said = " is ".join([name, *filter(None, [symbol or about])])
     said += f" ({about})" * bool(symbol and about)
+    if (eigenvalue := dataset.coords.get(f"eigenvalue{which}")) is not None:
+        said += f", with the eigenvalue {_range(eigenvalue)}"
     norm = dataset.coords.get(f"direction_norm{which}")
     if norm is None:
         return said if symbol or about else ""

@@ -4,6 +4,13 @@ import xarray as xr
 
 from landscape.metrics import METRICS
 
+# Numbers that a direction may bring -> long name.
+NUMBERS = {
+    "eigenvalue": "eigenvalue",
+    "eigen_residual": "residual of the eigenvector, relative to its eigenvalue",
+    "explained_variance": "share of the path's variance along the direction",
+}
+
 # Variable -> (long name, units).
 NAMES = {
     "iteration": ("iteration", "1"),
@@ -17,11 +24,7 @@ NAMES = {
     "direction_cosine": ("cosine between the directions, as they were taken", "1"),
     **{
         name + of: (long_name + (" of the second direction" if of else ""), "1")
-        for name, long_name in (
-            ("eigenvalue", "eigenvalue"),
-            ("eigen_residual", "residual of the eigenvector, relative to its eigenvalue"),
-            ("explained_variance", "share of the path's variance along the direction"),
-        )
+        for name, long_name in NUMBERS.items()
         for of in ("", "_2")
     },
     "path_iteration": ("iteration along the path", "1"),

@@ -53,7 +53,7 @@ def fitted_quadratic(
             nearest sample on each of its sides, 3 · 3 samples.
 
     Returns:
-        A :class:`Quadratic`; NaN if one of the fitted samples is.
+        A :class:`Quadratic`; NaN if one of the fitted samples is not finite.
 
     Raises:
         InvalidValueError: for values that do not fit the step sizes, step sizes that are not finite
@@ -68,6 +68,8 @@ def fitted_quadratic(
     u, v = (each.ravel() for each in np.meshgrid(s / a, t / b, indexing="ij"))
     powers = np.stack([np.ones_like(u), u, v, u**2, u * v, v**2], axis=-1)
     flat = y.reshape(*y.shape[:-2], -1)
+    # Nothing is nearest to an infinite value, whose products would have either sign.
+    flat = np.where(np.isfinite(flat).all(-1, keepdims=True), flat, np.nan)
     with np.errstate(invalid="ignore"):
         found = flat @ np.linalg.pinv(powers).T
         residual = np.sqrt(((flat - found @ powers.T) ** 2).mean(-1))
@@ -99,8 +101,8 @@ def anisotropy(dataset: xr.Dataset, metric: str = "loss", reach: float | None = 
         largest / smallest, which is below 0 at a saddle, ``angle``, that of the largest curvature's
         axis from the first direction towards the second, above −π/2 and up to π/2, and
         ``residual``, the fit's root mean square; with the dimensions of the metric without
-        step_size and step_size_2. NaN if a fitted sample is; where both curvatures are equal, the
-        angle means nothing.
+        step_size and step_size_2. NaN if a fitted sample is not finite; where both curvatures are
+        equal, the angle means nothing.
 
     Raises:
         InvalidValueError: for slices along one direction, an unknown metric, too few step sizes to

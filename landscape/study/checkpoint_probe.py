@@ -21,7 +21,7 @@ from landscape.network.state import State
 from landscape.probing.directions.direction import Landmarks
 from landscape.probing.directions.registry import OPTIMIZER, PATH, TARGET
 from landscape.probing.prober import Prober
-from landscape.probing.settings import STEP_SIZES, ProbeSettings, comparable
+from landscape.probing.settings import STEP_SIZES, AutoRange, ProbeSettings, comparable
 from landscape.runtime import randomness
 from landscape.runtime.atomic import require_room
 from landscape.runtime.devices import versions
@@ -295,9 +295,13 @@ def _step_sizes_of(out: Path, wanted: ProbeSettings) -> dict[str, tuple[float, .
     """The step sizes of an existing store; what is no store of slices is refused later."""
     settings = read(out).attributes.get("settings", {})
     steps = tuple(settings.get("step_sizes", STEP_SIZES))
-    if wanted.direction_2 is None:
-        return {"step_sizes": steps}
-    return {"step_sizes": steps, "step_sizes_2": tuple(settings.get("step_sizes_2") or steps)}
+    there = {"step_sizes": steps, "step_sizes_2": tuple(settings.get("step_sizes_2") or steps)}
+    # Those that were asked for as numbers have to be the store's.
+    return {
+        name: there[name]
+        for name, each in zip(there, wanted.axes, strict=False)
+        if isinstance(each, AutoRange)
+    }
 
 
 def _there(

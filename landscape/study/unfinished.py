@@ -1,5 +1,6 @@
 """The rows of a plane that is being measured, kept beside its store until the plane is whole."""
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -24,13 +25,15 @@ class Unfinished:
     Args:
         store: the store that the plane goes into; the rows lie in a hidden folder beside it.
         made_from: all that the values depend on. Rows that were made from anything else are thrown
-            away.
+            away; their files' names begin with a checksum of it, so that those of another probe
+            into the same store, at the same time, are not taken for one's own.
     """
 
     def __init__(self, store: Path, made_from: Mapping[str, Any]) -> None:
         self.path = store.with_name(f".{store.name}.unfinished")
         # As it is read again.
         said = json.dumps(made_from, sort_keys=True, default=str)
+        self._prefix = hashlib.sha256(said.encode()).hexdigest()[:16]
         self._key = self.path / KEY
         kept = None
         with suppress(OSError):
@@ -87,4 +90,4 @@ class Unfinished:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _file(self, draw: int, row: int) -> Path:
-        return self.path / f"{draw}-{row}.npz"
+        return self.path / f"{self._prefix}-{draw}-{row}.npz"

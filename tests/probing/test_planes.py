@@ -292,3 +292,29 @@ def test_step_sizes_between_two_ends_hit_0_and_1():
     assert 1.0 in between(31, -0.25, 1.25)
     with pytest.raises(InvalidValueError, match="range to is 0"):
         between(5, 1, 0)
+
+
+def test_a_first_direction_of_0_takes_nothing_away():
+    settings = {"loss": of(quadratic), "sets": "same_batch", "batch_size": 4}
+    found = landscape.probe(
+        Point(0.3, -0.2),
+        DATA,
+        direction=along(0.0, 0.0),
+        direction_2=along(1.0, 2.0),
+        step_sizes=[-1, 0, 1],
+        **settings,
+    )
+    expected = [quadratic(0.3 + t, -0.2 + 2 * t) for t in (-1, 0, 1)]
+    np.testing.assert_allclose(found.loss.values[0, 0, 0], [expected] * 3, rtol=1e-12)
+    assert np.isnan(found.direction_cosine.item())
+
+
+@pytest.mark.parametrize("second", [None, "random"])
+def test_a_range_of_a_path_needs_one(second):
+    model = cases.fresh("mlp")
+    settings = {"step_sizes": AutoRange(path=True), "sets": "same_batch", **SMALL}
+    with pytest.raises(InvalidValueError, match="cover the path"):
+        landscape.probe(model, TRAIN, direction="random", direction_2=second, **settings)
+    if second is None:  # a line along a direction that no path belongs to
+        with pytest.raises(InvalidValueError, match="cover the path"):
+            landscape.probe(model, TRAIN, direction="random", trajectory=[model] * 2, **settings)

@@ -220,3 +220,17 @@ def test_what_is_recorded_is_pythons_own_whatever_was_given():
     )
     assert arrays == plain
     assert json.loads(json.dumps(arrays.as_dict())) == json.loads(json.dumps(plain.as_dict()))
+
+
+def test_no_metric_has_the_name_of_a_variable():
+    from landscape.metrics import METRICS
+    from landscape.probing.settings import RESERVED
+    from landscape.slices.schema import NAMES
+
+    assert {*NAMES} - {*METRICS} <= {*RESERVED}
+
+    def explained_variance(outputs, targets):
+        return outputs[:, 0]
+
+    with pytest.raises(InvalidValueError, match="give it a name of its own"):
+        ProbeSettings(metrics=explained_variance)

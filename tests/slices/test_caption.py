@@ -96,3 +96,10 @@ def test_several_stores_are_told_by_what_they_share():
     assert "θ + s·d" not in said
     assert said.startswith("Measured on same batch (64 samples)")
     assert said.endswith(f"{UNSEEN} In what is not said here the stores differ.")
+
+
+def test_eigenvalues_are_those_of_all_that_is_shown():
+    line = planes.line([0, 1], [0, 1], checkpoints=2)
+    line = line.assign_coords(eigenvalue=(("checkpoint", "draw"), [[2.5], [4.0]]))
+    assert ", with the eigenvalue 2.5 to 4, of norm" in caption(line)
+    assert ", with the eigenvalue 4, of norm" in caption(line.isel(checkpoint=[1]))

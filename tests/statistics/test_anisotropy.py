@@ -126,3 +126,14 @@ def test_the_known_plane():
 def test_what_is_refused(dataset, reach, message):
     with pytest.raises(InvalidValueError, match=message):
         anisotropy(dataset, reach=reach)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (1, 0), (1, 1)])
+@pytest.mark.parametrize("infinite", [math.inf, -math.inf])
+def test_no_quadratic_is_nearest_to_an_infinite_value(place, infinite):
+    values = np.ones((2, 3, 3))
+    values[0][place] = infinite
+    found = fitted_quadratic(values, [-1, 0, 1], [-1, 0, 1])
+    for each in found:
+        assert np.isnan(each[0]).all()
+        assert np.isfinite(each[1]).all()

@@ -1,5 +1,7 @@
 """Planes and directions into files: other checkpoints, interruption row by row, what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from helpers.commands import refused, run
 import landscape
 from landscape import study
 from landscape.errors import InvalidValueError, StoreError, UnknownNameError
+from landscape.probing.directions import Tangent
 from landscape.probing.settings import ProbeSettings
 from landscape.study.unfinished import Unfinished
 from landscape.tasks import load_task
@@ -59,7 +62,7 @@ def test_an_interrupted_plane_goes_on_at_its_row(runs, tmp_path, monkeypatch):
         study.probe(TASK, [runs / "a"], store, PLANE, at=[-1], progress=stopping(7))
     assert not store.exists()
     kept = sorted(each.name for each in (tmp_path / ".s.zarr.unfinished").glob("*.npz"))
-    assert kept == ["0-0.npz", "0-1.npz"]
+    assert [each.partition("-")[2] for each in kept] == ["0-0.npz", "0-1.npz"]
     measured = []
     real = landscape.probing.evaluation.Evaluator.measure
 
@@ -70,12 +73,13 @@ def test_an_interrupted_plane_goes_on_at_its_row(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(landscape.probing.evaluation.Evaluator, "measure", counted)
     study.probe(TASK, [runs / "a"], store, PLANE, at=[-1])
     monkeypatch.undo()
-    # One row of three points; the others are what checks evaluate.
+    # One row of three points, and one point of each that was kept; the others are what checks
+    # evaluate.
     rows = len(measured)
     measured.clear()
     monkeypatch.setattr(landscape.probing.evaluation.Evaluator, "measure", counted)
     study.probe(TASK, [runs / "a"], tmp_path / "again.zarr", PLANE, at=[-1])
-    assert len(measured) - rows == 6
+    assert len(measured) - rows == 4
     assert not (tmp_path / ".s.zarr.unfinished").exists()
     assert landscape.open(store).equals(landscape.open(whole))
     samples = [landscape.open_samples(each, "same_batch") for each in (store, whole)]
@@ -88,16 +92,62 @@ def test_rows_of_other_settings_or_damaged_ones_are_measured_again(runs, tmp_pat
         study.probe(TASK, [runs / "a"], store, PLANE, at=[-1], progress=stopping(7))
     folder = tmp_path / ".s.zarr.unfinished"
     # Half a row, as no kill leaves it, and one that is no row.
-    content = (folder / "0-0.npz").read_bytes()
-    (folder / "0-0.npz").write_bytes(content[: len(content) // 2])
-    (folder / "0-1.npz").write_bytes(b"nothing")
+    first, second = sorted(folder.glob("*.npz"))
+    content = first.read_bytes()
+    first.write_bytes(content[: len(content) // 2])
+    second.write_bytes(b"nothing")
     other = Unfinished(store, {"other": "settings"})
     assert other.load(0, 0) is None
-    assert not (folder / "0-0.npz").exists()
+    assert not first.exists()
     study.probe(TASK, [runs / "a"], store, PLANE, at=[-1])
     expected = tmp_path / "whole.zarr"
     study.probe(TASK, [runs / "a"], expected, PLANE, at=[-1])
     assert landscape.open(store).equals(landscape.open(expected))
+
+
+def test_rows_of_two_probes_at_once_do_not_mix(tmp_path):
+    one = Unfinished(tmp_path / "s.zarr", {"seed": 1})
+    two = Unfinished(tmp_path / "s.zarr", {"seed": 2})
+    one.save(0, 0, [{"loss": np.zeros((3, 4), np.float32)}])
+    assert two.load(0, 0) is None
+    two.save(0, 0, [{"loss": np.ones((3, 4), np.float32)}])
+    assert one.load(0, 0)[0]["loss"].sum() == 0
+
+
+@pytest.mark.parametrize("changed", ["metric", "shape", "direction"])
+def test_rows_of_other_code_of_the_same_name_are_measured_again(runs, tmp_path, changed):
+    def settings(second):
+        def score(outputs, targets):
+            if changed == "shape" and second:
+                return outputs[:, 0]
+            return outputs[:, int(changed == "metric" and second)]
+
+        def along(context):
+            return Tangent(
+                {
+                    n: (1 + (changed == "direction" and second)) * g
+                    for n, g in context.gradient.items()
+                }
+            )
+
+        return replace(PLANE, metrics=["loss", score], direction=along)
+
+    store, expected = tmp_path / "s.zarr", tmp_path / "whole.zarr"
+    with pytest.raises(StoppedError):
+        study.probe(TASK, [runs / "a"], store, settings(False), at=[-1], progress=stopping(7))
+    study.probe(TASK, [runs / "a"], store, settings(True), at=[-1])
+    study.probe(TASK, [runs / "a"], expected, settings(True), at=[-1])
+    assert landscape.open(store).equals(landscape.open(expected))
+
+
+def test_step_sizes_in_numbers_are_not_replaced_by_those_of_a_store(runs, tmp_path):
+    store = tmp_path / "s.zarr"
+    study.probe(TASK, [runs / "a"], store, PLANE, at=[-1])
+    both = replace(PLANE, step_sizes="auto", step_sizes_2="auto")
+    assert study.probe(TASK, [runs / "a"], store, both, at=[-1]) == 0
+    other = replace(PLANE, step_sizes=[-2, 0, 2], step_sizes_2="auto")
+    with pytest.raises(StoreError, match="step_sizes"):
+        study.probe(TASK, [runs / "a"], store, other, at=[-1])
 
 
 def test_towards_another_run_and_what_the_store_keeps_of_it(runs, tmp_path):

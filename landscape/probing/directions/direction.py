@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 
-from landscape.errors import InvalidValueError
+from landscape.errors import InvalidValueError, UnknownNameError, shown
 from landscape.metrics import SampleLoss
 from landscape.network.state import State
 from landscape.runtime.nested import Nested
+from landscape.slices.schema import NUMBERS
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Direction:
         buffers: buffer name -> by how much it moves per step size; other buffers stay.
         about: what it is and how it was normalised, a phrase for captions.
         numbers: further numbers that are stored beside the slice, by names of
-            :data:`landscape.slices.schema.NAMES`, as its ``eigenvalue``.
+            :data:`landscape.slices.schema.NUMBERS`, as its ``eigenvalue``.
     """
 
     name: str
@@ -103,7 +104,7 @@ class DirectionContext:
         loss: (outputs, targets) -> values whose plain mean is the batch's loss.
         forward: how the model is run, inputs -> outputs (N, …).
         gradient: parameter name -> ∇L of the batch's mean loss; parameters without
-            ``requires_grad`` are left out. It must not be written to.
+            ``requires_grad`` are left out. A direction of one's own gets a copy.
         gradient_norm: ‖∇L‖₂, in float64.
         seed: seed for random draws; a different one for each checkpoint, draw and direction of a
             plane.
@@ -132,6 +133,72 @@ class DirectionContext:
     step: Callable[[float | None], Mapping[str, Tensor]] = _unknown
     training_gradient: Callable[[int | None], Mapping[str, Tensor]] = _unknown
     loss_on: Callable[[str], tuple[Nested, Tensor]] = _unknown
+
+
+def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copy tensors by name.
+
+    Args:
+        tensors: name -> tensor.
+
+    Returns:
+        The copies.
+    """
+    return {name: each.detach().clone() for name, each in tensors.items()}
+
+
+def checked(given: object, model: nn.Module) -> Tangent:
+    """Check what a direction's own function gives, and copy it.
+
+    Args:
+        given: what it has returned.
+        model: the model that is to move along it.
+
+    Returns:
+        The tangent, of copies in the types and on the devices of the parameters and buffers.
+
+    Raises:
+        InvalidValueError: for anything but a :class:`Tangent`, and where its names, shapes or types
+            are not those of the model.
+    """
+    if not isinstance(given, Tangent):
+        raise InvalidValueError(
+            f"the direction's function gives {type(given).__name__}; let it return a Tangent of "
+            "tensors by parameter name"
+        )
+    if unknown := [name for name in given.numbers if name not in NUMBERS]:
+        raise InvalidValueError(
+            f"the direction's function gives the number {shown(unknown[0])}; allowed are "
+            f"{', '.join(NUMBERS)}"
+        )
+    return replace(
+        given,
+        values=_like("parameter", given.values, dict(model.named_parameters())),
+        buffers=_like("buffer", given.buffers, dict(model.named_buffers())),
+    )
+
+
+def _like(what: str, given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies of tensors, each of the shape and type of the model's own of that name."""
+    found = {}
+    for name, each in given.items():
+        if name not in own:
+            raise UnknownNameError(what, name, own)
+        expected = own[name]
+        shape = tuple(each.shape) if isinstance(each, Tensor) else type(each).__name__
+        if shape != tuple(expected.shape):
+            raise InvalidValueError(
+                f"the direction's function gives {shape} for the {what} {name!r}; give a tensor of "
+                f"its shape, {tuple(expected.shape)}"
+            )
+        if each.is_complex() and not expected.is_complex():
+            raise InvalidValueError(
+                f"the direction's function gives complex numbers for the {what} {name!r}, which is "
+                f"{expected.dtype}; give real ones"
+            )
+        dense = each.detach() if each.layout == torch.strided else each.detach().to_dense()
+        found[name] = dense.to(expected.device, expected.dtype, copy=True)
+    return found
 
 
 def mean_gradient(

@@ -160,7 +160,13 @@ def _eigenvector(
             found = product(split(vector))
         return np.concatenate([each.detach().double().cpu().reshape(-1).numpy() for each in found])
 
-    if not multiplied(np.random.default_rng(context.seed).standard_normal(sum(sizes))).any():
+    tried = multiplied(np.random.default_rng(context.seed).standard_normal(sum(sizes)))
+    if not np.isfinite(tried).all():
+        raise InvalidValueError(
+            f"the {what} has NaN or infinity, as where the loss or a parameter has, so it has no "
+            "eigenvectors; choose another direction, or another checkpoint"
+        )
+    if not tried.any():
         raise InvalidValueError(
             f"the {what} is 0: the loss has no second derivatives; choose another direction"
         )
@@ -181,8 +187,8 @@ def _eigenvector(
     where = context.argument.replace("_", " ") or "gradient's batch"
     return Tangent(
         tangent,
-        about=f"eigenvector {number} of the {what} of the loss on the {where}, of norm 1, with the "
-        f"eigenvalue {value:.4g}",
+        # Without the eigenvalue: a store says this once for all checkpoints and draws.
+        about=f"eigenvector {number} of the {what} of the loss on the {where}, of norm 1",
         numbers={
             "eigenvalue": float(value),
             "eigen_residual": off / abs(value) if value else np.inf,
@@ -191,7 +197,8 @@ def _eigenvector(
 
 
 def _dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
-    return torch.tensor(sum_of_products([each.detach() for each in first], second))
+    found = sum_of_products([each.detach() for each in first], second)
+    return torch.tensor(found, dtype=torch.float64)
 
 
 @torch.no_grad()

@@ -36,6 +36,13 @@ def principal(context: DirectionContext) -> Tangent:
     for state in path:
         state.require_fits(context.model, f"the checkpoint at iteration {state.iteration}")
     gram = centred_gram(path)
+    for state in path:
+        wrong = [n for n, each in state.parameters.items() if not bool(each.isfinite().all())]
+        if wrong:
+            raise InvalidValueError(
+                f"the checkpoint at iteration {state.iteration} has NaN or infinity in its "
+                f"{wrong[0]!r}, so the path has no principal components; leave it out"
+            )
     variances, vectors = np.linalg.eigh(gram)
     variance, vector = variances[-number], vectors[:, -number]
     total = float(np.trace(gram))

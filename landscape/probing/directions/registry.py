@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from landscape.arguments import number as number_of
 from landscape.errors import InvalidValueError, UnknownNameError, shown
@@ -61,14 +61,28 @@ class DirectionKind:
 
         Returns:
             The direction; norm and slope are computed if the direction's function leaves them out.
-        """
-        from landscape.probing.directions.direction import Direction, norm, sum_of_products
 
-        function: Any = self.function
+        Raises:
+            InvalidValueError: where one's own function gives no tangent of the model.
+        """
+        from landscape.probing.directions.direction import (
+            Direction,
+            checked,
+            copied,
+            norm,
+            sum_of_products,
+        )
+
+        told = replace(context, argument=self.argument, number=self.number)
+        function, own = self.function, True
         if isinstance(function, str):
             module, name = function.split(":")
-            function = getattr(import_module(module), name)
-        tangent = function(replace(context, argument=self.argument, number=self.number))
+            function, own = getattr(import_module(module), name), not module.startswith(_HERE)
+        if own:  # it may write to what it is given, or give what moves with the model
+            told = replace(told, gradient=copied(context.gradient))
+        tangent = function(told)
+        if own:
+            tangent = checked(tangent, context.model)
         shared = [name for name in tangent.values if name in context.gradient]
         return Direction(
             name=self.name,

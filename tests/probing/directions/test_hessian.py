@@ -163,3 +163,21 @@ def test_numbers_of_eigenvectors_start_at_1():
             taken(wrong, small(), *data())
     with pytest.raises(InvalidValueError, match="as in hessian-1"):
         taken("hessian-K", small(), *data())
+
+
+@pytest.mark.parametrize("name", ["hessian-1", "ggn-1"])
+@pytest.mark.parametrize("width", [2, 9])  # a dense matrix, and the Lanczos method
+def test_parameters_that_are_not_finite_have_no_eigenvectors(name, width, capfd):
+    model = small(width)
+    with torch.no_grad():
+        next(model.parameters()).view(-1)[0] = np.nan
+    with pytest.raises(InvalidValueError, match="has NaN or infinity"):
+        landscape.probe(
+            model, data(), direction=name, step_sizes=[0, 1], batch_size=20, sets="same_batch"
+        )
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_said_for_all_checkpoints_has_no_number_of_one():
+    said = {taken("hessian-1", small(), *data(samples)).about for samples in (10, 40)}
+    assert said == {"eigenvector 1 of the Hessian of the loss on the gradient's batch, of norm 1"}

@@ -89,3 +89,11 @@ def test_more_components_than_checkpoints():
         taken("principal-2", model, landmarks=Landmarks(path=still))
     with pytest.raises(InvalidValueError, match="there are 0"):
         taken("principal-1", model)
+
+
+def test_a_checkpoint_that_is_not_finite_has_no_components():
+    model = cases.fresh("mlp")
+    path = path_of(model)
+    next(iter(path[2].parameters.values())).view(-1)[0] = np.nan
+    with pytest.raises(InvalidValueError, match="checkpoint at iteration 20 has NaN or infinity"):
+        taken("principal-1", model, landmarks=Landmarks(path=path))

@@ -1,5 +1,6 @@
 """A direction added from outside: one entry, and everything that reads slices knows it."""
 
+import copy
 import math
 
 import numpy as np
@@ -139,3 +140,87 @@ def test_a_direction_that_fails_is_one_line(monkeypatch):
 def test_an_unknown_name_lists_those_there_are():
     with pytest.raises(landscape.LandscapeError, match="choose from gradient, normalised-grad"):
         get("gradients of all")
+
+
+def test_a_direction_may_write_to_its_gradient_and_give_it():
+    """What it writes changes neither the slope nor the step that the optimizer takes."""
+
+    def descent(context):
+        for each in context.gradient.values():
+            each.neg_()
+        return Tangent(context.gradient)
+
+    for settings in ({}, {"origin": "after-step", "learning_rate": 0.1}):
+        _, expected = probed("gradient", sets=["same_batch"], **settings)
+        _, found = probed(descent, sets=["same_batch"], **settings)
+        np.testing.assert_array_equal(found.loss, expected.loss)
+        assert found.direction_slope.item() == pytest.approx(expected.direction_slope.item())
+
+
+def test_a_tangent_that_is_the_models_own_does_not_move_with_it():
+    def itself(context):
+        return Tangent(dict(context.model.named_parameters()))
+
+    model, found = probed("gradient", direction_2=itself, orthogonal=False, sets=["same_batch"])
+    inputs, labels = (part[:32] for part in TRAIN)
+    model.eval()
+    for step in STEPS:
+        moved = copy.deepcopy(model)
+        with torch.no_grad():
+            for each in moved.parameters():
+                each.mul_(1 + step)
+            expected = torch.nn.functional.cross_entropy(moved(inputs), labels).item()
+        at = found.loss.sel(step_size=0, step_size_2=step).item()
+        assert at == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_tangent_of_other_numbers_is_converted():
+    def doubled(context):
+        return Tangent({name: -each.double() for name, each in context.gradient.items()})
+
+    _, expected = probed("gradient", sets=["same_batch"])
+    _, found = probed(doubled, sets=["same_batch"])
+    np.testing.assert_array_equal(found.loss, expected.loss)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (lambda _: {"weight": torch.ones(1)}, "gives dict; let it return a Tangent"),
+        (lambda _: Tangent({"nowhere": torch.ones(1)}), "unknown parameter 'nowhere'"),
+        (lambda c: Tangent(_first(c, lambda _: torch.ones(1))), r"gives \(1,\) for the parameter"),
+        (lambda c: Tangent(_first(c, lambda p: p.tolist())), "gives list for the parameter"),
+        (lambda c: Tangent(_first(c, lambda p: 1j * p)), "gives complex numbers"),
+        (lambda _: Tangent({}, buffers={"mean": torch.ones(1)}), "unknown buffer 'mean'"),
+        (lambda _: Tangent({}, numbers={"loss": 1.0}), "allowed are eigenvalue"),
+    ],
+)
+@pytest.mark.parametrize("frozen", [True, False])
+def test_what_is_no_tangent_is_refused(given, message, frozen):
+    model = cases.fresh("mlp")
+    next(model.parameters()).requires_grad_(not frozen)
+    with pytest.raises(landscape.LandscapeError, match=message):
+        landscape.probe(model, TRAIN, direction=given, step_sizes=STEPS, sets="same_batch")
+
+
+def _first(context, function):
+    name, parameter = next(iter(context.model.named_parameters()))
+    return {name: function(parameter.detach())}
+
+
+def test_a_number_that_some_draws_lack_is_nan_there():
+    calls = []
+
+    def sometimes(context):
+        calls.append(1)
+        return Tangent(context.gradient, numbers={"eigenvalue": 2.0} if len(calls) > 1 else {})
+
+    found = landscape.probe(
+        cases.fresh("mlp"),
+        TRAIN,
+        direction=sometimes,
+        step_sizes=STEPS,
+        sets="same_batch",
+        draws=3,
+    )
+    np.testing.assert_array_equal(found.eigenvalue, [[np.nan, 2, 2]])

@@ -128,3 +128,49 @@ def test_another_architecture_and_no_other_point():
     other = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 31))
     with pytest.raises(InvalidValueError, match="of shape"):
         probe(towards=other)
+
+
+def test_tied_weights_in_a_state_dict_have_one_value():
+    class Tied(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = torch.nn.Linear(64, 64, bias=False)
+            self.second = torch.nn.Linear(64, 64, bias=False)
+            self.second.weight = self.first.weight
+            self.last = torch.nn.Linear(64, 10)
+
+        def forward(self, x):
+            return self.last(self.second(self.first(x.flatten(1)).tanh()).tanh())
+
+    here, there = Tied(), Tied()
+    train = (TRAIN[0][:, :1, ::1].reshape(len(TRAIN[0]), -1)[:, :64], TRAIN[1])
+    settings = {"direction": "towards", "step_sizes": [0, 1], "sets": "same_batch"}
+    state = there.state_dict()
+    found = landscape.probe(here, train, towards=state, **settings)
+    expected = landscape.probe(here, train, towards=there, **settings)
+    assert found.equals(expected)
+    state = {name: each.clone() for name, each in state.items()}
+    state["second.weight"] += 1
+    with pytest.raises(InvalidValueError, match=r"'second.weight' than for 'first.weight'"):
+        landscape.probe(here, train, towards=state, **settings)
+
+
+def test_another_checkpoint_is_not_where_a_step_has_led_past():
+    here, there = two("mlp")
+    for directions in ({"direction": "towards"}, {"direction_2": "towards"}):
+        with pytest.raises(InvalidValueError, match="would lead past the other checkpoint"):
+            landscape.probe(
+                here, TRAIN, towards=there, origin="after-step", learning_rate=1.0, **directions
+            )
+
+
+def test_parameters_without_their_running_statistics_are_refused():
+    here, there = two()
+    settings = {"direction": "towards", "step_sizes": [0, 1], "sets": "same_batch"}
+    with pytest.raises(InvalidValueError, match=r"lacks the buffer '.*running_mean'.*state_dict"):
+        landscape.probe(here, TRAIN, towards=dict(there.named_parameters()), **settings)
+    state = there.state_dict()
+    landscape.probe(here, TRAIN, towards=state, **settings)
+    name = next(each for each in state if each.endswith("running_mean"))
+    with pytest.raises(InvalidValueError, match=r"another architecture: its '.*running_mean'"):
+        landscape.probe(here, TRAIN, towards={**state, name: state[name][:1]}, **settings)
