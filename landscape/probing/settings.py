@@ -480,6 +480,8 @@ def _direction(given: Any, own: dict[str, DirectionKind]) -> str:
     if callable(given) and not isinstance(given, (type, DirectionKind)):
         name = getattr(given, "__name__", "own").strip("<>")
         about = " ".join((getattr(given, "__doc__", None) or name).split(". ")[0].split())
+        if name in own and own[name].function is not given:
+            name += " 2"  # as of two lambdas that span a plane
         given = DirectionKind(name, name.replace("_", " "), about.strip("."), given)
     if isinstance(given, DirectionKind):
         own[given.name] = given

@@ -220,6 +220,42 @@ def test_a_function_is_a_direction():
     assert found.direction_slope.item() > 0
 
 
+def test_a_function_returns_a_tangent():
+    with pytest.raises(
+        InvalidValueError, match=r"own_name gave \{\}; its function returns a Tangent"
+    ):
+        landscape.probe(cases.fresh("mlp"), TRAIN, direction=own_name(dict), **SMALL)
+    with pytest.raises(InvalidValueError, match="gave None; its function returns a Tangent"):
+        landscape.probe(cases.fresh("mlp"), TRAIN, direction=own_name(lambda: None), **SMALL)
+
+
+def own_name(make):
+    def own_name(context):
+        return make()
+
+    return own_name
+
+
+def test_two_functions_of_the_same_name_span_a_plane():
+    def ones(context):
+        return Tangent({name: g.sign() for name, g in context.gradient.items()})
+
+    directions = [lambda context: along_gradient(context), lambda context: ones(context)]
+    both = [
+        landscape.probe(
+            cases.fresh("mlp"),
+            TRAIN,
+            direction=first,
+            direction_2=second,
+            orthogonal=False,
+            **SMALL,
+        )
+        for first, second in ((along_gradient, ones), directions)
+    ]
+    np.testing.assert_array_equal(both[0].loss, both[1].loss)
+    assert (both[1].attrs["direction"], both[1].attrs["direction_2"]) == ("lambda", "lambda 2")
+
+
 def test_ranges_are_found_along_each_direction():
     model = cases.fresh("mlp")
     found = landscape.probe(

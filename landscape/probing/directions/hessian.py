@@ -179,6 +179,7 @@ def _eigenvector(
     if sum_of_products(gradient, [*tangent.values()]) > 0:
         tangent = {name: -each for name, each in tangent.items()}
     where = context.argument.replace("_", " ") or "gradient's batch"
+    where += " set" * (where == "validation")
     return Tangent(
         tangent,
         about=f"eigenvector {number} of the {what} of the loss on the {where}, of norm 1, with the "

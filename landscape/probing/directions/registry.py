@@ -61,14 +61,22 @@ class DirectionKind:
 
         Returns:
             The direction; norm and slope are computed if the direction's function leaves them out.
+
+        Raises:
+            InvalidValueError: where the direction's function returns no :class:`Tangent`.
         """
-        from landscape.probing.directions.direction import Direction, norm, sum_of_products
+        from landscape.probing.directions.direction import Direction, Tangent, norm, sum_of_products
 
         function: Any = self.function
         if isinstance(function, str):
             module, name = function.split(":")
             function = getattr(import_module(module), name)
         tangent = function(replace(context, argument=self.argument, number=self.number))
+        if not isinstance(tangent, Tangent):
+            raise InvalidValueError(
+                f"the direction {self.name} gave {shown(tangent)}; its function returns a Tangent, "
+                "as landscape.probing.directions.Tangent({parameter name: tensor})"
+            )
         shared = [name for name in tangent.values if name in context.gradient]
         return Direction(
             name=self.name,
