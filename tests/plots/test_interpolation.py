@@ -121,7 +121,9 @@ def test_draws_are_a_mean_with_a_band():
 
 
 def test_without_both_ends_there_is_no_barrier():
-    with pytest.raises(InvalidValueError, match=r"needs both ends, but 1 is not among .*--step-sizes"):
+    with pytest.raises(
+        InvalidValueError, match=r"needs both ends, but 1 is not among .*--step-sizes"
+    ):
         plot_interpolation([line().isel(step_size=slice(0, 6))])
     with pytest.raises(InvalidValueError, match="give at least one"):
         plot_interpolation([])
