@@ -15,15 +15,12 @@ NAMES = {
     "direction_norm_2": ("norm of the second direction", "1"),
     "direction_slope_2": ("slope of the loss along the second direction", "nat"),
     "direction_cosine": ("cosine between the directions, as they were taken", "1"),
-    **{
-        name + of: (long_name + (" of the second direction" if of else ""), "1")
-        for name, long_name in (
-            ("eigenvalue", "eigenvalue"),
-            ("eigen_residual", "residual of the eigenvector, relative to its eigenvalue"),
-            ("explained_variance", "share of the path's variance along the direction"),
-        )
-        for of in ("", "_2")
-    },
+    "eigenvalue": ("eigenvalue", "1"),
+    "eigenvalue_2": ("eigenvalue of the second direction", "1"),
+    "eigen_residual": ("residual of the eigenvector, relative to its eigenvalue", "1"),
+    "eigen_residual_2": ("residual of the second eigenvector, relative to its eigenvalue", "1"),
+    "explained_variance": ("share of the path's variance along the direction", "1"),
+    "explained_variance_2": ("share of the path's variance along the second direction", "1"),
     "path_iteration": ("iteration along the path", "1"),
     "path_epoch": ("epoch along the path", "1"),
     "path_step_size": ("step size of the path, projected", "1"),
