@@ -198,8 +198,11 @@ class AutoRange:
     def _even(self, negative: float, positive: float) -> tuple[float, ...]:
         """Evenly spaced over both sides, with an exact 0."""
         intervals = self.points - 1
-        left = min(max(round(intervals * negative / (negative + positive)), 1), intervals - 1)
-        width = max(negative / left, positive / (intervals - left))
+        # Of all places of 0 the one with the smallest intervals.
+        width, left = min(
+            (max(negative / left, positive / (intervals - left)), left)
+            for left in range(1, intervals)
+        )
         return tuple(width * i for i in range(-left, intervals - left + 1))
 
 

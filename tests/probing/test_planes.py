@@ -328,3 +328,11 @@ def test_step_sizes_between_two_ends_hit_0_and_1():
     assert 1.0 in between(31, -0.25, 1.25)
     with pytest.raises(InvalidValueError, match="range to is 0"):
         between(5, 1, 0)
+
+
+def test_a_phrase_for_all_checkpoints_says_no_eigenvalue():
+    found = landscape.probe(
+        cases.fresh("mlp"), TRAIN, direction="ggn-1", direction_2="ggn-2", draws=2, **SMALL
+    )
+    assert len(set(found["eigenvalue"].values.ravel())) == 2
+    assert "eigenvalue" not in found.attrs["direction_about"] + found.attrs["direction_about_2"]

@@ -182,8 +182,8 @@ def _eigenvector(
     where += " set" * (where == "validation")
     return Tangent(
         tangent,
-        about=f"eigenvector {number} of the {what} of the loss on the {where}, of norm 1, with the "
-        f"eigenvalue {value:.4g}",
+        # Not its eigenvalue: one phrase is kept for all checkpoints and draws.
+        about=f"eigenvector {number} of the {what} of the loss on the {where}, of norm 1",
         numbers={
             "eigenvalue": float(value),
             "eigen_residual": off / abs(value) if value else np.inf,
