@@ -29,6 +29,7 @@ from landscape.slices.selection import mode_of
 
 # Inches: labels and colour bar; labels, legend and title of the figure; a panel's title; a letter.
 BESIDE, BELOW, TITLE, LETTER = 1.3, 1.1, 0.42, 0.055
+NOTE = 0.15  # inches of a line of the legend on what is not finite
 
 
 @figure
@@ -86,7 +87,8 @@ def plot_plane(
     tall = np.divide(*np.ptp(whole, axis=1)[::-1]) if against == "distance" else 0.9
     inches = (width - BESIDE) / columns  # of a panel
     row = TITLE + inches * min(max(tall, 0.3), 1.5)
-    height = BELOW + row * -(-len(positions) // columns)
+    unseen = fields.not_finite_notes(values.values)
+    height = BELOW + NOTE * len(unseen) + row * -(-len(positions) // columns)
     panels = style.axes(ax, len(positions), columns=columns, height=height, width=width)
     found, better = [], _mode(dataset, metric)
     origin = bool(s[0] <= 0 <= s[-1] and t[0] <= 0 <= t[-1])
@@ -120,7 +122,7 @@ def plot_plane(
     bar.outline.set_linewidth(0.6)
     bar.set_label(wording.value_label(values, name))
     title = wording.source_label(dataset, *draw_note(dataset, chosen))
-    handles = _notes(origin, bool(better), found) + fields.not_finite_notes(values.values)
+    handles = _notes(origin, bool(better), found) + unseen
     style.title_and_legend(panels, handles, new=ax is None, title=title, note="")
     return np.array(panels, dtype=object)
 
