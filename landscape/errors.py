@@ -77,7 +77,8 @@ class UnknownNameError(InvalidValueError):
     def __str__(self) -> str:
         what, received, names = self.args
         text = received if isinstance(received, str) else shown(received)
-        near = get_close_matches(text, names, n=1)
+        # Of numbers the nearest in spelling is none that was meant.
+        near = get_close_matches(text, names, n=1) if not isinstance(received, int) else []
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         return f"unknown {what} {shown(received)}{hint}; choose from {', '.join(names)}"
 

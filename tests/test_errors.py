@@ -41,6 +41,7 @@ def test_an_unknown_name_comes_with_the_nearest_and_all():
         (None, "unknown metric None; choose from loss, accuracy"),
     ):
         assert str(UnknownNameError("metric", received, iter(["loss", "accuracy"]))) == message
+    assert str(UnknownNameError("checkpoint", 41, ["1", "4"])).endswith("41; choose from 1, 4")
 
 
 def test_what_a_users_code_raises_becomes_one_line():

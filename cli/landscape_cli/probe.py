@@ -1,6 +1,7 @@
 """``landscape probe``."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -425,7 +426,16 @@ def _between(how: dict[str, Any], low: float, high: float) -> list[float]:
             f"--spacing is {how['spacing']} and the range goes from {low:g} to {high:g}; only "
             "linear is allowed there, or a range of one number"
         )
-    return between(how["points"], low, high)
+    steps = between(how["points"], low, high)
+    if low < 0 < high and 0 not in steps:
+        hit = (n for n in range(3, 10 * LINE, 2) if n != len(steps) and 0 in between(n, low, high))
+        fitting = ", ".join(map(str, islice(hit, 5)))
+        raise InvalidValueError(
+            f"{len(steps)} points from {low:g} to {high:g} leave out 0, where the checkpoint is; "
+            + (f"choose --points {fitting}, or another" if fitting else "give another")
+            + " --range LOW,HIGH"
+        )
+    return steps
 
 
 def _ends(text: str) -> tuple[float, float]:

@@ -29,6 +29,7 @@ from landscape.slices.selection import mode_of
 
 # Inches: labels and colour bar; labels, legend and title of the figure; a panel's title; a letter.
 BESIDE, BELOW, TITLE, LETTER = 1.3, 1.1, 0.42, 0.055
+NOTE = 0.15  # inches of a line of the legend on what is not finite
 
 
 @figure
@@ -47,11 +48,11 @@ def plot_plane(
 ) -> NDArray[np.object_]:
     """Plot ``metric`` over a plane as filled contours, one panel per checkpoint.
 
-    By default it is the last checkpoint, on validation if it was measured. The origin and the best
-    sampled point are marked; the best is in the panel's title. A training path, if one was
-    projected onto the plane, is drawn from a hollow to a full circle. With ``against="distance"``
-    lengths and angles are those between parameters. Cells that touch a value that is not finite are
-    grey.
+    By default it is the last checkpoint, on validation if it was measured. The origin, if it lies
+    in the plane, and the best sampled point are marked; the best is in the panel's title. A
+    training path, if one was projected onto the plane, is drawn from a hollow to a full circle.
+    With ``against="distance"`` lengths and angles are those between parameters. Cells that touch a
+    value that is not finite are grey.
 
     Returns:
         The axes, one per checkpoint.
@@ -86,15 +87,18 @@ def plot_plane(
     tall = np.divide(*np.ptp(whole, axis=1)[::-1]) if against == "distance" else 0.9
     inches = (width - BESIDE) / columns  # of a panel
     row = TITLE + inches * min(max(tall, 0.3), 1.5)
-    height = BELOW + row * -(-len(positions) // columns)
+    unseen = fields.not_finite_notes(values.values)
+    height = BELOW + NOTE * len(unseen) + row * -(-len(positions) // columns)
     panels = style.axes(ax, len(positions), columns=columns, height=height, width=width)
     found, better = [], _mode(dataset, metric)
+    origin = bool(s[0] <= 0 <= s[-1] and t[0] <= 0 <= t[-1])
     for panel, at, frame, field in zip(panels, positions, frames, values, strict=True):
         panel.grid(False)
         filled = fields.draw_field(panel, frame, s, t, field.values, bounds)
         if against == "distance":
             panel.set_aspect("equal", adjustable="box")
-        fields.mark(panel, *frame(np.zeros(1), np.zeros(1)), "origin")
+        if origin:
+            fields.mark(panel, *frame(np.zeros(1), np.zeros(1)), "origin")
         lines = [wording.checkpoint_label(field)]
         if better and (best := _best(field.values, s, t, better)):
             value, where, where_2 = best
@@ -118,7 +122,7 @@ def plot_plane(
     bar.outline.set_linewidth(0.6)
     bar.set_label(wording.value_label(values, name))
     title = wording.source_label(dataset, *draw_note(dataset, chosen))
-    handles = _notes(bool(better), found) + fields.not_finite_notes(values.values)
+    handles = _notes(origin, bool(better), found) + unseen
     style.title_and_legend(panels, handles, new=ax is None, title=title, note="")
     return np.array(panels, dtype=object)
 
@@ -157,9 +161,10 @@ def _path(panel: Axes, frame: fields.Frame, one: xr.Dataset) -> tuple[float, int
     return float(one["path_explained"]), fields.outside(panel, x, y), len(x)
 
 
-def _notes(best: bool, paths: Sequence[tuple[float, int, int]]) -> list[Artist]:
+def _notes(origin: bool, best: bool, paths: Sequence[tuple[float, int, int]]) -> list[Artist]:
     """The legend's entries for origin, best point and path."""
-    handles = [fields.mark_note("origin"), *([fields.mark_note("best sampled")] if best else [])]
+    shown = {"origin": origin, "best sampled": best}
+    handles = [fields.mark_note(name) for name, there in shown.items() if there]
     if paths:
         shares, outside, points = zip(*paths, strict=True)
         label = f"training path ({fields.explained(shares)} of its variance)"

@@ -89,6 +89,8 @@ def plot_sharpness(
         curves.append(Curve(iterations, stable[None], f"_{label}", grey))
         reference = [Line2D([], [], color="0.45", ls=grey.linestyle, label=label)]
     handles = draw(panel, curves, value_scale=value_scale, origin=False)
+    if len(iterations) == 1 and reference:  # a line through one point is not seen
+        panel.axhline(stable[0], color="0.45", ls=grey.linestyle, gid="reference")
     notes = [band_note(dataset)]
     for each, shown in zip(found, curves, strict=False):
         if each.bound is not None and _hollow(panel, shown, each.bound):

@@ -202,8 +202,11 @@ class AutoRange:
     def _even(self, negative: float, positive: float) -> tuple[float, ...]:
         """Evenly spaced over both sides, with an exact 0."""
         intervals = self.points - 1
-        left = min(max(round(intervals * negative / (negative + positive)), 1), intervals - 1)
-        width = max(negative / left, positive / (intervals - left))
+        # Of all places of 0 the one with the smallest intervals.
+        width, left = min(
+            (max(negative / left, positive / (intervals - left)), left)
+            for left in range(1, intervals)
+        )
         return tuple(width * i for i in range(-left, intervals - left + 1))
 
 
@@ -494,6 +497,8 @@ def _direction(given: Any, own: dict[str, DirectionKind]) -> str:
     if callable(given) and not isinstance(given, (type, DirectionKind)):
         name = getattr(given, "__name__", "own").strip("<>")
         about = " ".join((getattr(given, "__doc__", None) or name).split(". ")[0].split())
+        if name in own and own[name].function is not given:
+            name += " 2"  # as of two lambdas that span a plane
         given = DirectionKind(name, name.replace("_", " "), about.strip("."), given)
     if isinstance(given, DirectionKind):
         own[given.name] = given

@@ -4,11 +4,17 @@ import xarray as xr
 
 from landscape.metrics import METRICS
 
-# Numbers that a direction may bring -> long name.
+# Numbers that a direction may bring -> long name, and that of the second direction's.
 NUMBERS = {
-    "eigenvalue": "eigenvalue",
-    "eigen_residual": "residual of the eigenvector, relative to its eigenvalue",
-    "explained_variance": "share of the path's variance along the direction",
+    "eigenvalue": ("eigenvalue", "eigenvalue of the second direction"),
+    "eigen_residual": (
+        "residual of the eigenvector, relative to its eigenvalue",
+        "residual of the second eigenvector, relative to its eigenvalue",
+    ),
+    "explained_variance": (
+        "share of the path's variance along the direction",
+        "share of the path's variance along the second direction",
+    ),
 }
 
 # Variable -> (long name, units).
@@ -23,9 +29,9 @@ NAMES = {
     "direction_slope_2": ("slope of the loss along the second direction", "nat"),
     "direction_cosine": ("cosine between the directions, as they were taken", "1"),
     **{
-        name + of: (long_name + (" of the second direction" if of else ""), "1")
-        for name, long_name in NUMBERS.items()
-        for of in ("", "_2")
+        name + of: (long_name, "1")
+        for name, both in NUMBERS.items()
+        for of, long_name in zip(("", "_2"), both, strict=True)
     },
     "path_iteration": ("iteration along the path", "1"),
     "path_epoch": ("epoch along the path", "1"),

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from landscape.arguments import number
-from landscape.errors import InvalidValueError
+from landscape.errors import InvalidValueError, shown
 from landscape.slices.planes import require_plane
 from landscape.slices.selection import labelled, metric_values
 from landscape.statistics.curves import Floats, zero
@@ -147,14 +147,16 @@ def _near(steps: Floats, reach: float | None) -> slice:
         origin = zero(steps)
         if not 0 < origin < len(steps) - 1:
             raise InvalidValueError(
-                f"a quadratic needs step sizes on both sides of 0, and these are {steps.tolist()}; "
+                f"a quadratic needs step sizes on both sides of 0, and these are "
+                f"{shown(steps.tolist())}; "
                 "give a reach"
             )
         return slice(origin - 1, origin + 2)
     places = np.flatnonzero(np.abs(steps) <= number("reach", reach, above=0))
     if len(places) < 3:
         raise InvalidValueError(
-            f"{len(places)} of the step sizes {steps.tolist()} lie within a reach of {reach!r}; a "
+            f"{len(places)} of the step sizes {shown(steps.tolist())} lie within "
+            f"a reach of {reach!r}; a "
             "quadratic needs at least 3 along each direction, so give a larger reach"
         )
     return slice(places[0], places[-1] + 1)

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from landscape.arguments import number
-from landscape.errors import InvalidValueError
+from landscape.errors import InvalidValueError, shown
 from landscape.slices.selection import applied, labelled, metric_values, mode_of
 from landscape.statistics.curves import Floats, sign_of, slices
 
@@ -152,12 +152,12 @@ def _ends(steps: Floats, start: float, end: float) -> tuple[int, int]:
         if not found.size:
             raise InvalidValueError(
                 f"a barrier from {start:g} to {end:g} needs both ends, but {wanted:g} is not among "
-                f"{steps.tolist()}; sample it (--step-sizes)"
+                f"{shown(steps.tolist())}; sample it (--step-sizes)"
             )
         places.append(int(found[0]))
     if places[1] - places[0] < 2:
         raise InvalidValueError(
             f"a barrier from {start:g} to {end:g} needs a step size between them, and these are "
-            f"{steps.tolist()}; sample more (--step-sizes)"
+            f"{shown(steps.tolist())}; sample more (--step-sizes)"
         )
     return places[0], places[1]

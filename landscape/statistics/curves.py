@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscape.errors import InvalidValueError, UnknownNameError
+from landscape.errors import InvalidValueError, UnknownNameError, shown
 from landscape.statistics.peaks import SIGNS
 
 Floats = NDArray[np.float64]
@@ -277,7 +277,8 @@ def fitted_parabola(values: ArrayLike, step_sizes: ArrayLike, reach: float = 0.1
     near = np.abs(s) <= reach
     if near.sum() < 3:
         raise InvalidValueError(
-            f"{near.sum()} of the step sizes {s.tolist()} lie within a reach of {reach!r}; a "
+            f"{near.sum()} of the step sizes {shown(s.tolist())} lie within "
+            f"a reach of {reach!r}; a "
             "parabola needs at least 3, so give a larger reach"
         )
     # Scaled to [−1, 1], where the powers differ most and rounding matters least.
@@ -312,7 +313,7 @@ def slices(values: ArrayLike, step_sizes: ArrayLike) -> tuple[Floats, Floats]:
             "(…, step_size) and (step_size,), not empty"
         )
     if not (np.isfinite(s).all() and (np.diff(s) > 0).all()):
-        raise InvalidValueError(f"step sizes {s.tolist()} are not finite and ascending")
+        raise InvalidValueError(f"step sizes {shown(s.tolist())} are not finite and ascending")
     return y, s
 
 
@@ -348,7 +349,7 @@ def zero(step_sizes: Floats) -> int:
     places = np.flatnonzero(step_sizes == 0)
     if not places.size:
         raise InvalidValueError(
-            f"the value at step size 0 is needed, but 0 is not among {step_sizes.tolist()}"
+            f"the value at step size 0 is needed, but 0 is not among {shown(step_sizes.tolist())}"
         )
     return int(places[0])
 
@@ -361,6 +362,6 @@ def _other(steps: Floats, side: int, reach: float | None, nearest: bool = False)
         within = "" if reach is None else f" within a reach of {reach!r}"
         raise InvalidValueError(
             f"no {'positive' if side > 0 else 'negative'} step size{within} is among "
-            f"{steps.tolist()}"
+            f"{shown(steps.tolist())}"
         )
     return int(places[0 if (side > 0) == nearest else -1])

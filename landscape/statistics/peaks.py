@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from landscape.errors import InvalidValueError, UnknownNameError
+from landscape.errors import InvalidValueError, UnknownNameError, shown
 
 SIGNS = {"max": 1.0, "min": -1.0}
 
@@ -182,5 +182,5 @@ def one_slice(values: ArrayLike, step_sizes: ArrayLike) -> tuple[list[float], li
             "(step_size,), not empty"
         )
     if not (np.isfinite(s).all() and (np.diff(s) > 0).all()):
-        raise InvalidValueError(f"step sizes {s.tolist()} are not finite and ascending")
+        raise InvalidValueError(f"step sizes {shown(s.tolist())} are not finite and ascending")
     return y.tolist(), s.tolist()

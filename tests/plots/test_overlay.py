@@ -73,6 +73,13 @@ def test_of_different_directions_the_axis_names_none():
     assert ax.get_xlabel() == "step size"
 
 
+def test_step_sizes_of_a_second_direction_name_no_store():
+    both = [planes.plane(), planes.line([-1, 0, 1], 1.0)]
+    for each, second in zip(both, ([-1, 0, 1], None), strict=True):
+        each.attrs["settings"] = {"step_sizes_2": second, "batch_size": 8 + (second is None)}
+    assert legend(plot_overlay(both, checkpoint=400)) == ["batch size 8", "batch size 9"]
+
+
 def test_one_store_is_drawn_too(make):
     ax = plot_overlay([trained(make)])
     assert legend(ax) == ["validation"]

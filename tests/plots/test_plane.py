@@ -93,6 +93,14 @@ def test_points_of_the_path_that_are_not_seen_are_counted():
     assert ax.get_xlim() == (-1, 1)
 
 
+def test_an_origin_that_was_not_sampled_is_not_marked():
+    plane = planes.plane()
+    plane = plane.isel(step_size=plane["step_size"] > 0)
+    (ax,) = plot_plane(plane)
+    assert not marks(ax, "origin")
+    assert "origin" not in legend(ax)
+
+
 def test_values_that_are_not_finite_are_marked_and_never_bridged():
     plane = planes.plane()
     plane["loss"][-1, 0, 1, 5, 4] = np.nan

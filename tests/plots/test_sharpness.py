@@ -83,6 +83,13 @@ def test_with_samples_on_one_side_there_is_no_curvature_at_0():
     assert legend(ax) == ["2/critical step size", "2/learning rate"]
 
 
+def test_the_reference_of_one_checkpoint_is_a_line():
+    dataset = parabolas()
+    ax = plot_sharpness(dataset, checkpoint=int(dataset["iteration"][-1]))
+    (line,) = [each for each in ax.lines if each.get_gid() == "reference"]
+    np.testing.assert_allclose(line.get_ydata(), 2 / dataset["learning_rate"].values[-1])
+
+
 def test_without_a_learning_rate_there_is_no_reference():
     dataset = parabolas()
     dataset["learning_rate"][:] = np.nan

@@ -220,6 +220,42 @@ def test_a_function_is_a_direction():
     assert found.direction_slope.item() > 0
 
 
+def test_a_function_returns_a_tangent():
+    with pytest.raises(
+        InvalidValueError, match=r"own_name gave \{\}; its function returns a Tangent"
+    ):
+        landscape.probe(cases.fresh("mlp"), TRAIN, direction=own_name(dict), **SMALL)
+    with pytest.raises(InvalidValueError, match="gave None; its function returns a Tangent"):
+        landscape.probe(cases.fresh("mlp"), TRAIN, direction=own_name(lambda: None), **SMALL)
+
+
+def own_name(make):
+    def own_name(context):
+        return make()
+
+    return own_name
+
+
+def test_two_functions_of_the_same_name_span_a_plane():
+    def ones(context):
+        return Tangent({name: g.sign() for name, g in context.gradient.items()})
+
+    directions = [lambda context: along_gradient(context), lambda context: ones(context)]
+    both = [
+        landscape.probe(
+            cases.fresh("mlp"),
+            TRAIN,
+            direction=first,
+            direction_2=second,
+            orthogonal=False,
+            **SMALL,
+        )
+        for first, second in ((along_gradient, ones), directions)
+    ]
+    np.testing.assert_array_equal(both[0].loss, both[1].loss)
+    assert (both[1].attrs["direction"], both[1].attrs["direction_2"]) == ("lambda", "lambda 2")
+
+
 def test_ranges_are_found_along_each_direction():
     model = cases.fresh("mlp")
     found = landscape.probe(
@@ -318,3 +354,11 @@ def test_a_range_of_a_path_needs_one(second):
     if second is None:  # a line along a direction that no path belongs to
         with pytest.raises(InvalidValueError, match="cover the path"):
             landscape.probe(model, TRAIN, direction="random", trajectory=[model] * 2, **settings)
+
+
+def test_a_phrase_for_all_checkpoints_says_no_eigenvalue():
+    found = landscape.probe(
+        cases.fresh("mlp"), TRAIN, direction="ggn-1", direction_2="ggn-2", draws=2, **SMALL
+    )
+    assert len(set(found["eigenvalue"].values.ravel())) == 2
+    assert "eigenvalue" not in found.attrs["direction_about"] + found.attrs["direction_about_2"]

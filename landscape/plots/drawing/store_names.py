@@ -9,7 +9,15 @@ from landscape.histories import labels
 from landscape.slices.wording import checkpoint_label, placed_by, shortened
 
 # Settings of a probe that names leave out: axes and legend show them, or they change no value.
-SHOWN = ("step_sizes", "sets", "metrics", "slope_factors", "samples", "eval_batch_size")
+SHOWN = (
+    "step_sizes",
+    "step_sizes_2",
+    "sets",
+    "metrics",
+    "slope_factors",
+    "samples",
+    "eval_batch_size",
+)
 UNKNOWN = {None, ""}
 LONGEST = 160  # characters of a name; it is broken into lines
 

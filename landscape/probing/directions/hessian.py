@@ -185,6 +185,7 @@ def _eigenvector(
     if sum_of_products(gradient, [*tangent.values()]) > 0:
         tangent = {name: -each for name, each in tangent.items()}
     where = context.argument.replace("_", " ") or "gradient's batch"
+    where += " set" * (where == "validation")
     return Tangent(
         tangent,
         # Without the eigenvalue: a store says this once for all checkpoints and draws.
