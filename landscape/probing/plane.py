@@ -11,6 +11,7 @@ from landscape.errors import InvalidValueError
 from landscape.probing.directions.direction import Direction, norm, sum_of_products
 
 ALIKE = 1 - 1e-6  # the cosine from which two directions count as one
+APART = 5e-2  # and up to which one made orthogonal to the other still counts as itself
 
 
 def span(first: Direction, second: Direction, orthogonal: bool) -> tuple[Direction, float]:
@@ -48,6 +49,8 @@ def span(first: Direction, second: Direction, orthogonal: bool) -> tuple[Directi
         norm=norm([*tangent.values()]),
         slope=sum_of_products([first.gradient[n] for n in shared], [tangent[n] for n in shared]),
         about=f"{second.about}; then made orthogonal to the first direction",
+        # An eigenvalue is that of the direction as it was taken.
+        numbers=second.numbers if abs(cosine) < APART else dict.fromkeys(second.numbers, math.nan),
     ), cosine
 
 

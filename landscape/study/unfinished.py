@@ -6,7 +6,6 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from landscape.runtime.atomic import atomic_write
 from landscape.store.layout import writing
 
 Row = Sequence[Mapping[str, np.ndarray[Any, Any]]]
-KEY = "made-from.json"
 
 
 class Unfinished:
@@ -24,27 +22,16 @@ class Unfinished:
 
     Args:
         store: the store that the plane goes into; the rows lie in a hidden folder beside it.
-        made_from: all that the values depend on. Rows that were made from anything else are thrown
-            away; their files' names begin with a checksum of it, so that those of another probe
-            into the same store, at the same time, are not taken for one's own.
+        made_from: all that the values depend on. Rows that were made from anything else lie in
+            folders of their own, and are kept until the store has a plane.
     """
 
     def __init__(self, store: Path, made_from: Mapping[str, Any]) -> None:
         self.path = store.with_name(f".{store.name}.unfinished")
-        # As it is read again.
         said = json.dumps(made_from, sort_keys=True, default=str)
-        self._prefix = hashlib.sha256(said.encode()).hexdigest()[:16]
-        self._key = self.path / KEY
-        kept = None
-        with suppress(OSError):
-            kept = self._key.read_text(encoding="utf-8")
-        if kept == said:
-            return
+        self._own = self.path / hashlib.sha256(said.encode()).hexdigest()[:16]
         with writing(self.path):
-            shutil.rmtree(self.path, ignore_errors=True)
-            self.path.mkdir(parents=True)
-            with atomic_write(self._key) as temporary:
-                temporary.write_text(said, encoding="utf-8")
+            self._own.mkdir(parents=True, exist_ok=True)
 
     def load(self, draw: int, row: int) -> Row | None:
         """Read a row.
@@ -57,7 +44,10 @@ class Unfinished:
             For each set, name -> (step sizes, samples); None where it was not kept, or is damaged.
         """
         try:
-            with np.load(self._file(draw, row), allow_pickle=False) as arrays:
+            with (
+                self._file(draw, row).open("rb") as file,
+                np.load(file, allow_pickle=False) as arrays,
+            ):
                 found: dict[int, dict[str, Any]] = {}
                 for key in arrays.files:
                     place, _, name = key.partition(" ")
@@ -90,4 +80,4 @@ class Unfinished:
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _file(self, draw: int, row: int) -> Path:
-        return self.path / f"{self._prefix}-{draw}-{row}.npz"
+        return self._own / f"{draw}-{row}.npz"

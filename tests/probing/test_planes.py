@@ -96,6 +96,20 @@ def test_the_second_direction_is_made_orthogonal():
     assert "made orthogonal" in found.attrs["direction_about_2"]
 
 
+def test_an_eigenvalue_belongs_to_the_direction_as_it_was_taken():
+    def probe(first, **more):
+        return landscape.probe(
+            cases.fresh("mlp"), TRAIN, direction=first, direction_2="hessian-1",
+            step_sizes=[0, 0.1], **SMALL, **more
+        )  # fmt: skip
+
+    assert probe("random").eigenvalue_2.item() > 0
+    bent = probe("gradient")
+    assert abs(bent.direction_cosine.item()) > 0.05
+    assert np.isnan(bent.eigenvalue_2.item())
+    assert probe("gradient", orthogonal=False).eigenvalue_2.item() > 0
+
+
 def test_a_plane_is_made_of_slices():
     """Whatever the sets, metrics and layers: each row is the slice at its shifted start."""
     model = cases.fresh("cnn")
@@ -222,10 +236,10 @@ def test_a_function_is_a_direction():
 
 def test_a_function_returns_a_tangent():
     with pytest.raises(
-        InvalidValueError, match=r"own_name gave \{\}; its function returns a Tangent"
+        InvalidValueError, match=r"direction's function gives dict; let it return a Tangent"
     ):
         landscape.probe(cases.fresh("mlp"), TRAIN, direction=own_name(dict), **SMALL)
-    with pytest.raises(InvalidValueError, match="gave None; its function returns a Tangent"):
+    with pytest.raises(InvalidValueError, match="gives NoneType; let it return a Tangent"):
         landscape.probe(cases.fresh("mlp"), TRAIN, direction=own_name(lambda: None), **SMALL)
 
 

@@ -76,6 +76,17 @@ def test_more_eigenvectors_than_parameters():
         taken("hessian-6", model, inputs, inputs[:, :1], lambda out, y: (out - y).square().sum(1))
 
 
+def test_an_eigenvector_that_is_lost_in_rounding():
+    """Of a rank that the outputs bound: two samples of three classes have at most four."""
+    model, (inputs, labels) = small(9).float(), data(2)
+    found = taken("ggn-4", model, inputs.float(), labels)
+    assert found.numbers["eigen_residual"] < 0.1
+    with pytest.raises(
+        InvalidValueError, match=r"eigenvector 6 .* lost in rounding \(choose a smaller number"
+    ):
+        taken("ggn-6", model, inputs.float(), labels)
+
+
 def test_a_loss_without_second_derivatives():
     model = nn.Linear(5, 1, bias=False).double()
     inputs, _ = data()
@@ -84,8 +95,8 @@ def test_a_loss_without_second_derivatives():
             taken(name, model, inputs, inputs[:, :1], lambda out, y: (out - y).abs().sum(1))
 
 
-class Once(torch.autograd.Function):
-    """The square, with a backward pass that cannot be differentiated."""
+class Square(torch.autograd.Function):
+    """The square, whose backward pass is right, and constant to autograd."""
 
     @staticmethod
     def forward(ctx, x):
@@ -93,32 +104,41 @@ class Once(torch.autograd.Function):
         return x**2
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx, g):
         (x,) = ctx.saved_tensors
-        return 2 * x * g
+        return 2 * x.detach() * g
+
+
+class Once(Square):
+    """The same, which cannot be differentiated at all."""
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, g):
+        return Square.backward(ctx, g)
 
 
 class Squares(nn.Module):
-    """A network of which the second layer, or nothing, can be differentiated twice."""
+    """A network of squares, and perhaps of a layer after them that is as others are."""
 
-    def __init__(self, also):
+    def __init__(self, square, also):
         super().__init__()
         self.inner, self.outer, self.also = nn.Linear(5, 4), nn.Linear(4, 3), also
+        self.square = square
 
     def forward(self, inputs):
-        squares = Once.apply(self.inner(inputs))
+        squares = self.square.apply(self.inner(inputs))
         return self.outer(squares) if self.also else squares[:, :3]
 
 
 def test_a_model_that_cannot_be_differentiated_twice():
     inputs, labels = data(60)
 
-    def probe(also):
+    def probe(square, also, scale=3.0):
         torch.manual_seed(0)
         landscape.probe(
-            Squares(also),
-            (3 * inputs.float(), labels),
+            Squares(square, also),
+            (scale * inputs.float(), labels),
             batch_size=20,
             direction="hessian-1",
             step_sizes=[0, 0.1],
@@ -126,9 +146,12 @@ def test_a_model_that_cannot_be_differentiated_twice():
         )
 
     with pytest.raises(InvalidValueError, match="the Hessian is 0: the loss has no second deriv"):
-        probe(also=False)
-    with pytest.warns(SlopeWarning, match="times as much as its second derivative"):
-        probe(also=True)
+        probe(Once, also=False)
+    # What is left is no symmetric matrix.
+    with pytest.raises(InvalidValueError, match="a backward pass that cannot be differentiated"):
+        probe(Once, also=True)
+    with pytest.warns(SlopeWarning, match=r"curved -?[\d.]+ times as much as its second derivative"):
+        probe(Square, also=False, scale=0.1)
 
 
 def test_of_another_set_under_its_own_statistics():
