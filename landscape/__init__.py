@@ -1,4 +1,4 @@
-"""Loss and accuracy landscapes of neural networks along the gradient: probe, store, plot.
+"""Loss and accuracy landscapes of neural networks along any direction: probe, store, plot.
 
 >>> import landscape
 >>> slice_ = landscape.probe(model, (images, labels), validation)

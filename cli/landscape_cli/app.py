@@ -72,7 +72,7 @@ def landscape(
         ),
     ] = False,
 ) -> None:
-    """Loss and accuracy landscapes of neural networks along the gradient.
+    """Loss and accuracy landscapes of neural networks, along the gradient or any direction.
 
     Start with `landscape demo`, which trains, probes and plots on handwritten digits.
     """

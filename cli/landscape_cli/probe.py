@@ -1,7 +1,6 @@
 """``landscape probe``."""
 
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,20 +14,21 @@ from landscape.probing.directions.registry import DIRECTIONS, PATH, TARGET
 from landscape.probing.settings import (
     AUTO,
     KINDS,
+    LINE,
     ORIGINS,
+    PLANE,
     POLICIES,
     SPACINGS,
     STEP_SIZES,
     AutoRange,
     ProbeSettings,
-    between,
+    ends_spaced,
     spaced,
 )
 from landscape.training.harmless import HARMLESS
 from landscape_cli import messages, options
 
 DEFAULT = options.PROBE
-PLANE, LINE = 25, 31  # points along each direction of a plane, and towards a checkpoint
 
 
 def _listed(names: Any) -> str:
@@ -127,12 +127,13 @@ def probe(
         ),
     ] = None,
     orthogonal: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--orthogonal/--as-taken",
             help="Whether the second direction is made orthogonal to the first.",
+            show_default="orthogonal, unless one leads to a checkpoint",
         ),
-    ] = DEFAULT.orthogonal,
+    ] = None,
     at: Annotated[
         str | None,
         typer.Option(
@@ -323,7 +324,7 @@ def probe(
     if weights is None and files.several:
         options.say(f"weights: {files.several}; --weights takes others")
     finished, _ = rows(store)
-    typer.echo(f"{now} checkpoints probed, {finished} in the store")
+    typer.echo(f"{now} checkpoint{'s' * (now != 1)} probed, {finished} in the store")
     typer.echo(f"store: {store}")
     slices = open_(store)
     if "range" in slices.attrs:
@@ -400,9 +401,10 @@ def _step_sizes(
         if wanted is None and kind.needs == PATH:
             wanted = "path"
         if wanted is None and kind.ends is not None:
-            return _between({"points": PLANE if plane else LINE, **ranged}, *kind.ends)
+            return ends_spaced(**{"points": PLANE if plane else LINE, **ranged}, ends=kind.ends)
         if wanted is not None and "," in wanted:
-            return _between({"points": PLANE if plane else LINE, **ranged}, *_ends(wanted))
+            ends = _ends(wanted)
+            return ends_spaced(**{"points": PLANE if plane else LINE, **ranged}, ends=ends)
         published = kind.published and not foreign and not plane
         if wanted in (AUTO, "path") or (wanted is None and not published):
             return AutoRange(**ranged, **options.given(rise=rise), path=wanted == "path")
@@ -416,26 +418,6 @@ def _step_sizes(
             f"--rise is {rise:g} and the range not automatic; give --range auto"
         )
     return dict(zip(("step_sizes", "step_sizes_2"), found, strict=False))
-
-
-def _between(how: dict[str, Any], low: float, high: float) -> list[float]:
-    if low == -high:
-        return spaced(**{**how, "reach": high})
-    if how.get("spacing", "linear") != "linear":
-        raise InvalidValueError(
-            f"--spacing is {how['spacing']} and the range goes from {low:g} to {high:g}; only "
-            "linear is allowed there, or a range of one number"
-        )
-    steps = between(how["points"], low, high)
-    if low < 0 < high and 0 not in steps:
-        hit = (n for n in range(3, 10 * LINE, 2) if n != len(steps) and 0 in between(n, low, high))
-        fitting = ", ".join(map(str, islice(hit, 5)))
-        raise InvalidValueError(
-            f"{len(steps)} points from {low:g} to {high:g} leave out 0, where the checkpoint is; "
-            + (f"choose --points {fitting}, or another" if fitting else "give another")
-            + " --range LOW,HIGH"
-        )
-    return steps
 
 
 def _ends(text: str) -> tuple[float, float]:

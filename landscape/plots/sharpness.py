@@ -17,7 +17,7 @@ from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints
 from landscape.slices.planes import first_line
 from landscape.slices.schema import upgraded
-from landscape.slices.selection import learning_step, norm, set_name
+from landscape.slices.selection import learning_step, set_name
 
 MEASURES = ("2/critical step size", "curvature along d", "eigenvalue")
 
@@ -30,11 +30,13 @@ class _Measure:
         label: legend entry, one of ``MEASURES``.
         values: over checkpoint and draw.
         bound: likewise, whether the true one may be lower.
+        where: of which other evaluation set it is, for the legend.
     """
 
     label: str
     values: xr.DataArray
     bound: xr.DataArray | None = None
+    where: str = ""
 
 
 @figure
@@ -50,8 +52,8 @@ def plot_sharpness(
 
     Along −∇L it is 2/η, where η is the critical step size as a learning rate: on a parabola it is
     the curvature there. Along any direction d it is the curvature (d·H·d)/‖d‖² of the parabola
-    through 0 and a sample on either side; of an eigenvector of the Hessian also the eigenvalue of
-    the batch that gave it. Gradient descent is stable on a parabola where these are below
+    through 0 and a sample on either side; of an eigenvector of the Hessian also the eigenvalue, of
+    the evaluation set that gave it. Gradient descent is stable on a parabola where these are below
     2/learning rate, which is dashed. A hollow marker is an upper bound: the loss did not rise above
     its start within the samples of some draw. All checkpoints are shown by default.
 
@@ -73,7 +75,7 @@ def plot_sharpness(
         Curve(
             iterations,
             each.values.transpose("draw", "checkpoint").values,
-            each.label,
+            each.label + each.where,
             looks[each.label],
         )
         for each in found
@@ -121,12 +123,12 @@ def _measures(one: xr.Dataset) -> list[_Measure]:
             )
     steps = one["step_size"].values
     if steps.min() < 0 < steps.max():
-        parabola = statistics.parabolas(one, "loss", method="difference")
         # d·H·d / ‖d‖²
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found.append(_Measure(MEASURES[1], parabola["curvature"] / norm(one) ** 2))
+        found.append(_Measure(MEASURES[1], statistics.curvatures(one, "loss")["curvature"]))
     if "eigenvalue" in one.coords:
-        found.append(_Measure(MEASURES[2], one["eigenvalue"]))
+        of = one.attrs.get("direction_set", "same_batch")
+        where = "" if of == one["evaluation_set"].item() else f", {wording.name_label(of)}"
+        found.append(_Measure(MEASURES[2], one["eigenvalue"], where=where))
     return found
 
 

@@ -164,6 +164,7 @@ def _words(directions: Sequence[Direction]) -> dict[str, str]:
             ("direction", each.name),
             ("direction_symbol", f"{each.symbol} {i + 1}" if alike else each.symbol),
             ("direction_about", each.about),
+            ("direction_set", each.taken_on),
         )
     }
 

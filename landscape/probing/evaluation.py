@@ -211,6 +211,7 @@ class Evaluator:
         landmarks: Landmarks = NO_LANDMARKS,
         step: Callable[[Mapping[str, Tensor], float | None], Mapping[str, Tensor]],
         training: Callable[[int | None], Iterable[tuple[Nested, Nested]]],
+        optimizer: str = "",
     ) -> list[Direction]:
         """Take directions where the model is, under :func:`gradient_policy` of the batch.
 
@@ -225,6 +226,7 @@ class Evaluator:
                 where it is.
             training: number of training samples, or None for all -> their batches, inputs and
                 targets.
+            optimizer: the class of the optimizer that takes the step.
 
         Returns:
             The directions, with the gradient of the batch.
@@ -268,6 +270,7 @@ class Evaluator:
             gradient=gradient,
             gradient_norm=norm([*gradient.values()]),
             seed=0,
+            optimizer=optimizer,
             landmarks=landmarks,
             step=lambda clip: step(gradient, clip),
             training_gradient=training_gradient,

@@ -367,7 +367,7 @@ class Prober:
                 check_slope(evaluator, at.point, drawn.same_batch, directions[0], before)
             cosine = None
             if len(directions) > 1:
-                second, cosine = span(directions[0], directions[1], settings.orthogonal)
+                second, cosine = span(directions[0], directions[1], bool(settings.orthogonal))
                 directions = [directions[0], second]
             if not given and settings.origin == "after-step":
                 origin = at.point.shifted(
@@ -403,6 +403,7 @@ class Prober:
             landmarks=where.landmarks,
             step=self._step(at, where, draw, same_batch),
             training=lambda samples: self._samples.training(samples, (where.iteration, draw)),
+            optimizer="" if where.optimizer is None else type(where.optimizer).__name__,
         )
 
     def _step(

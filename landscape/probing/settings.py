@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import islice
 from typing import Any, Literal
 
 from landscape import arguments
@@ -210,6 +211,65 @@ class AutoRange:
         return tuple(width * i for i in range(-left, intervals - left + 1))
 
 
+PLANE, LINE = 25, 31  # points along each direction of a plane, and between two ends
+
+
+def default_step_sizes(kind: DirectionKind, plane: bool) -> Sequence[float] | AutoRange:
+    """Choose the step sizes that suit a direction.
+
+    Args:
+        kind: the direction.
+        plane: whether there is a second one.
+
+    Returns:
+        The thirteen published ones where they suit; 31 between the direction's own ends, of a plane
+        25; or how they are found, at the path of the training or where the loss has risen.
+    """
+    points = PLANE if plane else LINE
+    if kind.ends is not None:
+        return ends_spaced(points, kind.ends)
+    if kind.needs == registry.PATH:
+        return AutoRange(points, path=True)
+    if kind.published and not plane:
+        return STEP_SIZES
+    return AutoRange(points, "linear") if plane else AutoRange()
+
+
+def ends_spaced(points: int, ends: tuple[float, float], spacing: str = "linear") -> Sequence[float]:
+    """Make step sizes between two ends: symmetric around 0 where the ends are.
+
+    Args:
+        points: how many.
+        ends: the first and the last.
+        spacing: "linear", or "symlog" where the ends are symmetric.
+
+    Returns:
+        The step sizes, ascending; an exact 0 is among them if it lies between the ends.
+
+    Raises:
+        InvalidValueError: for an argument that is not allowed, and for so many points that leave
+            out 0.
+    """
+    low, high = ends
+    if low == -high:
+        return spaced(points, high, spacing)
+    if spacing != "linear":
+        raise InvalidValueError(
+            f"--spacing is {spacing} and the range goes from {low:g} to {high:g}; only linear is "
+            "allowed there, or a range of one number"
+        )
+    steps = between(points, low, high)
+    if low < 0 < high and 0 not in steps:
+        hit = (n for n in range(3, 10 * LINE, 2) if n != points and 0 in between(n, low, high))
+        fitting = ", ".join(map(str, islice(hit, 5)))
+        raise InvalidValueError(
+            f"{len(steps)} points from {low:g} to {high:g} leave out 0, where the checkpoint is; "
+            + (f"choose --points {fitting}, or another" if fitting else "give another")
+            + " --range LOW,HIGH"
+        )
+    return steps
+
+
 @dataclass(frozen=True)
 class ProbeSettings:
     """Settings of a probe; every field is recorded in the store's attributes.
@@ -221,8 +281,9 @@ class ProbeSettings:
     Attributes:
         step_sizes: signed displacements along the direction, at least one; positive descends. In
             units of the direction, each only once; stored ascending. "auto" or an
-            :class:`AutoRange` finds them: they go to where the loss has risen. By default the
-            thirteen of the pre-study in [Hackel2023].
+            :class:`AutoRange` finds them: they go to where the loss has risen. By default those
+            that suit the direction (:func:`default_step_sizes`): of the gradient the thirteen of
+            the pre-study in [Hackel2023].
         direction: name of the direction: "gradient" (θ − s·∇L), "normalised-gradient"
             (θ − s·∇L/‖∇L‖) or another in :data:`landscape.probing.directions.DIRECTIONS`, or one of
             one's own: a function from a :class:`landscape.probing.directions.DirectionContext` to
@@ -232,7 +293,7 @@ class ProbeSettings:
         step_sizes_2: signed displacements along the second direction; by default as ``step_sizes``
             along the first.
         orthogonal: whether the second direction is made orthogonal to the first, by taking away its
-            part along the first.
+            part along the first; by default it is, unless one of them leads to a checkpoint.
         origin: where the slice has its 0. "before-step": the point where the gradient was taken.
             "after-step": the point one optimizer step later, with the gradient from before it, as
             in the figures of [Hackel2023].
@@ -279,11 +340,11 @@ class ProbeSettings:
         InvalidValueError: for a value that is not allowed.
     """
 
-    step_sizes: Sequence[float] | AutoRange | Literal["auto"] = STEP_SIZES
+    step_sizes: Sequence[float] | AutoRange | Literal["auto"] | None = None
     direction: Any = "gradient"
     direction_2: Any = None
     step_sizes_2: Sequence[float] | AutoRange | Literal["auto"] | None = None
-    orthogonal: bool = True
+    orthogonal: bool | None = None
     origin: str = "before-step"
     sets: Sequence[str] = KINDS
     batch_size: int = 128
@@ -309,7 +370,6 @@ class ProbeSettings:
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
-        set_(self, "step_sizes", _step_sizes(self.step_sizes))
         self._name_directions()
         set_(self, "slope_factors", arguments.numbers("slope factors", self.slope_factors))
         if self.metrics is not None:
@@ -347,7 +407,13 @@ class ProbeSettings:
             if name == "direction" or given is not None:
                 set_(self, name, _direction(given, own))
         set_(self, "own_directions", own)
-        if self.direction_2 is None:
+        if self.orthogonal is None:
+            # Else step size 1 would not lead to the other checkpoint.
+            set_(self, "orthogonal", not any(k.needs == registry.TARGET for k in self.kinds))
+        first, *second = self.kinds
+        given = default_step_sizes(first, bool(second)) if self.step_sizes is None else None
+        set_(self, "step_sizes", _step_sizes(self.step_sizes if given is None else given))
+        if not second:
             if self.step_sizes_2 is not None:
                 raise InvalidValueError(
                     "step sizes of a second direction were given without one; give direction_2 "
@@ -359,8 +425,10 @@ class ProbeSettings:
                 f"both directions of the plane are {self.direction!r}, which span none; give "
                 "another second one"
             )
-        given = self.step_sizes if self.step_sizes_2 is None else self.step_sizes_2
-        set_(self, "step_sizes_2", _step_sizes(given))
+        if self.step_sizes_2 is None and given is not None:
+            set_(self, "step_sizes_2", default_step_sizes(second[0], plane=True))
+        same = self.step_sizes if self.step_sizes_2 is None else self.step_sizes_2
+        set_(self, "step_sizes_2", _step_sizes(same))
 
     def _require_here(self) -> None:
         for kind in self.kinds:

@@ -49,7 +49,7 @@ ATTRIBUTES: dict[str, Any] = {
     **RECORD,
     **dict.fromkeys(("along", "coordinates", "origin"), str),
     **dict.fromkeys(
-        (f"direction{of}{n}" for of in ("", "_symbol", "_about") for n in ("", "_2")), str
+        (f"direction{of}{n}" for of in ("", "_symbol", "_about", "_set") for n in ("", "_2")), str
     ),
     "orthogonal": bool,
     "landmarks": dict,

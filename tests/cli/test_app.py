@@ -403,4 +403,4 @@ def test_a_warning_is_one_line():
     line, note = result.stderr.splitlines()
     assert note.startswith("note: on the same batch, from 0 to 0.1, the peaks of 1 of 1")
     assert line.startswith("warning: by the gradient the loss changes by -")
-    assert "1 checkpoints probed, 1 in the store" in result.stdout
+    assert "1 checkpoint probed, 1 in the store" in result.stdout

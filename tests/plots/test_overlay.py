@@ -25,12 +25,22 @@ def test_one_curve_a_store_named_by_how_they_differ(make):
     ax = plot_overlay(runs)
     assert legend(ax) == ["sgd", "adam", "sa-sls"]
     for line, run in zip(curves(ax), runs, strict=True):
-        values = run["accuracy"].sel(evaluation_set="validation").isel(checkpoint=1, draw=0)
+        values = run["accuracy"].sel(evaluation_set="validation").isel(checkpoint=9, draw=0)
         np.testing.assert_array_equal(line.get_ydata(), values)
-    assert ax.get_title() == "synthetic, iteration 1953 (epoch 4)"
+    assert ax.get_title() == "synthetic, iteration 17577 (epoch 44)"
     assert ax.get_ylabel() == "accuracy, validation"
     assert ax.get_xlabel() == "step size along −∇L"
     assert len({(each.get_color(), each.get_linestyle()) for each in curves(ax)}) == 3
+
+
+def test_the_checkpoint_is_the_last_that_all_have_or_the_last_of_each(make):
+    whole, part = trained(make), trained(make, "adam").isel(checkpoint=slice(0, 5))
+    assert "iteration 7812" in plot_overlay([whole, part]).get_title()
+    moved = part.assign_coords(iteration=part["iteration"] + 1)
+    lines = curves(plot_overlay([whole, moved]))
+    for line, run, at in zip(lines, (whole, moved), (9, 4), strict=True):
+        values = run["accuracy"].sel(evaluation_set="validation").isel(checkpoint=at, draw=0)
+        np.testing.assert_array_equal(line.get_ydata(), values)
 
 
 def test_metric_set_and_checkpoint_can_be_chosen(make):
@@ -49,11 +59,11 @@ def test_against_distance_each_store_has_its_own_norms(make):
     runs[1]["gradient_norm"] *= 3
     ax = plot_overlay(runs, against="distance", scale="symlog")
     first, second, third = curves(ax)
-    norms = runs[0]["gradient_norm"][1]
+    norms = runs[0]["gradient_norm"][9]
     np.testing.assert_allclose(first.get_xdata(), norms[0] * runs[0]["step_size"])
     np.testing.assert_allclose(second.get_xdata(), norms[1] * runs[0]["step_size"])
     np.testing.assert_allclose(
-        third.get_xdata(), runs[1]["gradient_norm"][1, 0] * runs[1]["step_size"]
+        third.get_xdata(), runs[1]["gradient_norm"][9, 0] * runs[1]["step_size"]
     )
     assert legend(ax) == ["sgd", "adam"]
     assert ax.get_xlabel() == "distance along −∇L"
@@ -83,7 +93,7 @@ def test_step_sizes_of_a_second_direction_name_no_store():
 def test_one_store_is_drawn_too(make):
     ax = plot_overlay([trained(make)])
     assert legend(ax) == ["validation"]
-    assert ax.get_title() == "synthetic, sgd, iteration 1953 (epoch 4)"
+    assert ax.get_title() == "synthetic, sgd, iteration 17577 (epoch 44)"
 
 
 def test_long_names_stay_within_the_figure(make):

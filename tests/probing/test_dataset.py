@@ -68,6 +68,7 @@ def test_where_and_when_it_was_measured():
         "direction": "mine",
         "direction_symbol": "d",
         "direction_about": "",
+        "direction_set": "same_batch",
         "origin": "before-step",
         "gradient_batch_norm": "batch",
         "seed": 3,

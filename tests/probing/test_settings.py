@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 
 from landscape.errors import InvalidValueError
-from landscape.probing.settings import STEP_SIZES, ProbeSettings, comparable, spaced
+from landscape.probing.settings import STEP_SIZES, AutoRange, ProbeSettings, comparable, spaced
 
 
 def test_defaults_are_the_published_ones():
@@ -73,7 +73,6 @@ POLICIES = 'give policies by kind of evaluation set, as in {"validation": "recal
     ("changes", "message"),
     [
         ({"step_sizes": "abc"}, f"the step sizes are 'abc'; {LIST}"),
-        ({"step_sizes": None}, f"the step sizes are None; {LIST}"),
         ({"step_sizes": 0.1}, f"the step sizes are 0.1; {LIST}"),
         ({"step_sizes": np.array(0.1)}, f"the step sizes are 0.1; {LIST}"),
         ({"step_sizes": [[0, 1], [2]]}, f"the step sizes are [[0, 1], [2]]; {LIST}"),
@@ -234,3 +233,27 @@ def test_no_metric_has_the_name_of_a_variable():
 
     with pytest.raises(InvalidValueError, match="give it a name of its own"):
         ProbeSettings(metrics=explained_variance)
+
+
+def test_step_sizes_suit_the_direction_unless_they_are_given():
+    def steps(direction, second=None, **settings):
+        return ProbeSettings(direction=direction, direction_2=second, **settings).axes
+
+    assert steps("gradient") == steps("update") == (STEP_SIZES,)
+    assert steps("hessian-1") == (AutoRange(),)
+    assert steps("principal-1", "principal-2") == (AutoRange(25, path=True),) * 2
+    (towards,) = steps("towards")
+    assert towards[0] == -0.25
+    assert towards[-1] == 1.25
+    assert {0.0, 1.0} < set(towards)
+    plane = steps("random", "gradient")
+    assert plane[0][0] == -1
+    assert len(plane[0]) == 25
+    assert plane[1] == AutoRange(25, "linear")
+    assert steps("random", "gradient", step_sizes=[0, 1]) == ((0, 1), (0, 1))
+
+
+def test_a_plane_through_other_checkpoints_keeps_their_places():
+    assert ProbeSettings(direction="random", direction_2="random").orthogonal is True
+    assert ProbeSettings(direction="towards:a", direction_2="random").orthogonal is False
+    assert ProbeSettings(direction="towards:a", direction_2="random", orthogonal=True).orthogonal

@@ -80,7 +80,7 @@ def test_it_is_read_and_continued(tmp_path, monkeypatch):
     older = landscape.open("s.zarr")
     assert "0 checkpoints probed, 2" in run("probe", *files[:2], *small, "--out", "s.zarr").stdout
     assert zarr.open_group("s.zarr", mode="r").attrs["schema"] == 1  # nothing was written
-    assert "1 checkpoints probed, 3" in run("probe", *files, *small, "--out", "s.zarr").stdout
+    assert "1 checkpoint probed, 3" in run("probe", *files, *small, "--out", "s.zarr").stdout
     assert zarr.open_group("s.zarr", mode="r").attrs["schema"] == store.SCHEMA
     whole, found = landscape.open("whole.zarr"), landscape.open("s.zarr")
     assert sorted(found.coords) == sorted(whole.coords)

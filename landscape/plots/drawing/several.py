@@ -75,7 +75,8 @@ def choose_slices(
 
     Args:
         datasets: slices, as a store gives them.
-        checkpoint: the iteration; by default the second of each store, or its only one.
+        checkpoint: the iteration; by default the last that all stores have, or else the last of
+            each.
         evaluation_set: the set; by default validation, or the first one of the first store.
 
     Returns:
@@ -87,7 +88,13 @@ def choose_slices(
     if not datasets:
         raise InvalidValueError("no store was given; give at least one")
     name = main_set(datasets[0], evaluation_set)
-    chosen = [each.isel(checkpoint=[choose_checkpoint(each, checkpoint)]) for each in datasets]
+    if checkpoint is None:
+        there = [set(each["iteration"].values.tolist()) for each in datasets]
+        checkpoint = max(set.intersection(*there), default=None)
+    chosen = [
+        each.isel(checkpoint=[-1 if checkpoint is None else choose_checkpoint(each, checkpoint)])
+        for each in datasets
+    ]
     for each in chosen:
         set_name(each, name)
     shown = [each["iteration"].isel(checkpoint=0) for each in chosen]

@@ -32,6 +32,7 @@ class Direction:
         about: what it is and how it was normalised, a phrase for captions.
         numbers: further numbers that are stored beside the slice, by names of
             :data:`landscape.slices.schema.NUMBERS`, as its ``eigenvalue``.
+        taken_on: name of the evaluation set whose loss it was taken of.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Direction:
     buffers: Mapping[str, Tensor] = field(default_factory=dict)
     about: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict)
+    taken_on: str = "same_batch"
 
     @property
     def descends(self) -> bool:
@@ -62,6 +64,7 @@ class Tangent:
         buffers: as of :class:`Direction`.
         about: likewise; by default the summary of the kind of direction.
         numbers: likewise.
+        taken_on: likewise.
     """
 
     values: Mapping[str, Tensor]
@@ -70,6 +73,7 @@ class Tangent:
     buffers: Mapping[str, Tensor] = field(default_factory=dict)
     about: str = ""
     numbers: Mapping[str, float] = field(default_factory=dict)
+    taken_on: str = "same_batch"
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ class DirectionContext:
         gradient: parameter name -> ∇L of the batch's mean loss; parameters without
             ``requires_grad`` are left out. A direction of one's own gets a copy.
         gradient_norm: ‖∇L‖₂, in float64.
+        optimizer: the class of the optimizer that takes the step, "" if there is none.
         seed: seed for random draws; a different one for each checkpoint, draw and direction of a
             plane.
         argument: what follows the direction's name and a colon, as "layer" in "random:layer".
@@ -127,6 +132,7 @@ class DirectionContext:
     gradient: Mapping[str, Tensor]
     gradient_norm: float
     seed: int
+    optimizer: str = ""
     argument: str = ""
     number: int = 1
     landmarks: Landmarks = NO_LANDMARKS

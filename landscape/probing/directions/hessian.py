@@ -204,6 +204,7 @@ def _eigenvector(
             "eigenvalue": float(value),
             "eigen_residual": off / abs(value) if value else np.inf,
         },
+        taken_on=context.argument or "same_batch",
     )
 
 

@@ -100,6 +100,7 @@ class DirectionKind:
             buffers=tangent.buffers,
             about=tangent.about or self.summary,
             numbers=tangent.numbers,
+            taken_on=tangent.taken_on,
         )
 
 
@@ -157,6 +158,7 @@ DIRECTIONS: dict[str, DirectionKind] = {
             f"{_HERE}.full_gradient:full_gradient",
             takes="a number of training samples, from 1",
             check=_samples,
+            published=True,
         ),
         DirectionKind(
             "update",
@@ -166,6 +168,7 @@ DIRECTIONS: dict[str, DirectionKind] = {
             takes="the norm to which the gradient is clipped, above 0",
             check=_clip,
             needs=OPTIMIZER,
+            published=True,
         ),
         DirectionKind(
             "random",

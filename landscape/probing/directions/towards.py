@@ -32,6 +32,7 @@ def towards(context: DirectionContext) -> Tangent:
             "give a checkpoint (--direction towards:PATH), or another model (towards=)"
         )
     end = known[name]
+    at = f", at iteration {end.iteration}" if end.iteration else ""
     end.require_fits(context.model, name)
     start = {name: p.detach() for name, p in context.model.named_parameters()}
     buffers = {
@@ -42,6 +43,7 @@ def towards(context: DirectionContext) -> Tangent:
     return Tangent(
         difference(context.model, end.parameters, start),
         buffers=buffers,
-        about="the straight line to another checkpoint: 0 is here, 1 is there; running statistics "
-        "are interpolated with the parameters",
+        about=f"the straight line to another checkpoint{at}: 0 is here, 1 is there; running "
+        "statistics are interpolated with the parameters, and give NaN where beyond these a "
+        "variance falls below 0",
     )

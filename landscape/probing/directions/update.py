@@ -22,5 +22,6 @@ def update(context: DirectionContext) -> Tangent:
     clipped = "" if clip is None else f", its gradient clipped to the norm {clip:g}"
     return Tangent(
         difference(context.model, end, start),
-        about=f"the optimizer's next update, whole at step size 1{clipped}",
+        about=f"the next update of {context.optimizer or 'plain SGD'}, whole at step size "
+        f"1{clipped}",
     )

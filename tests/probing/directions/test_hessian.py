@@ -150,7 +150,9 @@ def test_a_model_that_cannot_be_differentiated_twice():
     # What is left is no symmetric matrix.
     with pytest.raises(InvalidValueError, match="a backward pass that cannot be differentiated"):
         probe(Once, also=True)
-    with pytest.warns(SlopeWarning, match=r"curved -?[\d.]+ times as much as its second derivative"):
+    with pytest.warns(
+        SlopeWarning, match=r"curved -?[\d.]+ times as much as its second derivative"
+    ):
         probe(Square, also=False, scale=0.1)
 
 
