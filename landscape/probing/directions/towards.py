@@ -6,6 +6,11 @@ from landscape.errors import InvalidValueError, shown
 from landscape.network.state import difference
 from landscape.probing.directions.direction import DirectionContext, Tangent
 
+STATISTICS = (
+    "; running statistics are interpolated with the parameters, and give NaN where beyond these a "
+    "variance falls below 0"
+)
+
 
 def towards(context: DirectionContext) -> Tangent:
     """Point from θ to another point θ_B: step size 0 is here, 1 is there [Goodfellow2015].
@@ -43,7 +48,6 @@ def towards(context: DirectionContext) -> Tangent:
     return Tangent(
         difference(context.model, end.parameters, start),
         buffers=buffers,
-        about=f"the straight line to another checkpoint{at}: 0 is here, 1 is there; running "
-        "statistics are interpolated with the parameters, and give NaN where beyond these a "
-        "variance falls below 0",
+        about=f"the straight line to another checkpoint{at}: 0 is here, 1 is there"
+        + STATISTICS * bool(buffers),
     )
