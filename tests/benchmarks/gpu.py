@@ -25,8 +25,8 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from landscape.errors import InvalidValueError
-from landscape.network.forward import Forward
-from landscape.network.precision import PRECISIONS, check_precision
+from landscape.network.forward import Forward, check_precision
+from landscape.network.precision import PRECISIONS
 from landscape.probing import Prober
 from landscape.probing.settings import ProbeSettings
 from landscape.runtime import devices
