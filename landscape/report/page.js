@@ -41,7 +41,8 @@ const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const shade = (name) =>
   getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const tint = (look) => (dark.matches ? look.dark : look.color);
-const narrow = (element) => element.clientWidth < 500;
+// A phone, as the style sheet has it.
+const narrow = window.matchMedia("(max-width: 40rem)");
 
 function chosen() {
   const metric = data.metrics[byId("metric").value];
@@ -71,7 +72,7 @@ function symlog(steps) {
   const decades = [];
   const first = Math.ceil(Math.log10(smallest) - 1e-9);
   const last = Math.floor(Math.log10(largest) + 1e-9);
-  const most = window.innerWidth < 500 ? 2 : 4; // on each side
+  const most = narrow.matches ? 2 : 4; // on each side
   for (let at = last; at >= first; at -= Math.ceil((last - first + 1) / most)) {
     decades.push(10 ** at);
   }
@@ -193,7 +194,12 @@ function circles(curves, at) {
     x: curves.map(({ places, mean }) => (Number.isFinite(mean[at]) ? places[at] : null)),
     y: curves.map(({ mean }) => (Number.isFinite(mean[at]) ? mean[at] : null)),
     mode: "markers",
-    marker: { symbol: "circle-open", size: 12, color: shade("ink"), line: { width: 1.5 } },
+    marker: {
+      symbol: "circle-open",
+      size: 12,
+      color: curves.map(({ look }) => tint(look)),
+      line: { width: 1.5 },
+    },
     hoverinfo: "skip",
   };
 }
@@ -213,7 +219,7 @@ function show(name, { curves, xaxis, yaxis, hovermode, title = "", height = 350,
     ...there.flatMap((curve) => [lineOf(curve), marksOf(curve, stacks)]),
   ].map((trace) => ({ hoverinfo: "none", showlegend: false, ...trace }));
   const { shapes, every } = intervals(there);
-  const small = narrow(element);
+  const small = narrow.matches;
   const axis = { showline: true, linecolor: shade("line"), ticks: "outside", automargin: true };
   const colors = { gridcolor: shade("grid"), tickcolor: shade("line") };
   const layout = {
@@ -312,7 +318,7 @@ function entry({ key, label, look }) {
   const [text, value] = ["span", "span"].map((kind) => document.createElement(kind));
   text.textContent = label;
   value.className = "value";
-  button.append(swatch(look), text, value);
+  button.append(swatch(look), text, " ", value);
   button.addEventListener("click", () => {
     if (!hidden.delete(key)) hidden.add(key);
     draw();
@@ -479,6 +485,7 @@ async function library() {
   const element = document.createElement("script");
   element.textContent = await new Response(stream).text();
   document.head.append(element);
+  if (!window.Plotly) throw new Error("the library did not start");
 }
 
 async function start() {
@@ -486,7 +493,7 @@ async function start() {
     await library();
   } catch (error) {
     byId("notice").hidden = false;
-    byId("notice").textContent = `The charts need a browser of 2023 or newer (${error}).`;
+    byId("notice").textContent = `There are no charts, which need a browser of 2023 or newer: ${error}.`;
     return;
   }
   byId("store").append(...stores.map(({ name }, i) => new Option(name, i + 1)));
@@ -502,7 +509,7 @@ async function start() {
   }
   byId("find").addEventListener("input", () => drawTables(chosen()));
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
-  dark.addEventListener("change", draw);
+  for (const query of [dark, narrow]) query.addEventListener("change", draw);
   window.addEventListener("hashchange", () => {
     restore();
     draw();

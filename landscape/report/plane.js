@@ -47,7 +47,7 @@ const cell = (heights, i, j) =>
 function drawSurface() {
   const { what, first, second, value, heights } = view;
   const element = byId("surface-chart");
-  const small = narrow(element);
+  const small = narrow.matches;
   const marks = value.type === "log" ? logMarks(value.range) : {};
   const surface = {
     type: "surface",
@@ -168,8 +168,8 @@ function heightAt(x, y) {
 }
 
 // Points (s, t) on the surface, a little above it.
-function onSurface(pairs) {
-  const lift = LIFT * (view.value.range[1] - view.value.range[0]);
+function onSurface(pairs, share = LIFT) {
+  const lift = share * (view.value.range[1] - view.value.range[0]);
   const places = pairs.map(([s, t]) => [view.first.place(s), view.second.place(t)]);
   const heights = places.map(([x, y]) => heightAt(x, y) + lift);
   return {
@@ -234,7 +234,7 @@ function origin() {
 function here() {
   const [i, j] = pointsOf[data.index];
   return {
-    ...onSurface([[data.steps[i], data.steps_2[j]]]),
+    ...onSurface([[data.steps[i], data.steps_2[j]]], 3 * LIFT),
     uid: "here",
     mode: "markers",
     hoverinfo: "skip",

@@ -279,3 +279,19 @@ def test_in_the_dark_every_curve_stands_out(tmp_path):
     assert [each["color"] for each in drawn["sets"]] == [
         each["dark"] for each in charts(dataset)["sets"]
     ]
+
+
+def test_without_the_library_the_page_says_so_and_has_its_tables(tmp_path):
+    page = report.page(slices()).replace('id="plotly">H4sI', 'id="plotly">AAAA')
+    script = """
+    ready.then(() => {
+      const element = document.createElement("pre");
+      element.id = "result";
+      const rows = document.querySelectorAll(".statistics td").length;
+      element.textContent = JSON.stringify([byId("notice").textContent, rows]);
+      document.body.append(element);
+    });
+    """
+    notice, rows = driven(page, script, tmp_path, "")
+    assert notice.startswith("There are no charts, which need a browser of 2023 or newer: ")
+    assert rows > 0
