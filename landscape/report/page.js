@@ -230,6 +230,7 @@ function show(name, { curves, xaxis, yaxis, hovermode, title = "", height = 350,
     paper_bgcolor: shade("paper"),
     plot_bgcolor: shade("paper"),
     hovermode,
+    ...(small ? { dragmode: false } : {}), // a finger scrolls the page
     shapes,
     showlegend: false,
     xaxis: { ...axis, ...colors, ...xaxis, uirevision: xaxis.title.text + byId("scale").value },
@@ -260,6 +261,8 @@ function listen(name, element) {
     if (event !== last) move(name, points[0].pointNumber);
     last = event;
   });
+  // A finger points without hovering.
+  element.on("plotly_click", ({ points }) => move(name, points[0].pointNumber));
   element.addEventListener("keydown", (event) => {
     const { key, curves } = shown[name];
     const end = curves[0].mean.length - 1;
@@ -406,6 +409,7 @@ function draw() {
   }
   const { label } = data.checkpoints[what.at];
   byId("which").textContent = label;
+  byId("checkpoint").hidden = data.checkpoints.length === 1;
   byId("checkpoint").setAttribute("aria-valuetext", label);
   for (const part of document.querySelectorAll("[data-store]")) {
     part.hidden = Number(part.dataset.store) !== data.index;

@@ -98,9 +98,11 @@ function drawSurface() {
   named(element, `surface of ${value.title.text}; ${keys}`);
   if (element.dataset.heard) return;
   element.dataset.heard = "yes";
-  element.on("plotly_hover", ({ points: [{ x, y }] }) => {
-    movePoint(nearest(view.first.places, x), nearest(view.second.places, y));
-  });
+  for (const event of ["plotly_hover", "plotly_click"]) {
+    element.on(event, ({ points: [{ x, y }] }) => {
+      movePoint(nearest(view.first.places, x), nearest(view.second.places, y));
+    });
+  }
   element.addEventListener("keydown", (event) => {
     if (event.target !== element || !(event.key in ARROWS)) return;
     event.preventDefault();

@@ -40,6 +40,7 @@ const values = (id) => ({
 const look = () => result.push({
   address: location.hash,
   which: byId("which").textContent,
+  slider: !byId("checkpoint").hidden,
   notice: byId("notice").hidden ? "" : byId("notice").textContent,
   headings: ["sets", "checkpoints"].map((each) => byId(`${each}-heading`).textContent),
   factor: !byId("factor-label").hidden,
@@ -180,6 +181,7 @@ def test_values_of_the_step_size_under_the_pointer_or_the_keyboard(tmp_path):
     press(byId("checkpoints-chart"), "ArrowLeft");
     look();
     byId("sets-values").querySelector("button").click();
+    byId("checkpoints-chart").emit("plotly_click", { points: [{ pointNumber: 6 }] }); // a finger
     look();
     """
     hovered, pressed, hidden = drive(report.page(slices()), script, tmp_path, "checkpoint=10")
@@ -191,6 +193,7 @@ def test_values_of_the_step_size_under_the_pointer_or_the_keyboard(tmp_path):
     assert pressed["values"][1]["heading"] == "At step size −0.25, by iteration (epoch)"
     assert pressed["values"][1]["entries"] == [["10 (0.5)", "0.8"], ["200 (10)", "0.85"]]
     assert pressed["values"][0]["note"] == ""
+    assert hidden["values"][1]["heading"].startswith("At step size 1,")
     assert hidden["values"][0]["pressed"] == [False, True, True, True]
     assert [each["name"] for each in hidden["sets"]] == ["other batch 1", "big batch", "validation"]
     assert hidden["circles"][1] == pytest.approx([0.4, 0.3, 0.2])
@@ -265,7 +268,15 @@ def test_several_stores(tmp_path):
     assert len(back["sets"]) == 4
     assert plane["tables"] == ["2 loss 0"]
     assert plane["plane"] > 1
+    assert plane["slider"]
     same(again["sets"], other["loss"][1, 0])
+
+
+def test_one_checkpoint_has_no_slider(tmp_path):
+    dataset = slices().isel(checkpoint=[1])
+    (drawn,) = drive(report.page(dataset), "look();", tmp_path, "")
+    assert not drawn["slider"]
+    assert drawn["which"] == "iteration 200 (epoch 10)"
 
 
 def test_in_the_dark_every_curve_stands_out(tmp_path):
