@@ -16,7 +16,7 @@ import landscape_cli
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-USED = ("dask", "report", "safetensors", "vtk", "lightning", "transformers", "accelerate")
+USED = ("dask", "safetensors", "vtk", "lightning", "transformers", "accelerate")
 NEEDED = [*map(Requirement, PROJECT["dependencies"] + [each for n in USED for each in EXTRAS[n]])]
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import xarray as xr
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from numpy.typing import NDArray
 
 from landscape.plots.drawing import style
@@ -16,6 +17,8 @@ from landscape.slices.schema import upgraded
 from landscape.statistics import distance, metrics
 
 WIDTH = 2  # of lines, in pixels
+DARK = "#16181c"  # --paper of page.css where it is dark
+STANDS_OUT = 4.5  # contrast of a curve with the page
 # matplotlib's markers and their names in plotly
 SYMBOLS = {
     "o": "circle",
@@ -50,17 +53,24 @@ def charts(dataset: xr.Dataset) -> dict[str, Any]:
         "steps": _numbers(steps.values),
         "step_label": wording.step_label(steps, dataset),
         **(_second(dataset) if is_plane(dataset) else _distances(dataset)),
+        "factors": dataset["slope_factor"].values.tolist()
+        if "slope_factor" in dataset.coords
+        else [],
         "places": wording.checkpoints_note(dataset),
         "checkpoints": [
             {
+                "iteration": one["iteration"].item(),
                 "label": wording.checkpoint_label(one),
                 "short": wording.checkpoint_label(one, short=True),
                 **_look(look),
+                "dark": color,
             }
-            for one, look in zip(checkpoints, looks, strict=True)
+            for one, look, color in zip(
+                checkpoints, looks, _dark_sequence(len(checkpoints)), strict=True
+            )
         ],
         "sets": [
-            {"label": wording.name_label(name), **_look(look)}
+            {"name": name, "label": wording.name_label(name), **_look(look)}
             for name, look in style.set_styles(dataset).items()
         ],
         "metrics": {name: _metric(dataset, name) for name in sorted(metrics(dataset))},
@@ -74,6 +84,7 @@ def _metric(dataset: xr.Dataset, name: str) -> dict[str, Any]:
     slices = [choose(dataset, name, factor) for factor in factors]
     sets = [str(each) for each in dataset["evaluation_set"].values]
     return {
+        "name": str(dataset[name].attrs.get("long_name", name)),
         "sloped": sloped,
         "units": str(dataset[name].attrs.get("units", "")),
         "labels": [wording.value_label(each) for each in slices],
@@ -146,9 +157,43 @@ def _look(look: style.Style) -> dict[str, Any]:
     dashes = "" if look.linestyle == "-" else [f"{WIDTH * each}px" for each in look.linestyle[1]]
     return {
         "color": to_hex(look.color),
+        "dark": _lightened(look.color),
         "dash": ",".join(dashes) or "solid",
         "symbol": SYMBOLS.get(look.marker, "circle"),
     }
+
+
+def _dark_sequence(count: int) -> list[str]:
+    """Colours of checkpoints in order, from dark to light, none too dark for a dark page."""
+    return [to_hex(color) for color in mpl.colormaps["viridis"](np.linspace(0.35, 1, count))]
+
+
+def _lightened(color: Any) -> str:
+    """A colour, mixed with as much white as it needs to stand out from a dark page."""
+    red, green, blue = to_rgb(color)
+    while contrast((red, green, blue), DARK) < STANDS_OUT:
+        red, green, blue = (0.95 * part + 0.05 for part in (red, green, blue))
+    return to_hex((red, green, blue))
+
+
+def contrast(color: Any, other: Any) -> float:
+    """The contrast of two colours as the Web Content Accessibility Guidelines 2 define it.
+
+    Args:
+        color: a colour of matplotlib.
+        other: another.
+
+    Returns:
+        From 1, of the same, to 21, of black and white.
+    """
+
+    def luminance(one: Any) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(one)]
+        return float(np.dot((0.2126, 0.7152, 0.0722), linear))
+
+    # contrast = (L₁ + 0.05) / (L₂ + 0.05), L₁ ≥ L₂
+    low, high = sorted(map(luminance, (color, other)))
+    return (high + 0.05) / (low + 0.05)
 
 
 def _numbers(array: NDArray[np.float64]) -> list[Any]:

@@ -1,7 +1,7 @@
 """The texts and tables of a report, as HTML. All text of the dataset is escaped."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -72,7 +72,7 @@ def summary(dataset: xr.Dataset) -> str:
 
 
 def style_note(dataset: xr.Dataset) -> str:
-    """What lines and bands show, where there are several draws; charts of planes show one of them.
+    """What lines and intervals show of several draws; charts of planes show one of them.
 
     Args:
         dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
@@ -81,14 +81,15 @@ def style_note(dataset: xr.Dataset) -> str:
         Text that is not escaped; "" for a single draw, and for planes.
     """
     draws = 1 if is_plane(dataset) else dataset.sizes["draw"]
-    return f"lines: means of {draws} draws, bands: min to max" if draws > 1 else ""
+    return f"lines: means of {draws} draws, intervals: min to max" if draws > 1 else ""
 
 
-def statistics(dataset: xr.Dataset) -> str:
+def statistics(dataset: xr.Dataset, store: int = 0) -> str:
     """A table for every metric and slope factor; the page shows one of them at a time.
 
     Args:
         dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
+        store: which of the page's stores this is, counted from 0.
 
     Returns:
         HTML.
@@ -101,8 +102,9 @@ def statistics(dataset: xr.Dataset) -> str:
             inside = "<p>Whether this metric is better higher or lower is not known.</p>"
             if name in METRICS or dataset[name].attrs.get("mode"):
                 table = tables.plane_statistics if is_plane(dataset) else tables.slice_statistics
-                inside = _frame(table(dataset, metric=name, slope_factor=factor))
-            parts.append(f'<div class="statistics" data-of="{escape(name)} {i}">{inside}</div>')
+                inside = _frame(table(dataset, metric=name, slope_factor=factor), dataset)
+            of = escape(f"{store} {name} {i}")
+            parts.append(f'<div class="statistics" data-of="{of}">{inside}</div>')
     return "\n".join(parts)
 
 
@@ -126,9 +128,14 @@ def provenance(dataset: xr.Dataset) -> str:
     return "\n".join(
         [
             "<h3>Evaluation sets</h3>",
-            _table(header, [list(map(wording.name_label, row)) for row in sets], WORDY_SETS),
+            _table(
+                header,
+                [list(map(wording.name_label, row)) for row in sets],
+                WORDY_SETS,
+                "evaluation sets",
+            ),
             "<h3>Checkpoints</h3>",
-            _table(*account.checkpoints(dataset)),
+            _table(*account.checkpoints(dataset), name="checkpoints"),
             "<h3>How it was made</h3>",
             "<dl>",
             *(f"<dt>{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said in rows),
@@ -141,29 +148,42 @@ def _ends(steps: NDArray[np.float64]) -> str:
     return f"{wording.number(steps[0])} to {wording.number(steps[-1])}"
 
 
-def _frame(frame: pd.DataFrame) -> str:
+def _frame(frame: pd.DataFrame, dataset: xr.Dataset) -> str:
+    """A table whose rows tell the script of the page their checkpoint and evaluation set."""
     header, rows = table_formats.cells(frame)
-    table = _table(header, rows, table_formats.words(frame, header))
+    iterations = dataset["iteration"].values.tolist()
+    of = [
+        f' data-checkpoint="{iterations.index(place[0])}" data-set="{escape(str(place[1]))}"'
+        for place in frame.index
+    ]
+    table = _table(header, rows, table_formats.words(frame, header), "statistics", of)
     return f"{table}<p>{escape(table_formats.note(frame))}</p>"
 
 
 def _table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[bool] | None = None
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    words: Sequence[bool] | None = None,
+    name: str = "",
+    attributes: Sequence[str] | None = None,
 ) -> str:
-    """A table; cells of words are aligned left, of numbers right."""
+    """A table, which the keyboard can scroll; cells of words are aligned left, of numbers right."""
     looks = [' class="words"' if each else "" for each in words or [False] * len(header)]
 
-    def line(cells: Sequence[str], kind: str) -> str:
+    def line(cells: Sequence[str], kind: str, attribute: str = "") -> str:
         each = (
             f"<{kind}{look}>{escape(cell)}</{kind}>"
             for cell, look in zip(cells, looks, strict=True)
         )
-        return f"<tr>{''.join(each)}</tr>"
+        return f"<tr{attribute}>{''.join(each)}</tr>"
 
-    body = "\n".join(line(row, "td") for row in rows)
+    body = "\n".join(
+        line(row, "td", attribute)
+        for row, attribute in zip(rows, attributes or [""] * len(rows), strict=True)
+    )
     return (
-        f'<div class="scroll"><table><thead>{line(header, "th")}</thead>\n'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table><thead>'
+        f"{line(header, 'th')}</thead>\n<tbody>{body}</tbody></table></div>"
     )
 
 

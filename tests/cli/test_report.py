@@ -16,7 +16,6 @@ STORE = Path(__file__).parents[2] / "figures" / "mnist-mlp.zarr.zip"
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(report, "_plotly", lambda: "/* plotly */")
 
 
 def test_report():
@@ -24,6 +23,9 @@ def test_report():
     assert Path("report.html").read_text() == report.page(landscape.open(STORE))
     assert run("report", STORE, "-o", "a.html", "--title", "Mine").stdout == "report: a.html\n"
     assert "<h1>Mine</h1>" in Path("a.html").read_text()
+    both = [STORE, STORE.with_name("mnist-mlp-plane-sgd.zarr.zip")]
+    run("report", *both, "-o", "both.html")
+    assert Path("both.html").read_text() == report.page([*map(landscape.open, both)])
 
 
 def test_a_runs_folder_is_as_good_as_the_store_in_it():
@@ -82,13 +84,6 @@ def test_bad_input(arguments, message):
     assert line.startswith("error: ")
     assert message in line
     assert not list(Path().iterdir())
-
-
-def test_without_plotly_there_is_one_line(monkeypatch):
-    monkeypatch.undo()
-    monkeypatch.setattr(report, "find_spec", lambda name: None)
-    (line,) = run("report", STORE, "-o", "/nowhere.html", status=2).stderr.strip().splitlines()
-    assert "pip install 'accuracy-landscape[report]'" in line
 
 
 @pytest.mark.parametrize("command", [["report"], ["table", "slice"], ["table", "statistics"]])

@@ -1,6 +1,10 @@
+import gzip
 import json
 import re
+from base64 import b64decode
+from hashlib import sha256
 from html import unescape
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,27 +16,26 @@ from landscape import report, tables
 from landscape.errors import InvalidValueError, MissingFileError
 from landscape.plots.drawing.style import set_styles
 from landscape.report import sections
-from landscape.report.charts import charts
+from landscape.report.charts import DARK, charts, contrast
 from landscape.tables import formats as table_formats
 
 EVIL = "<script>alert(1)</script> & 'x' <b>b</b> %{y}"
-
-
-@pytest.fixture
-def light(monkeypatch):
-    """Pages without the library's five million letters."""
-    monkeypatch.setattr(report, "_plotly", lambda: "/* plotly */")
 
 
 def tables_of(text):
     """Of each statistics table what it is of, its header and its rows."""
     found = {}
     for of, inside in re.findall(
-        r'<div class="statistics" data-of="(.*?)">(.*?)</p></div>', text, re.S
+        r'<div class="statistics" data-of="0 (.*?)">(.*?)</p></div>', text, re.S
     ):
-        rows = re.findall(r"<tr>(.*?)</tr>", inside, re.S)
+        rows = re.findall(r"<tr.*?>(.*?)</tr>", inside, re.S)
         found[of] = [[unescape(c) for c in re.findall(r"<t[hd].*?>(.*?)</t", row)] for row in rows]
     return found
+
+
+def data_of(text):
+    """What the page's script knows of each store."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
 
 
 # What the charts draw
@@ -79,7 +82,7 @@ def test_distances_are_step_sizes_times_the_norm():
     assert "distances" not in charts(slices().assign_attrs(direction="sideways"))
 
 
-def test_what_is_not_finite_is_told_as_such(light):
+def test_what_is_not_finite_is_told_as_such():
     dataset = slices(draws=2)
     dataset["loss"][0, 0, 0, :3] = [np.nan, np.inf, -np.inf]
     (curves,) = charts(dataset)["metrics"]["loss"]["curves"]
@@ -96,7 +99,7 @@ def test_what_is_not_finite_is_told_as_such(light):
 # The page
 
 
-def test_the_statistics_of_every_metric_and_slope_factor(light):
+def test_the_statistics_of_every_metric_and_slope_factor():
     found = tables_of(report.page(slices()))
     assert list(found) == ["accuracy 0", "loss 0", *(f"smooth_accuracy {i}" for i in range(3))]
     header, *rows = found["accuracy 0"]
@@ -109,14 +112,14 @@ def test_the_statistics_of_every_metric_and_slope_factor(light):
     assert found["smooth_accuracy 2"] != found["smooth_accuracy 0"]
 
 
-def test_a_metric_of_ones_own_has_charts_and_no_statistics(light):
+def test_a_metric_of_ones_own_has_charts_and_no_statistics():
     dataset = slices().rename(loss="mine")
     text = report.page(dataset)
     assert "better higher or lower is not known" in text
-    assert '<option value="mine">loss</option>' in text
+    assert data_of(text)[0]["metrics"]["mine"]["name"] == "loss"
 
 
-def test_provenance(light):
+def test_provenance():
     text = unescape(report.page(slices()[["loss"]].assign_attrs(probed_at="2026-01-01 12:00")))
     for part in (
         *("a-task", "sgd", "learning rate 0.25; options momentum 0.9", "before-step", "2.14"),
@@ -126,10 +129,10 @@ def test_provenance(light):
     ):
         assert part in text
     assert "2 checkpoints, 1 draw, 4 evaluation sets, 7 step sizes from −1 to 1." in text
-    assert "means of 3 draws" in sections.summary(slices(draws=3))
+    assert "means of 3 draws, intervals: min to max" in sections.summary(slices(draws=3))
 
 
-def test_nothing_from_a_store_becomes_markup(light):
+def test_nothing_from_a_store_becomes_markup():
     dataset = slices().assign_attrs(task=EVIL, mine={EVIL: [EVIL]}, digests={"10": EVIL})
     dataset["evaluation_set"] = np.array([EVIL, *SETS[1:]], dtype=object)
     dataset["kind"][0] = EVIL
@@ -138,8 +141,7 @@ def test_nothing_from_a_store_becomes_markup(light):
     assert text.count("<script") == text.count("</script>") == 3
     assert "<b>" not in text
     assert unescape(re.search(r"<h1>(.*?)</h1>", text)[1]) == f"{EVIL}, sgd"
-    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
-    assert data["sets"][0]["label"] == EVIL.replace("_", " ")
+    assert data_of(text)[0]["sets"][0]["label"] == EVIL.replace("_", " ")
     assert "<h1>A &amp; B</h1>" in report.page(slices()[["loss"]], title="A & B")
 
 
@@ -147,27 +149,75 @@ def test_the_page_loads_nothing_and_lets_no_other_script_run():
     text = report.page(slices()[["accuracy"]])
     policy = unescape(re.search(r'Content-Security-Policy" content="(.*?)"', text)[1])
     assert policy.startswith("default-src 'none'")
-    library, script = re.findall(r"<script>(.*?)</script>", text, re.S)
-    assert "plotly.js v" in library[:200]
+    packed = re.search(r'<script type="text/plain" id="plotly">(.*?)</script>', text)[1]
+    library = gzip.decompress(b64decode(packed)).decode()
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.S)
     (allowed,) = re.findall(r"script-src (.*?);", policy)
     assert allowed.split() == [source(library), source(script)]
-    own = text.replace(library, "")
+    own = text.replace(packed, "").replace("http://www.w3.org/2000/svg", "")  # a name, no address
     assert not re.search(r"https?://|@import|url\(|\bsrc=", own)
     assert re.findall(r'href="(.*?)"', own) == ["data:,"]
-    assert len(text) < 6e6
+    assert len(text.encode()) < 1.5e6
+
+
+def test_the_library_is_the_one_that_npm_has():
+    folder = Path(report.__file__).parent
+    library = gzip.decompress((folder / report.LIBRARY).read_bytes())
+    assert library.startswith(b"/**\n* plotly.js (gl3d - minified) v4.1.1\n")
+    # that of package/plotly-gl3d.min.js in plotly.js-gl3d-dist-min 4.1.1
+    digest = "aab04dcd9c103a92b18723f8c837712fe820f325d0bcd2421e415e8124a75b9f"
+    assert sha256(library).hexdigest() == digest
+    assert (folder / "plotly-LICENSE").read_text().startswith("MIT License")
+
+
+def test_rows_tell_their_checkpoint_and_their_set():
+    text = report.page(slices()[["accuracy"]])
+    rows = re.findall(r'<tr data-checkpoint="(.)" data-set="(.*?)"><td.*?>(.*?)</td>', text)
+    assert [each[::2] for each in rows] == [("0", "10")] * 4 + [("1", "200")] * 4
+    assert [each[1] for each in rows[:4]] == [
+        "same batch",
+        "other batch 1",
+        "big batch",
+        "validation",
+    ]
+
+
+def test_several_stores_in_one_page():
+    first, other = slices(), slices().assign_attrs(run={"learning_rate": 0.5})
+    text = report.page([first, other])
+    names = [each["name"] for each in data_of(text)]
+    assert ["0.25" in names[0], "0.5" in names[1]] == [True, True]
+    assert text.count('class="statistics" data-of="1 ') == 5
+    assert len(re.findall('<p data-store="[01]">2 checkpoints', text)) == 2
+    assert "<h1>a-task, sgd</h1>" in text
+    assert text.count('id="sets-chart"') == 1
+    assert len(text) < len(report.page(first)) + 3e4  # one library for all
+    with pytest.raises(InvalidValueError, match="no store"):
+        report.page([])
+
+
+def test_in_the_dark_every_curve_stands_out():
+    # WCAG 2: of #777 on white 4.48, of black on white 21
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.478, abs=1e-3)
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert f"--paper: {DARK};" in Path(report.__file__).with_name("page.css").read_text()
+    made = charts(slices())
+    for each in (*made["sets"], *made["checkpoints"]):
+        assert contrast(each["dark"], DARK) > 3
+    assert len({each["dark"] for each in made["sets"]}) == 4
 
 
 # Writing it
 
 
-def test_save(tmp_path, light):
+def test_save(tmp_path):
     dataset = slices()[["accuracy"]]
     path = report.save(dataset, tmp_path / "a.html", title="Mine")
     assert path.read_text(encoding="utf-8") == report.page(dataset, "Mine")
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failure_leaves_what_was_there(tmp_path, light, monkeypatch):
+def test_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
     dataset = slices()[["accuracy"]]
     path = report.save(dataset, tmp_path / "a.html")
     before = path.read_text()
@@ -193,14 +243,8 @@ def test_a_failure_leaves_what_was_there(tmp_path, light, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.html", "b.html"]
 
 
-def test_bad_datasets(light):
+def test_bad_datasets():
     with pytest.raises(InvalidValueError, match=r"no slices.*lack step_size"):
         report.page(slices().isel(step_size=0))
     with pytest.raises(InvalidValueError, match="no checkpoint"):
         report.page(slices().isel(checkpoint=slice(0)))
-
-
-def test_without_plotly_it_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(report, "find_spec", lambda name: None)
-    with pytest.raises(InvalidValueError, match=r"pip install 'accuracy-landscape\[report\]'"):
-        report.page(slices())
