@@ -20,6 +20,7 @@ from landscape.histories.labels import number, short
 from landscape.plots.drawing import style, theme, ticks
 from landscape.plots.drawing.curves import FILLED, ROW, lonely
 from landscape.plots.drawing.figure import figure
+from landscape.plots.drawing.several import fitted
 from landscape.slices import wording
 
 # Smaller step sizes hardly move float32 parameters, and their decades would squeeze the others.
@@ -52,12 +53,12 @@ def plot_training(
     """Plot step size (left, log) and validation accuracy (right) over the epochs.
 
     Runs of one setting share colour and dashes: each is a thin line, and of three or more a thick
-    one is their median. Runs whose last step size is below 1/10,000 of the largest of the same
-    setting have collapsed: they are counted in the legend and have a median of their own. The
-    legend names how the runs differ. Several tasks become rows of panels or, if all were trained in
-    one way, curves of one row. A step size of 0 or close to it is marked ▼ at the lower edge of the
-    log axis; an unfinished run ends in a circle. For an optimizer without a search the learning
-    rate is shown.
+    one is their median (of an even number the lower of the middle two, so that it is where a run
+    is). Runs whose last step size is below 1/10,000 of the largest of the same setting have
+    collapsed: they are counted in the legend and have a median of their own. The legend names how
+    the runs differ. Several tasks become rows of panels or, if all were trained in one way, curves
+    of one row. A step size of 0 or close to it is marked ▼ at the lower edge of the log axis; an
+    unfinished run ends in a circle. For an optimizer without a search the learning rate is shown.
 
     With ``accuracy_from="auto"`` runs that are outliers do not widen the axis; runs that end below
     it are counted in the legend.
@@ -83,18 +84,18 @@ def plot_training(
             panel.set_title(row.title)
         _log_axis(left, list(row.groups.values()))
         _accuracy_axis(right, list(row.groups.values()), accuracy_from, notes)
+    figure = panels[0][0].get_figure(root=True)
+    where = panels[-1][0] if ax is not None or figure is None else figure
     handles = [
         Line2D(
             [],
             [],
-            label=_counted(entry, rows),
+            label=fitted(_counted(entry, rows), style.available_width(where) / 2),
             color=looks[entry].color,
             linestyle=looks[entry].linestyle,
         )
         for entry in entries
     ]
-    figure = panels[0][0].get_figure(root=True)
-    where = panels[-1][0] if ax is not None or figure is None else figure
     if ax is None and figure is not None:
         figure.suptitle(title)
     for panel in panels[-1]:
@@ -170,7 +171,8 @@ def _draw(
             end.set_color(look.color)
             notes.setdefault("unfinished", _note("o", "unfinished run", mfc="none", mew=0.8))
     for chosen in medians:
-        middle = np.median([values[: min(map(len, chosen))] for values in chosen], axis=0)
+        shared = np.array([values[: min(map(len, chosen))] for values in chosen])
+        middle = np.quantile(shared, 0.5, axis=0, method="lower")  # which is where a run is
         places = np.arange(1, len(middle) + 1)
         panel.plot(places, _placed(middle, name), gid="median", zorder=2.5, **line)
 

@@ -55,11 +55,12 @@ SETTINGS: tuple[tuple[str, str], ...] = (
     (r"batch norm recalibrated", "batch norm recalibrated"),
     (r"origin (before|after)-step", r"\1 the step"),
     (r"preset thesis", "as published"),
-    (r"search every 1", "a search every step"),
-    (r"search every (\d+)", r"a search every \1 steps"),
-    (r"search batch same", "search on the same batch"),
-    (r"search batch (\d+)", r"search on another batch of \1"),
+    (r"search every 1", "searched every step"),
+    (r"search every (\d+)", r"searched every \1 steps"),
+    (r"search batch same", "searched on the same batch"),
+    (r"search batch (\d+)", r"searched on another batch of \1"),
     (r"gamma (\S+)", r"growth factor \1"),
+    (r"n (\d+)", r"growth over \1 steps"),
     (r"beta (\S+)", r"backtracking factor \1"),
     (r"c (\S+)", r"c = \1"),
     (r"(.+) true", r"\1"),
@@ -115,7 +116,7 @@ def run_label(label: str) -> str:
     """Word what tells runs apart.
 
     >>> run_label("l-sls, search every 100, gamma 1")
-    'l-SLS, a search every 100 steps, growth factor 1'
+    'l-SLS, searched every 100 steps, growth factor 1'
 
     Args:
         label: an optimizer, settings or both, as :func:`landscape.histories.labels.run_labels`

@@ -104,8 +104,15 @@ def test_collapsed_runs_have_a_median_of_their_own(tmp_path):
     left, right = plot_training(collect(tmp_path))
     # Of all seven the median would be 0.4; of four and three it is where runs are.
     assert values(left, "median") == [[0.5, 0.4], [0.5, 1e-6]]
-    np.testing.assert_allclose(values(right, "median"), [[0.1, 0.885], [0.1, 0.85]])
+    np.testing.assert_allclose(values(right, "median"), [[0.1, 0.88], [0.1, 0.85]])
     assert legend(left) == ["SGD (3 of 7 runs collapsed)"]
+
+
+def test_a_median_is_where_a_run_is(tmp_path):
+    for seed, step in enumerate((0.1, 0.1, 1e-7, 1e-7)):
+        write(tmp_path / str(seed), [0.1] * 3, seed=seed, step_size=[0.1, step, 1e-7])
+    left, _ = plot_training(collect(tmp_path))
+    assert values(left, "median") == [[0.1, 1e-7, 1e-7]]
 
 
 def test_two_seeds_have_no_median(tmp_path):

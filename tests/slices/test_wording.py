@@ -34,14 +34,14 @@ def test_tasks(task, label):
     ("label", "words"),
     [
         ("sgd, learning rate 0.1", "SGD, learning rate 0.1"),
-        ("l-sls, search every 100, gamma 1", "l-SLS, a search every 100 steps, growth factor 1"),
-        ("search every 1", "a search every step"),
+        ("l-sls, search every 100, gamma 1", "l-SLS, searched every 100 steps, growth factor 1"),
+        ("search every 1", "searched every step"),
         ("SmoothAccuracySLS, c 0.1", "sa-SLS, c = 0.1"),
         (
             "origin before-step, batch norm batch",
             "before the step, batch norm with batch statistics",
         ),
-        ("search batch same", "search on the same batch"),
+        ("search batch same", "searched on the same batch"),
         ("nesterov true, compile false", "nesterov, no compile"),
         ("torch.adamw, betas [0.9, 0.999]", "AdamW, betas [0.9, 0.999]"),
         ("MyOptimizer", "MyOptimizer"),

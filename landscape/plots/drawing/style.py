@@ -310,7 +310,8 @@ def legend_below(
         pad = (11.1 + 1.25 * (ticks + label)) / text
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "borderaxespad": pad}
     for handle in handles:
-        handle.set_label(shortened(str(handle.get_label()), LONGEST))
+        lines = str(handle.get_label()).split("\n")
+        handle.set_label("\n".join(shortened(line, LONGEST) for line in lines))
     for fewer in range(columns, 0, -1):
         legend = where.legend(
             handles=list(handles),
