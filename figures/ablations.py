@@ -7,6 +7,7 @@ RUNS/slope-factors, RUNS/mnist-slope-factors and RUNS/search-batches; with RUNS,
 here first.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from landscape import plots
 from landscape.histories import collection as histories
 
 HERE = Path(__file__).parent
+SHOWN = [1, 5, 10]  # slope factors, of seven
 PACKED = {
     "slope-factors": HERE / "ablation-slope-factors.zarr.zip",
     "search-batches": HERE / "ablation-search-batches.zarr.zip",
@@ -26,7 +28,10 @@ def main(out=HERE):
     factors, batches = (histories.collect(path) for path in PACKED.values())
     plots.save(plots.plot_slope_search(factors), out / "ablations_slope_factor.png")
     published = np.isin(factors["optimizer"], "sa-sls-thesis") & (factors["task"] == "digits-mlp")
-    drawn = plots.plot_training(factors.isel(run=published.values))
+    published &= np.isin(
+        [json.loads(o).get("slope_factor", 1) for o in factors["options"].values], SHOWN
+    )
+    drawn = plots.plot_training(factors.isel(run=published.values), accuracy_from=0.9)
     plots.save(drawn, out / "ablations_slope_factor_training.png")
     for optimizer in ("l-sls", "sa-sls-thesis"):
         drawn = plots.plot_training(batches.isel(run=batches["optimizer"].values == optimizer))

@@ -40,7 +40,6 @@ def main(out=HERE):
         plots.save(getattr(plots, f"plot_{name}")(slices), out / f"full_size_{name}.png")
     drawn = plots.plot_overview(slices, metric="accuracy")
     plots.save(drawn, out / "full_size_overview.png")
-    plots.save(plots.plot_training(runs), out / "full_size_training.png")
     draws = store.open_(DRAWS)
     for against in ("step-size", "distance"):
         drawn = plots.plot_peak_widths(draws, metric="accuracy", against=against)

@@ -9,13 +9,13 @@ HERE = Path(__file__).parent
 
 
 def main(out=HERE):
-    for store, metric, scale in (
-        ("mnist-mlp", "accuracy", "linear"),
-        ("mnist-mlp", "loss", "symlog"),
-        ("cifar10-resnet20", "accuracy", "linear"),
+    for store, metric in (
+        ("mnist-mlp", "accuracy"),
+        ("mnist-mlp", "loss"),
+        ("cifar10-resnet20", "accuracy"),
     ):
         dataset = landscape.open(HERE / f"{store}.zarr.zip")
-        drawn = plots.plot_overview(dataset, metric=metric, scale=scale)
+        drawn = plots.plot_overview(dataset, metric=metric)
         plots.save(drawn, out / f"overview_{store.replace('-', '_')}_{metric}.png")
 
 

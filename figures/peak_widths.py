@@ -6,6 +6,7 @@ import landscape
 from landscape import plots
 
 HERE = Path(__file__).parent
+SHOWN = ["same_batch", "validation"]  # of five sets, which side by side cannot be read
 
 
 def main(out=HERE):
@@ -15,6 +16,8 @@ def main(out=HERE):
         ("mnist-mlp-draws", "draws_distance", "distance"),
     ):
         dataset = landscape.open(HERE / f"{store}.zarr.zip")
+        if name == "sets":
+            dataset = dataset.sel(evaluation_set=SHOWN)
         drawn = plots.plot_peak_widths(dataset, against=against)
         plots.save(drawn, out / f"peak_widths_{name}.png")
 

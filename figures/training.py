@@ -8,7 +8,6 @@ from landscape.histories import collection as histories
 HERE = Path(__file__).parent
 SHOWN = {
     "loss_searches": ["sgd-armijo", "l-sls"],
-    "accuracy_search": ["a-sls"],
     "smooth_accuracy_searches": ["sa-sls-thesis", "sa-sls"],
 }
 

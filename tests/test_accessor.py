@@ -76,7 +76,7 @@ def test_a_line_search_can_be_drawn_where_one_was_recorded():
 def test_methods_draw_with_their_options(dataset):
     panel = dataset.landscape.plot.batches(metric="loss", checkpoint=100)
     assert panel.get_ylabel() == "loss (nat)"
-    assert "iteration 100 (" in panel.get_title()
+    assert "iteration 100" in panel.get_title()
     _, given = plt.subplots()
     assert dataset.landscape.plot.widening(ax=given) is given
     with pytest.raises(InvalidValueError, match="unknown checkpoint 7"):

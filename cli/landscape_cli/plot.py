@@ -23,6 +23,7 @@ TYPES: dict[str, Any] = {
     "reach": float,
     "c": list[float],
     "path": bool,
+    "difference": bool,
     "caption": bool,
 }
 

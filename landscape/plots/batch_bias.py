@@ -8,12 +8,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from landscape import statistics
 from landscape.errors import InvalidValueError
-from landscape.plots.drawing import curves, style, theme
+from landscape.plots.drawing import curves, style, theme, ticks
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric, choose_step_size
@@ -33,7 +32,7 @@ def plot_batch_bias(
     metric: str = "loss",
     slope_factor: float | None = None,
     step_size: float | None = None,
-    scale: str = "linear",
+    scale: str = "auto",
 ) -> NDArray[np.object_]:
     """Plot the batch bias of ``metric`` along the step size (left) and over training (right).
 
@@ -90,9 +89,7 @@ def plot_batch_bias(
             len(along), Line2D([], [], color="0.4", ls=":", label=f"at step size {near}")
         )
     right.set_xlabel(wording.placed_by(values))
-    right.xaxis.set_major_locator(
-        MaxNLocator(nbins=int(style.available_width(right)) + 1, integer=True)
-    )
+    ticks.whole(right.xaxis, int(style.available_width(right)) + 1)
     for panel in panels:
         panel.axhline(0, color="0.4", linewidth=0.6, zorder=0.6, gid="no bias")
         panel.set_ylabel(fill(wording.value_label(next(iter(biases.values()))), 30))

@@ -18,7 +18,7 @@ def plot_batches(
     checkpoint: Checkpoints = None,
     metric: str | None = None,
     slope_factor: float | None = None,
-    scale: str = "linear",
+    scale: str = "auto",
     value_scale: str = "auto",
 ) -> Axes:
     """Plot ``metric`` on every evaluation set, at one checkpoint.
@@ -35,9 +35,10 @@ def plot_batches(
     values = choose_metric(dataset, metric, slope_factor)
     one = values.isel(checkpoint=choose_checkpoint(dataset, checkpoint))
     (panel,) = style.axes(ax, 1, height=3.1)
-    handles = draw(panel, curves_of_sets(one), scale=scale, value_scale=value_scale)
+    curves = curves_of_sets(one)
+    handles = draw(panel, curves, scale=scale, value_scale=value_scale)
     panel.set_title(f"{wording.source_label(dataset)}\n{wording.checkpoint_label(one)}".strip())
     panel.set_xlabel(wording.step_label(dataset["step_size"], dataset))
     panel.set_ylabel(wording.value_label(values))
-    style.legend_below(panel, handles, columns=3, title=band_note(dataset))
+    style.legend_below(panel, handles, columns=3, title=band_note(dataset, len(curves)))
     return panel

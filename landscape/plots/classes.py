@@ -24,7 +24,7 @@ def plot_classes(
     metric: str | None = None,
     evaluation_set: str = "validation",
     slope_factor: float | None = None,
-    scale: str = "linear",
+    scale: str = "auto",
     value_scale: str = "auto",
 ) -> Axes:
     """Plot ``metric`` of each class on one evaluation set, at one checkpoint.

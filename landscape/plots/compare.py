@@ -1,6 +1,7 @@
 """A checkpoint probed in several ways, or several runs: one panel each, on shared axes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from textwrap import fill
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from landscape import statistics
 from landscape.errors import InvalidValueError
 from landscape.plots.drawing import style, theme
-from landscape.plots.drawing.curves import band_note, curves_of_sets, draw
+from landscape.plots.drawing.curves import Curve, around, band_note, curve, curves_of_sets, draw
 from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.store_names import name_shared, names_apart
 from landscape.slices import wording
@@ -35,8 +36,9 @@ def plot_compare(
     checkpoint: Checkpoints = None,
     metric: str | None = None,
     slope_factor: float | None = None,
-    scale: str = "linear",
+    scale: str = "auto",
     value_scale: str = "auto",
+    difference: bool = False,
 ) -> NDArray[np.object_]:
     """Plot ``metric`` on every evaluation set, one panel per Dataset, titled by how it differs.
 
@@ -45,11 +47,16 @@ def plot_compare(
     nearest to 0, as means over draws. The checkpoint is by default the second of each Dataset; an
     iteration that is given must be in all of them. The panels share both axes.
 
+    With ``difference`` a last panel, on a scale of its own, shows by how much the means over draws
+    differ from those of the first Dataset, at the step sizes that both have: of two Datasets on
+    every evaluation set that both have, of more on validation or else the first set.
+
     Returns:
-        The axes, one per Dataset.
+        The axes, one per Dataset, and with ``difference`` one more.
 
     Raises:
-        InvalidValueError: without a Dataset, and for an option that one of them does not have.
+        InvalidValueError: without a Dataset, for an option that one of them does not have, and
+            where there is no second Dataset, common set or step size for a difference.
     """
     if not datasets:
         raise InvalidValueError("no store was given; give at least one")
@@ -61,17 +68,23 @@ def plot_compare(
         for each in datasets
     ]
     drawn = [curves_of_sets(values) for values in shown]
-    columns = min(3 if style.on_a_page() else 1, len(datasets))
+    names = names_apart(datasets, shown)
+    differences = _apart(shown, names) if difference else []
+    count = len(datasets) + difference
+    columns = min(3 if style.on_a_page() else 1, count)
     panels = style.axes(
         ax,
-        len(datasets),
+        count,
         columns=columns,
-        height=0.75 + 1.75 * -(-len(datasets) // columns),
+        height=0.75 + 1.75 * -(-count // columns),
         width=theme.COLUMN_WIDTH if columns == 1 else theme.PAGE_WIDTH,
+        sharey=not difference,
     )
     among = [*chain.from_iterable(drawn)]
     handles: dict[str, Artist] = {}
-    names = names_apart(datasets, shown)
+    extra = panels.pop() if difference else None
+    if extra and ax is None:
+        _share(panels, columns)
     for panel, curves, values, name in zip(panels, drawn, shown, names, strict=True):
         artists = draw(panel, curves, scale=scale, value_scale=value_scale, among=among)
         handles |= {str(artist.get_label()): artist for artist in artists}
@@ -81,7 +94,17 @@ def plot_compare(
         ]
         panel.set_title("\n".join(filter(None, lines)), fontsize=TITLE)
     along = [wording.step_label(each["step_size"], each) for each in datasets]
-    style.outer_labels(panels, columns, along, [wording.value_label(each) for each in shown])
+    labels = [wording.value_label(each) for each in shown]
+    if extra:
+        artists = draw(extra, differences, scale=scale, value_scale=value_scale)
+        handles = {str(artist.get_label()): artist for artist in artists} | handles
+        extra.axhline(0, color="0.4", linewidth=0.6, zorder=0.6, gid="no difference")
+        extra.set_title("minus the first" if len(datasets) > 2 else "second minus first")
+        extra.title.set_fontsize(TITLE)
+        extra.set_ylabel(wording.with_units("difference", str(shown[0].attrs.get("units", "1"))))
+        panels, along = [*panels, extra], [*along, along[0]]
+        labels.append(extra.get_ylabel())
+    style.outer_labels(panels, columns, along, labels)
     title = name_shared(datasets, shown)
     if ax is None and (figure := panels[0].get_figure(root=True)) is not None:
         title = _wrapped(title, style.available_width(figure), 7.5)
@@ -91,15 +114,57 @@ def plot_compare(
         [*handles.values()],
         new=ax is None,
         title=title,
-        note=_note(datasets),
+        note=_note(datasets, max(map(len, drawn))),
     )
     return np.array(panels, dtype=object)
 
 
-def _note(datasets: Sequence[xr.Dataset]) -> str:
+def _share(panels: Sequence[Axes], columns: int) -> None:
+    """Let the panels of a new figure share the axis of the values."""
+    for i, panel in enumerate(panels):
+        if i:
+            panel.sharey(panels[0])
+        panel.tick_params(labelleft=i % columns == 0)
+
+
+def _apart(shown: Sequence[xr.DataArray], names: Sequence[str]) -> list[Curve]:
+    """The means of each minus those of the first: of two on every set, of more on one."""
+    if len(shown) < 2:
+        raise InvalidValueError("a difference needs at least 2 stores; 1 was given")
+    first, *others = shown
+    sets = [str(n) for n in first["evaluation_set"].values]
+    sets = [n for n in sets if all(n in each["evaluation_set"].values for each in others)]
+    if not sets:
+        raise InvalidValueError("the stores have no evaluation set in common for a difference")
+    if len(others) == 1:
+        pair = [curves_of_sets(each.sel(evaluation_set=sets)) for each in (others[0], first)]
+        return [_minus(*each) for each in zip(*pair, strict=True)]
+    one = "validation" if "validation" in sets else sets[0]
+    looks = style.setting_styles(len(others), ordered=False)
+    labels = [f"{name}: {wording.name_label(one)}" for name in names[1:]]
+    start = curve(first.sel(evaluation_set=one), "", looks[0])
+    return [
+        _minus(curve(each.sel(evaluation_set=one), label, look), start)
+        for each, label, look in zip(others, labels, looks, strict=True)
+    ]
+
+
+def _minus(one: Curve, first: Curve) -> Curve:
+    """The difference of the means where both were sampled, with the words and looks of ``one``."""
+    steps, here, there = np.intersect1d(one.steps, first.steps, return_indices=True)
+    if not steps.size:
+        raise InvalidValueError("the stores have no step size in common for a difference")
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        values = (one.mean[here] - first.mean[there])[None]
+    return replace(one, steps=steps, values=values, units="")
+
+
+def _note(datasets: Sequence[xr.Dataset], sets: int) -> str:
     """What line and band are, where a store has several draws."""
     draws = {each.sizes["draw"] for each in datasets}
-    return "line: mean over draws, band: min to max" if len(draws) > 1 else band_note(datasets[0])
+    if len(draws) > 1:
+        return f"line: mean over draws, {around(sets)}: min to max"
+    return band_note(datasets[0], sets)
 
 
 def _lines_above_two(panels: Sequence[Axes], columns: int) -> int:
@@ -134,6 +199,8 @@ def _differences(values: xr.DataArray, metric: str) -> str:
         found["bias"] = statistics.batch_bias(one, metric, "other_batch")["bias"]
     if {"big_batch", "validation"} <= kinds:
         found["gap"] = statistics.gap(one, metric)
+    beside = float(np.abs(values.isel(step_size=center)).max())
     with np.errstate(invalid="ignore"):  # ∞ − ∞
-        parts = [f"{n} {wording.number(v.mean(skipna=False).item())}" for n, v in found.items()]
+        means = {n: v.mean(skipna=False).item() for n, v in found.items()}
+    parts = [f"{n} {wording.number(value, beside)}" for n, value in means.items()]
     return f"at {wording.number(one['step_size'].item())}: {', '.join(parts)}" if parts else ""

@@ -5,6 +5,7 @@ from itertools import chain
 
 import numpy as np
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from numpy.typing import NDArray
@@ -27,13 +28,14 @@ def plot_gap(
     checkpoint: Checkpoints = None,
     metric: str | None = None,
     slope_factor: float | None = None,
-    scale: str = "linear",
+    scale: str = "auto",
     value_scale: str = "auto",
 ) -> NDArray[np.object_]:
     """Plot ``metric`` on the big batch and on validation, one panel per checkpoint.
 
     The gap, big batch minus validation (of the means over draws), is shaded; its value at the step
     size nearest to 0 is in the panel's title. By default four checkpoints are shown, evenly spread.
+    Each panel has its own range of values, in which its gap can be seen.
 
     Returns:
         The axes, one per checkpoint.
@@ -61,22 +63,37 @@ def plot_gap(
         for at in positions
     ]
     columns = min(2, len(positions))
-    panels = style.axes(
-        ax, len(positions), columns=columns, height=0.9 + 1.3 * -(-len(positions) // columns)
-    )
+    height = 1.0 + 1.3 * -(-len(positions) // columns)
+    panels = style.axes(ax, len(positions), columns=columns, height=height, sharey=False)
+    handles: list[Artist] = []
+    everything = [*chain.from_iterable(pairs)]
     for panel, pair, position in zip(panels, pairs, positions, strict=True):
-        handles = draw(
-            panel, pair, scale=scale, value_scale=value_scale, among=[*chain.from_iterable(pairs)]
-        )
+        # On one scale the gap late in training could not be seen.
+        artists = draw(panel, pair, scale=scale, value_scale=value_scale, among=everything)
+        panel.autoscale(axis="y")
+        handles += [each for each in artists if _label(each) not in map(_label, handles)]
         shade = _shade(panel, *pair)
         center = gaps.isel(checkpoint=position, step_size=statistics.center(gaps["step_size"]))
-        at, value = (wording.number(each.item()) for each in (center["step_size"], center))
+        at = wording.number(center["step_size"].item())
+        value = wording.number(center.item(), beside=_beside(values, center, position))
         panel.set_title(f"{wording.checkpoint_label(center)}\ngap at {at}: {value}", fontsize=6.5)
     along, value = wording.step_label(dataset["step_size"], dataset), wording.value_label(values)
     style.outer_labels(panels, columns, [along] * len(panels), [value] * len(panels))
-    title, note = wording.source_label(dataset), band_note(dataset)
+    title = wording.source_label(dataset)
+    own = "each panel has its own range of values" if len(panels) > 1 else ""
+    note = "; ".join(filter(None, [own, band_note(dataset)]))
     style.title_and_legend(panels, [*handles, shade], new=ax is None, title=title, note=note)
     return np.array(panels, dtype=object)
+
+
+def _label(artist: Artist) -> str:
+    return str(artist.get_label())
+
+
+def _beside(values: xr.DataArray, center: xr.DataArray, position: int) -> float:
+    """The size of the values of which the gap at the step size ``center`` is the difference."""
+    both = values.isel(checkpoint=position).sel(step_size=center["step_size"])
+    return float(np.abs(both.sel(evaluation_set=list(SETS))).max())
 
 
 def _shade(panel: Axes, big: Curve, validation: Curve) -> PolyCollection:

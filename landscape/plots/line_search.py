@@ -77,7 +77,7 @@ def plot_line_search(
     tried, reached = tried[~np.isnan(tried)], reached[~np.isnan(tried)]
     taken, outcome = row["search_step_size"].item(), str(row["search_outcome"].item())
     last = max([*steps, *tried, taken])
-    if scale == "symlog":
+    if scale != "linear":
         panel.set_xlim(-min(steps[steps > 0], default=last), 1.25 * last)
     else:
         panel.set_xlim(-0.03 * last, 1.03 * last)

@@ -22,7 +22,7 @@ def plot_loss_vs_accuracy(
     ax: Sequence[Axes] | None = None,
     checkpoint: Checkpoints = None,
     evaluation_set: str = "same_batch",
-    scale: str = "linear",
+    scale: str = "auto",
     value_scale: str = "auto",
 ) -> NDArray[np.object_]:
     """Plot loss above accuracy, both on the same evaluation set.

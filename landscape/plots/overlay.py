@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from landscape.errors import UnknownNameError
 from landscape.plots.drawing import style
-from landscape.plots.drawing.curves import band_note, curve, draw, lines_of_draws
+from landscape.plots.drawing.curves import around, band_note, curve, draw, lines_of_draws
 from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.several import choose_slices, fitted
 from landscape.slices import wording
@@ -26,7 +26,7 @@ def plot_overlay(
     evaluation_set: str | None = None,
     slope_factor: float | None = None,
     against: str = "step-size",
-    scale: str = "linear",
+    scale: str = "auto",
     value_scale: str = "auto",
 ) -> Axes:
     """Plot ``metric`` on one evaluation set, one curve per Dataset, named by how it differs.
@@ -66,8 +66,8 @@ def plot_overlay(
     panel.set_xlabel(several.along(against.replace("-", " ")))
     panel.set_ylabel(wording.value_label(shown[0], several.evaluation_set))
     draws = max(several.datasets, key=lambda each: each.sizes["draw"])
-    note = "one line a draw" if own_lines else band_note(draws)
+    note = "one line a draw" if own_lines else band_note(draws, len(shown))
     if len({each.sizes["draw"] for each in several.datasets}) > 1 and not own_lines:
-        note = "line: mean over draws, band: min to max"
+        note = f"line: mean over draws, {around(len(shown))}: min to max"
     style.legend_below(panel, handles, columns=3, title=note)
     return panel

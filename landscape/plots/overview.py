@@ -25,7 +25,7 @@ def plot_overview(
     checkpoint: Checkpoints = None,
     metric: str | None = None,
     slope_factor: float | None = None,
-    scale: str = "linear",
+    scale: str = "auto",
     value_scale: str = "auto",
 ) -> NDArray[np.object_]:
     """Plot ``metric`` on every evaluation set, one panel per checkpoint; panels share both axes.
@@ -62,6 +62,6 @@ def plot_overview(
     told = [f"{len(positions)} of {of} checkpoints"] if left_out else []
     style.title_and_legend(
         panels, handles, new=ax is None, title=wording.source_label(dataset, *told),
-        note=band_note(dataset),
+        note=band_note(dataset, len(drawn[0])),
     )  # fmt: skip
     return np.array(panels, dtype=object)

@@ -146,7 +146,7 @@ def _draw(panel: Axes, one: _Slice, look: style.Style, scale: str, reach: float)
     whole = curves.curve(one.values.expand_dims("draw"), "slice", look)
     steps, values, along = whole.steps, whole.values[0], finely(whole.steps)
     far = 2 * np.nanmax(np.abs([reach, one.optimum, one.best_step]))
-    ends = [-np.inf, np.inf] if scale == "symlog" else [-far, far]
+    ends = [-np.inf, np.inf] if scale != "linear" else [-far, far]
     low, high = np.clip(ends, steps[0], steps[-1])
     inside = (low <= steps) & (steps <= high)
     # Lines to the next samples outside are in view; marks of values that are not finite are not.
@@ -169,7 +169,7 @@ def _draw(panel: Axes, one: _Slice, look: style.Style, scale: str, reach: float)
     handles += panel.plot(
         one.best_step, one.best["best_value"], label="best sample", gid="best", zorder=4, **BEST
     )
-    if scale != "symlog":
+    if scale == "linear":
         margin = 0.03 * (high - low)
         panel.set_xlim(low - margin, high + margin)
     fit(panel, seen)
@@ -183,6 +183,6 @@ def _told(one: _Slice, mode: str) -> str:
     if not np.isfinite(one.best_step):
         return "no finite value"
     if not np.isfinite(one.optimum):
-        return f"best sample {best}\nno {extreme}"
+        return f"best sample at {best}\nno {extreme}"
     off = wording.number(abs(one.optimum - one.best_step))
-    return f"best sample {best}\n{extreme} {optimum}: {off} off"
+    return f"best sample at {best}\n{extreme} at {optimum}, {off} away"

@@ -19,7 +19,7 @@ class Figure:
         name: its name on the command line.
         summary: one sentence, for lists of figures and the command's help.
         options: keyword arguments of its function that a command offers; "caption" is added to
-            them for figures of slices.
+            them for figures of slices, and "title" for all.
         source: what it draws: the "slices" of one store, its "planes", the training "paths" that
             were projected onto either, those of several "stores" side by side (a list of Datasets),
             slices recorded with their line "searches", the histories of several "runs", "classes"
@@ -59,9 +59,10 @@ CAPTIONED = ("slices", "planes", "paths", "searches", "stores")
 
 FIGURES: Mapping[str, Figure] = MappingProxyType(
     {
-        figure.name: replace(figure, options=(*figure.options, "caption"))
-        if figure.source in CAPTIONED
-        else figure
+        figure.name: replace(
+            figure,
+            options=(*figure.options, *["caption"] * (figure.source in CAPTIONED), "title"),
+        )
         for figure in (
             Figure(
                 "loss-vs-accuracy",
@@ -199,7 +200,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             Figure(
                 "compare",
                 "A checkpoint probed in several ways, one panel each.",
-                ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
+                ("checkpoint", "metric", "slope_factor", "scale", "value_scale", "difference"),
                 source="stores",
             ),
             Figure(

@@ -9,14 +9,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from landscape.histories.collection import Group, groups, unfinished
 from landscape.histories.labels import short
-from landscape.plots.drawing import style
+from landscape.plots.drawing import style, ticks
 from landscape.plots.drawing.curves import Curve, draw
 from landscape.plots.drawing.figure import figure
+from landscape.slices.wording import optimizer_label, run_label, task_label
 
 
 @figure
@@ -62,7 +62,7 @@ def plot_schedules(
     if any(line.get_gid() == "unfinished" for line in panel.lines):
         handles.append(Line2D([], [], label="unfinished run", color="0.4", **circle))
     panel.set_xlim(left=0)
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ticks.whole(panel.xaxis)
     panel.set_title(title)
     panel.set_xlabel("epoch")
     panel.set_ylabel("learning rate" + " or step size" * _searches(dataset))
@@ -79,9 +79,10 @@ def _labels(found: Sequence[Group]) -> tuple[list[str], str]:
         schedule = str(json.loads(str(group.runs["record"][0].item())).get("schedule", ""))
         if schedule in name or (schedule == "constant" and _searches(group.runs)):
             schedule = ""
-        task = group.task if len(tasks) > 1 else ""
-        labels.append(", ".join(filter(None, [task, name, schedule])))
-    return labels, ", ".join(filter(None, [tasks[0] if len(tasks) == 1 else "", common]))
+        task = task_label(group.task) if len(tasks) > 1 else ""
+        labels.append(", ".join(filter(None, [task, run_label(name), schedule])))
+    shared = [task_label(tasks[0]) if len(tasks) == 1 else "", optimizer_label(common)]
+    return labels, ", ".join(filter(None, shared))
 
 
 def _searches(dataset: xr.Dataset) -> bool:

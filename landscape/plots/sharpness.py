@@ -7,10 +7,9 @@ import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from landscape import statistics
-from landscape.plots.drawing import style
+from landscape.plots.drawing import style, ticks
 from landscape.plots.drawing.curves import Curve, band_note, draw
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
@@ -103,7 +102,7 @@ def plot_sharpness(
     panel.set_ylabel(
         f"sharpness of the loss, {wording.name_label(name)}\n({units} per squared distance)"
     )
-    panel.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    ticks.whole(panel.xaxis, 4)
     lines = handles[: len(found)] + reference + handles[len(found) :]
     style.legend_below(panel, lines, columns=2, title="\n".join(filter(None, notes)))
     return panel

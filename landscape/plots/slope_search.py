@@ -49,7 +49,7 @@ def plot_slope_search(
             if chosen.any():
                 _draw(panel, points.isel(run=chosen), look)
         panel.set_xscale("log")
-        panel.set_title(task)
+        panel.set_title(wording.task_label(task))
     factors = np.unique(points["factor"].values)
     for panel in panels:
         panel.xaxis.set_major_locator(FixedLocator(_apart(factors)))
@@ -85,7 +85,7 @@ def _points(dataset: xr.Dataset) -> xr.DataArray:
     without = run_labels([{**r, "options": own} for r, own in zip(records, options, strict=True)])
     best = best_accuracy(ordered).assign_coords(
         factor=("run", np.array(factors)),
-        setting=("run", np.array(without, dtype=object)),
+        setting=("run", np.array([*map(wording.run_label, without)], dtype=object)),
         hollow=("run", unfinished(ordered)),
     )
     smooth = [str(name).startswith("sa-sls") for name in ordered["optimizer"].values]

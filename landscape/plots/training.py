@@ -12,22 +12,24 @@ import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError
 from landscape.histories.collection import Group, groups, unfinished
 from landscape.histories.labels import number, short
-from landscape.plots.drawing import style, theme
-from landscape.plots.drawing.curves import ROW
+from landscape.plots.drawing import style, theme, ticks
+from landscape.plots.drawing.curves import FILLED, ROW, lonely
 from landscape.plots.drawing.figure import figure
+from landscape.plots.drawing.several import fitted
 from landscape.slices import wording
 
 # Smaller step sizes hardly move float32 parameters, and their decades would squeeze the others.
-FLOOR = 1e-12
+FLOOR = 1e-8
+FEWEST = 3  # runs of which a median is drawn
+APART = 1e-4  # a run's last step size below this times the largest of its peers' sets it apart
 # Values without a place on the axis: a test, the marker, the edge where it is drawn, its label.
 EDGES: tuple[tuple[Callable[[Any], Any], str, float, str], ...] = (
-    (lambda x: x < FLOOR, "v", 0.0, f"at the edge: below {FLOOR:g}, or 0"),
+    (lambda x: x < FLOOR, "v", 0.0, f"at the edge: below {ticks.power(FLOOR)}, or 0"),
     (lambda x: x == np.inf, "^", 1.0, "step size +∞"),
     (np.isnan, "x", 0.0, "NaN"),
 )
@@ -50,11 +52,13 @@ def plot_training(
 ) -> NDArray[np.object_]:
     """Plot step size (left, log) and validation accuracy (right) over the epochs.
 
-    Runs of one setting share colour and dashes: each is a thin line, and a thick one is their
-    median. The legend names how the runs differ. Several tasks become rows of panels or, if all
-    were trained in one way, curves of one row. A step size of 0 or close to it is marked ▼ at the
-    lower edge of the log axis; an unfinished run ends in a circle. For an optimizer without a
-    search the learning rate is shown.
+    Runs of one setting share colour and dashes: each is a thin line, and of three or more a thick
+    one is their median (of an even number the lower of the middle two, so that it is where a run
+    is). Runs whose last step size is below 1/10,000 of the largest of the same setting have
+    collapsed: they are counted in the legend and have a median of their own. The legend names how
+    the runs differ. Several tasks become rows of panels or, if all were trained in one way, curves
+    of one row. A step size of 0 or close to it is marked ▼ at the lower edge of the log axis; an
+    unfinished run ends in a circle. For an optimizer without a search the learning rate is shown.
 
     With ``accuracy_from="auto"`` runs that are outliers do not widen the axis; runs that end below
     it are counted in the legend.
@@ -80,23 +84,29 @@ def plot_training(
             panel.set_title(row.title)
         _log_axis(left, list(row.groups.values()))
         _accuracy_axis(right, list(row.groups.values()), accuracy_from, notes)
-    handles = [
-        Line2D([], [], label=entry, color=looks[entry].color, linestyle=looks[entry].linestyle)
-        for entry in entries
-    ]
     figure = panels[0][0].get_figure(root=True)
     where = panels[-1][0] if ax is not None or figure is None else figure
+    handles = [
+        Line2D(
+            [],
+            [],
+            label=fitted(_counted(entry, rows), style.available_width(where) / 2),
+            color=looks[entry].color,
+            linestyle=looks[entry].linestyle,
+        )
+        for entry in entries
+    ]
     if ax is None and figure is not None:
         figure.suptitle(title)
     for panel in panels[-1]:
         panel.set_xlabel("epoch")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    several = dataset.sizes["run"] > len({id(g) for row in rows for g in row.groups.values()})
+        ticks.whole(panel.xaxis)
+    medians = any(line.get_gid() == "median" for pair in panels for line in pair[0].lines)
     style.legend_below(
         where,
         [*handles, *notes.values()],
         columns=4 if ax is None else 2,
-        title="thin: each run, thick: median of a setting's runs" if several else "",
+        title="thin: each run, thick: median of a setting's runs" if medians else "",
     )
     return np.array(panels, dtype=object).ravel()
 
@@ -105,16 +115,29 @@ def _rows(found: Sequence[Group]) -> tuple[list[_Row], str]:
     """The rows of panels and the figure's title."""
     tasks = list(dict.fromkeys(group.task for group in found))
     names, common = short([group.label for group in found])
+    worded = dict(zip(names, map(wording.run_label, names), strict=True))
+    titles = dict(zip(tasks, map(wording.task_label, tasks), strict=True))
     if len(set(names)) == 1 and len(tasks) > 1:
-        return [_Row("", {group.task: group for group in found})], found[0].label
+        return [_Row("", {titles[g.task]: g for g in found})], worded[names[0]]
     rows = [
         _Row(
-            task if len(tasks) > 1 else "",
-            {n: g for n, g in zip(names, found, strict=True) if g.task == task},
+            titles[task] if len(tasks) > 1 else "",
+            {worded[n]: g for n, g in zip(names, found, strict=True) if g.task == task},
         )
         for task in tasks
     ]
-    return rows, ", ".join(filter(None, [tasks[0] if len(tasks) == 1 else "", common]))
+    shared = [titles[tasks[0]] if len(tasks) == 1 else "", wording.optimizer_label(common)]
+    return rows, ", ".join(filter(None, shared))
+
+
+def _counted(entry: str, rows: Sequence[_Row]) -> str:
+    """A legend entry, with how many of its runs collapsed."""
+    found = [_collapsed(row.groups[entry]) for row in rows if entry in row.groups]
+    count, of = (
+        sum(int(total) for total in each)
+        for each in ((one.sum() for one in found), (one.size for one in found))
+    )
+    return f"{entry} ({count} of {of} runs collapsed)" if count else entry
 
 
 def _axes(ax: Sequence[Axes] | None, rows: int, entries: int) -> list[tuple[Axes, Axes]]:
@@ -128,22 +151,43 @@ def _draw(
     panel: Axes, group: Group, name: str, look: style.Style, notes: dict[str, Artist]
 ) -> None:
     line = {k: v for k, v in asdict(look).items() if k != "marker"}
-    thin = {"linewidth": 0.6, "alpha": 0.5} if group.runs.sizes["run"] > 1 else {}
     runs = group.series(name)
+    collapsed = _collapsed(group)
+    medians = [
+        chosen
+        for of in (~collapsed, collapsed)
+        if len(chosen := [values for values, one in zip(runs, of, strict=True) if one]) >= FEWEST
+    ]
+    thin = {"linewidth": 0.6, "alpha": 0.5} if medians else {"linewidth": 0.9}
     for values, stopped in zip(runs, unfinished(group.runs), strict=True):
         epochs = np.arange(1, len(values) + 1)
         if name == "step_size":
             _mark_edges(panel, epochs, values, look, notes)
-            values = np.where(values >= FLOOR, values, np.nan)
-        panel.plot(epochs, values, gid="run", **line | thin)
+        values = _placed(values, name)
+        alone = {"marker": "o", "ms": 1.8, "mew": 0, "markevery": lonely(values)}
+        panel.plot(epochs, values, gid="run", **line | thin | alone)
         if stopped and len(values):
             (end,) = panel.plot(epochs[-1], values[-1], "o", mfc="none", mew=0.8, gid="unfinished")
             end.set_color(look.color)
             notes.setdefault("unfinished", _note("o", "unfinished run", mfc="none", mew=0.8))
-    if thin:
-        middle = np.median([values[: min(map(len, runs))] for values in runs], axis=0)
-        middle = np.where((middle >= FLOOR) | (name != "step_size"), middle, np.nan)
-        panel.plot(np.arange(1, len(middle) + 1), middle, gid="median", zorder=2.5, **line)
+    for chosen in medians:
+        shared = np.array([values[: min(map(len, chosen))] for values in chosen])
+        middle = np.quantile(shared, 0.5, axis=0, method="lower")  # which is where a run is
+        places = np.arange(1, len(middle) + 1)
+        panel.plot(places, _placed(middle, name), gid="median", zorder=2.5, **line)
+
+
+def _placed(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    """The values, with NaN for step sizes that have no place on the axis."""
+    shown = (values >= FLOOR) & (values < np.inf)
+    return values if name != "step_size" else np.where(shown, values, np.nan)
+
+
+def _collapsed(group: Group) -> NDArray[np.bool_]:
+    """(run,), whose last step size is far below that of a run with the same setting."""
+    last = np.array([each[-1] if each.size else np.nan for each in group.series("step_size")])
+    finite = last[np.isfinite(last)]
+    return last < APART * finite.max() if finite.size else np.zeros(last.shape, np.bool_)
 
 
 def _mark_edges(
@@ -177,6 +221,7 @@ def _log_axis(panel: Axes, found: Sequence[Group]) -> None:
     values = np.concatenate([each for group in found for each in group.series("step_size")])
     if (values[np.isfinite(values)] >= FLOOR).any():
         panel.set_yscale("log")
+        ticks.logarithmic(panel.yaxis, values[values >= FLOOR])
     else:
         panel.set_yticks([])  # nothing but marks
 
@@ -189,7 +234,7 @@ def _accuracy_axis(
 ) -> None:
     runs = [each for group in found for each in group.series("validation_accuracy") if each.size]
     if accuracy_from is None:
-        if np.ptp(np.concatenate(runs)) > 0.3:
+        if np.ptp(np.concatenate(runs)) > FILLED:
             panel.set_ylim(-0.03, 1.03)  # the range of the accuracy axis in every figure
         return
     low = _late(runs) if accuracy_from == "auto" else _number(accuracy_from)

@@ -7,11 +7,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError, UnknownNameError
-from landscape.plots.drawing import fields, numbers, style
+from landscape.plots.drawing import fields, numbers, style, ticks
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
 from landscape.slices.choice import (
@@ -95,7 +94,7 @@ def plot_trajectory(
     away.set_ylim(bottom=0)
     away.set_xlabel(by)
     away.set_ylabel(f"distance from the {'plane' if plane else 'line'}")
-    away.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    ticks.whole(away.xaxis, 5)
 
     kept = fields.explained([float(one["path_explained"])])
     source = wording.source_label(dataset, *draw_note(dataset, chosen))

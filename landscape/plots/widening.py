@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from landscape.errors import UnknownNameError
 from landscape.plots.drawing import style, theme
-from landscape.plots.drawing.curves import Curve, band_note, curve, draw, lines_of_draws
+from landscape.plots.drawing.curves import Curve, around, band_note, curve, draw, lines_of_draws
 from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.several import name_stores, title_lines
 from landscape.plots.drawing.store_names import name_shared
@@ -34,7 +34,7 @@ def plot_widening(
     evaluation_set: str = "same_batch",
     slope_factor: float | None = None,
     against: str = "step-size",
-    scale: str = "linear",
+    scale: str = "auto",
     value_scale: str = "auto",
 ) -> Axes | NDArray[np.object_]:
     """Plot ``metric`` on one evaluation set, one curve per checkpoint, from dark to light.
@@ -82,12 +82,18 @@ def plot_widening(
     along = [wording.step_label(*each) for each in zip(steps, stores, strict=True)]
     value = wording.value_label(next(iter(shown[0].values())), evaluation_set)
     style.outer_labels(panels, columns, along, [value] * len(panels))
-    notes = [band_note(max(stores, key=lambda each: each.sizes["draw"]))]
+    most = max(map(len, shown))
+    notes = [band_note(max(stores, key=lambda each: each.sizes["draw"]), most)]
     if notes[0] and any(_own_lines(each, against) for each in stores):
         notes = ["one line a draw"]
     elif len({each.sizes["draw"] for each in stores}) > 1:
-        notes = ["line: mean over draws, band: min to max"]
-    note = "; ".join(filter(None, [wording.checkpoints_note(stores[0]), *notes]))
+        notes = [f"line: mean over draws, {around(most)}: min to max"]
+    named = wording.checkpoints_note(stores[0])
+    if len(labels) > style.TOLD_APART:  # a legend of so many would not be read
+        style.checkpoint_bar(panels, labels, looks, named)
+        handles = {name: each for name, each in handles.items() if name not in labels}
+        named = ""
+    note = "; ".join(filter(None, [named, *notes]))
     if isinstance(dataset, xr.Dataset):
         panels[0].set_title(wording.source_label(dataset))
         style.legend_below(panels[0], [*handles.values()], columns=3, title=note)

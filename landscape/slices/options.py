@@ -70,7 +70,11 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
                 "metric (absolute)",
                 "relative",
             ),
-            Option("scale", "scale of the step sizes: linear or symlog"),
+            Option(
+                "scale",
+                "scale of the step sizes: linear, symlog, or auto, which is symlog where samples "
+                "would fall on one another",
+            ),
             Option("value_scale", "scale of the values: auto, linear or log"),
             Option("draw", "number of the draw to show", "the first"),
             Option(
@@ -83,11 +87,20 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
                 "sufficient-decrease constant of Armijo's line, or several of them",
                 ", ".join(f"{each:g}" for each in CONSTANTS),
             ),
+            Option(
+                "difference",
+                "whether a last panel shows by how much the stores differ from the first",
+            ),
             Option("path", "whether the training path is drawn, where it was projected"),
             Option(
                 "caption",
                 "whether to print below a new figure what its directions are, on which samples it "
                 "was measured, and what it does not show",
+            ),
+            Option(
+                "title",
+                "title of the figure in place of its own; an empty one for none",
+                "task, optimizer and what is shown",
             ),
             Option(
                 "accuracy_from",

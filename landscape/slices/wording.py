@@ -1,12 +1,138 @@
 """What a Dataset holds, in the words of axes, legends, titles and tables."""
 
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+
 import numpy as np
 import xarray as xr
 
 from landscape.errors import visible
 from landscape.slices.schema import upgraded
 
+ROUNDING = 1e-12  # share of two values below which their difference is rounding
 LONGEST = 60  # characters of a name in a title
+
+# Names of stores and commands -> as people write them.
+DATASETS: Mapping[str, str] = {
+    "digits": "digits",
+    "mnist": "MNIST",
+    "fashion": "FashionMNIST",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+}
+MODELS: Mapping[str, str] = {
+    "mlp": "MLP",
+    "cnn": "CNN",
+    "resnet20": "ResNet20",
+    "resnet34": "ResNet34",
+    "densenet121": "DenseNet121",
+}
+OPTIMIZERS: Mapping[str, str] = {
+    "sgd": "SGD",
+    "sgd-schedule": "SGD with a schedule",
+    "adam": "Adam",
+    "sgd-armijo": "SGD-Armijo",
+    "l-sls": "l-SLS",
+    "a-sls": "a-SLS",
+    "sa-sls": "sa-SLS",
+    "sa-sls-thesis": "sa-SLS as published",
+    "sgdarmijo": "SGD-Armijo",
+    "losssls": "l-SLS",
+    "accuracysls": "a-SLS",
+    "smoothaccuracysls": "sa-SLS",
+    **{
+        name.lower(): name
+        for name in (
+            *("Adadelta", "Adafactor", "Adagrad", "Adamax", "AdamW", "ASGD", "LBFGS", "Muon"),
+            *("NAdam", "RAdam", "RMSprop", "Rprop", "SparseAdam"),
+        )
+    },
+}
+# What a setting of a run or a probe reads as; the first that fits a whole setting is taken.
+SETTINGS: tuple[tuple[str, str], ...] = (
+    (r"batch norm (batch|running)", r"batch norm with \1 statistics"),
+    (r"batch norm recalibrated", "batch norm recalibrated"),
+    (r"origin (before|after)-step", r"\1 the step"),
+    (r"preset thesis", "as published"),
+    (r"search every 1", "searched every step"),
+    (r"search every (\d+)", r"searched every \1 steps"),
+    (r"search batch same", "searched on the same batch"),
+    (r"search batch (\d+)", r"searched on another batch of \1"),
+    (r"gamma (\S+)", r"growth factor \1"),
+    (r"n (\d+)", r"growth over \1 steps"),
+    (r"beta (\S+)", r"backtracking factor \1"),
+    (r"c (\S+)", r"c = \1"),
+    (r"(.+) true", r"\1"),
+    (r"(.+) false", r"no \1"),
+)
+
+
+def task_label(task: str) -> str:
+    """Word a task.
+
+    >>> task_label("cifar10.npz-resnet20"), task_label("mytask.py:task")
+    ('ResNet20 on CIFAR-10', 'mytask')
+
+    Args:
+        task: its name in a store: a data set (or its file) and a network, a function in a file, or
+            a name of the user's.
+
+    Returns:
+        A network "on" a data set, the name of the file, with that of a function not called "task",
+        or the name as it is; "" for an unknown task.
+    """
+    if task in ("", "unknown"):
+        return ""
+    file, _, function = task.rpartition(":")
+    if file.endswith(".py"):
+        named = PurePath(file).stem
+        return named if function == "task" else f"{named}: {name_label(function)}"
+    data, _, model = task.rpartition("-")
+    file_name = PurePath(data)
+    if model in MODELS and (data in DATASETS or file_name.suffix):
+        return f"{MODELS[model]} on {DATASETS.get(file_name.stem, file_name.stem)}"
+    return task
+
+
+def optimizer_label(optimizer: str) -> str:
+    """Word an optimizer.
+
+    >>> optimizer_label("sa-sls"), optimizer_label("torch.rmsprop")
+    ('sa-SLS', 'RMSprop')
+
+    Args:
+        optimizer: its name in a store, that of a command or of a class.
+
+    Returns:
+        The name as people write it; as it is where that is not known; "" for "unknown".
+    """
+    if optimizer == "unknown":
+        return ""
+    return OPTIMIZERS.get(optimizer.lower().removeprefix("torch."), optimizer)
+
+
+def run_label(label: str) -> str:
+    """Word what tells runs apart.
+
+    >>> run_label("l-sls, search every 100, gamma 1")
+    'l-SLS, searched every 100 steps, growth factor 1'
+
+    Args:
+        label: an optimizer, settings or both, as :func:`landscape.histories.labels.run_labels`
+            gives them.
+
+    Returns:
+        The same in words.
+    """
+    return ", ".join(filter(None, (_setting(part) for part in label.split(", "))))
+
+
+def _setting(part: str) -> str:
+    for pattern, words in SETTINGS:
+        if found := re.fullmatch(pattern, part):
+            return found.expand(words)
+    return optimizer_label(part)
 
 
 def name_label(name: str) -> str:
@@ -139,28 +265,46 @@ def checkpoint_label(checkpoint: xr.Dataset | xr.DataArray, short: bool = False)
         short: whether to leave out the words "iteration" and "epoch".
 
     Returns:
-        "iteration 1953 (epoch 5)" or, if ``short``, "1953 (5)"; an unknown epoch is left out.
-        "epoch 5" or "5" where the iteration is not known.
+        "iteration 1953 (epoch 5)" or, if ``short``, "1953 (5)"; left out is an unknown epoch, and
+        an epoch 0 of a later iteration, of which only finished epochs were stored. "epoch 5" or
+        "5" where the iteration is not known.
     """
     iteration, epoch = checkpoint["iteration"].item(), float(checkpoint["epoch"].item())
     by = placed_by(checkpoint)
     label = f"{iteration}" if short else f"{by} {iteration}"
-    if np.isnan(epoch) or by == "epoch":
+    if np.isnan(epoch) or by == "epoch" or (epoch == 0 != iteration):
         return label
     number = f"{round(epoch, 2):g}"
     return f"{label} ({number})" if short else f"{label} (epoch {number})"
 
 
-def number(value: float) -> str:
+def number(value: float, beside: float = 0.0) -> str:
     """Write a number with three digits and a true minus sign, not a hyphen.
 
     Args:
         value: the number.
+        beside: of a difference, the size of what was subtracted; a difference that is but its
+            rounding is 0.
 
     Returns:
         The text.
     """
+    if abs(value) <= ROUNDING * abs(beside) < np.inf:
+        return "0"
     return f"{value:.3g}".replace("-", "−")
+
+
+def source_names(dataset: xr.Dataset) -> tuple[str, str]:
+    """Word task and optimizer.
+
+    Args:
+        dataset: slices, or a history.
+
+    Returns:
+        (task, optimizer), each in one line; "" where it is unknown.
+    """
+    task, optimizer = (str(dataset.attrs.get(key) or "") for key in ("task", "optimizer"))
+    return one_line(task_label(task)), one_line(optimizer_label(optimizer))
 
 
 def source_label(dataset: xr.Dataset, *more: str) -> str:
@@ -173,8 +317,7 @@ def source_label(dataset: xr.Dataset, *more: str) -> str:
     Returns:
         Task, optimizer (if known), whether 0 is after the step, and ``more``, separated by commas.
     """
-    named = (dataset.attrs.get(key) for key in ("task", "optimizer"))
-    parts = [one_line(str(each)) for each in named if each and each != "unknown"]
+    parts = [each for each in source_names(dataset) if each]
     if dataset.attrs.get("origin") == "after-step":
         parts.append("0 is after the step")
     return ", ".join([*parts, *more])

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib import pyplot as plt
 
 from landscape.errors import InvalidValueError
@@ -35,10 +36,10 @@ def test_a_panel_a_store_named_by_what_sets_it_apart(make):
         for policy in ("batch", "running", "recalibrated")
     ]
     panels = plot_compare(stores)
-    assert [title[0] for title in titles(panels)] == [
-        f"origin {origin}, batch norm {policy}"
-        for origin in ("before-step", "after-step")
-        for policy in ("batch", "running", "recalibrated")
+    assert [" ".join(title[:-1]) for title in titles(panels)] == [
+        f"{origin} the step, batch norm {policy}"
+        for origin in ("before", "after")
+        for policy in ("with batch statistics", "with running statistics", "recalibrated")
     ]
     figure = panels[0].get_figure()
     assert figure.get_suptitle() == "synthetic, none, iteration 1953 (epoch 4)"
@@ -90,7 +91,7 @@ def test_runs_are_told_apart_by_their_settings(make):
         "learning rate 0.5",
         "learning rate 0.1, momentum 0.9",
     ]
-    assert plot_compare(stores)[0].get_figure().get_suptitle().startswith("synthetic, sgd, iter")
+    assert plot_compare(stores)[0].get_figure().get_suptitle().startswith("synthetic, SGD, iter")
 
 
 def test_seeds_of_run_and_probe_tell_apart_what_nothing_else_does(make):
@@ -115,8 +116,8 @@ def test_checkpoints_of_which_no_more_is_known_are_told_apart_by_digest(make):
     assert names([stores[1], unknown[1]])[0].startswith("at 0")
     other = unknown[1].assign_attrs(settings={"origin": "after-step"})
     assert names([unknown[0], other]) == [
-        "checkpoint d1d1d1, origin before-step",
-        "checkpoint e5e5e5, origin after-step",
+        "checkpoint d1d1d1, before the step",
+        "checkpoint e5e5e5, after the step",
     ]
 
 
@@ -150,7 +151,7 @@ def test_tasks_and_checkpoints_that_differ_are_in_the_names_not_the_head(make):
         "synthetic, iteration 1953",
         "digits, iteration 3906",
     ]
-    assert panels[0].get_figure().get_suptitle() == "sgd"
+    assert panels[0].get_figure().get_suptitle() == "SGD"
 
 
 def test_long_names_are_wrapped_and_neither_overlap_nor_are_cut(make):
@@ -178,12 +179,61 @@ def test_long_names_are_wrapped_and_neither_overlap_nor_are_cut(make):
 def test_the_note_is_of_all_stores(make):
     for counts, note in (
         ((1, 1), ""),
-        ((3, 3), "line: mean of 3 draws, band: min to max"),
-        ((1, 3), "line: mean over draws, band: min to max"),
+        ((3, 3), "line: mean of 3 draws, bars: min to max"),
+        ((1, 3), "line: mean over draws, bars: min to max"),
     ):
         panels = plot_compare([probed(make, draws=draws) for draws in counts])
         (legend,) = panels[0].get_figure().legends
         assert legend.get_title().get_text() == note
+
+
+def test_a_last_panel_shows_the_difference(make):
+    first, second = probed(make, draws=2), probed(make, seed=1)
+    second = second.isel(step_size=slice(1, None), evaluation_set=[0, 4])
+    second["accuracy"] *= 0.5
+    *panels, last = plot_compare([first, second], checkpoint=3906, difference=True)
+    assert len(panels) == 2
+    assert panels[0].get_shared_y_axes().joined(*panels)
+    assert not last.get_shared_y_axes().joined(panels[0], last)
+    lines = [line for line in last.lines if line.get_gid() == "curve"]
+    assert [line.get_label() for line in lines] == ["same batch", "validation"]
+    for line in lines:
+        at = {"checkpoint": 2}, {"evaluation_set": line.get_label().replace(" ", "_")}
+        one, other = (e["accuracy"].isel(at[0]).sel(at[1]).mean("draw") for e in (second, first))
+        np.testing.assert_allclose(line.get_ydata(), one - other.isel(step_size=slice(1, None)))
+        np.testing.assert_array_equal(line.get_xdata(), second["step_size"])
+    assert (last.get_title(), last.get_ylabel()) == ("second minus first", "difference")
+    # Of more than two a curve each, on validation.
+    third = first.assign_attrs(settings={"seed": 7})
+    last = plot_compare([first, second, third], difference=True)[-1]
+    assert len([line for line in last.lines if line.get_gid() == "curve"]) == 2
+    for stores, why in (
+        ([first], "at least 2 stores"),
+        ([first, first.isel(evaluation_set=[0]), second.isel(evaluation_set=[1])], "set in common"),
+        ([first.isel(step_size=[0]), second], "step size in common"),
+    ):
+        with pytest.raises(InvalidValueError, match=why):
+            plot_compare(stores, difference=True)
+
+
+def test_many_other_batches_are_one_curve(make):
+    dataset = probed(make, draws=2)
+    more = dataset.sel(evaluation_set=["other_batch_2"])
+    more = more.assign_coords(evaluation_set=["other_batch_3"])
+    dataset = xr.concat([dataset, more], "evaluation_set")
+    (panel,) = plot_compare([dataset], checkpoint=3906)
+    (line,) = [each for each in panel.lines if each.get_label() == "3 other batches"]
+    names = ["other_batch_1", "other_batch_2", "other_batch_3"]
+    values = dataset["accuracy"].isel(checkpoint=2).sel(evaluation_set=names)
+    np.testing.assert_allclose(line.get_ydata(), values.mean(["draw", "evaluation_set"]))
+
+
+def test_a_difference_that_is_rounding_is_0(make):
+    dataset = probed(make)
+    dataset["accuracy"][:] = 0.1 + 0.2
+    dataset["accuracy"].loc[{"evaluation_set": "validation"}] = 0.3
+    (panel,) = plot_compare([dataset])
+    assert panel.get_title().endswith("bias 0, gap 0")
 
 
 def test_given_axes_are_used(make):

@@ -58,7 +58,7 @@ def test_loss_and_accuracy_of_every_set_with_the_straight_line_and_the_barrier()
             np.testing.assert_allclose(np.diff(straight.get_ydata(), 2), 0, atol=1e-12)
     assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss (nat)", "accuracy")
     assert accuracy.get_xlabel() == "step size along θ_b − θ"
-    assert loss.get_title() == "a-task, sgd, iteration 400 (epoch 4)"
+    assert loss.get_title() == "a-task, SGD, iteration 400 (epoch 4)"
 
 
 def test_the_barrier_is_where_the_curve_is_worst_above_the_line():
@@ -102,7 +102,7 @@ def test_on_a_logarithmic_axis_the_line_is_still_that_of_the_values():
 def test_several_stores_are_told_apart():
     runs = [line(), line(HUMP[::-1].copy(), optimizer="adam")]
     loss, _ = plot_interpolation(runs)
-    assert [each.split(":")[0] for each in legend(loss)[:2]] == ["sgd", "adam"]
+    assert [each.split(":")[0] for each in legend(loss)[:2]] == ["SGD", "Adam"]
     assert loss.get_ylabel() == "loss, validation (nat)"
     np.testing.assert_array_equal(lines(loss, "curve")[1].get_ydata(), HUMP[::-1] + 0.5)
     assert len({each.get_color() for each in lines(loss, "curve")}) == 2

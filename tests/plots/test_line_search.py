@@ -49,9 +49,7 @@ def test_slice_line_tangent_and_trials(one):
     assert [*zip(*line(ax, "rejected").get_data(), strict=True)] == [(0.5, 0.6)]
     assert [*zip(*line(ax, "accepted").get_data(), strict=True)] == [(0.45, 0.2)]
     assert line(ax, "rejected").get_marker() != line(ax, "accepted").get_marker()
-    assert ax.get_title().endswith(
-        "iteration 100 (epoch 0)\naccepted: step size 0.45, trial 2 of the search"
-    )
+    assert ax.get_title().endswith("iteration 100\naccepted: step size 0.45, trial 2 of the search")
     assert ax.get_xlabel() == "step size along −∇L"
     assert ax.get_ylabel() == "loss, same batch (nat)"
     assert {"rejected trial", "accepted trial", "Armijo's line (c = 0.1)"} <= {*legend(ax)}

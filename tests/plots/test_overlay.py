@@ -23,7 +23,7 @@ def test_one_curve_a_store_named_by_how_they_differ(make):
     runs = [trained(make), trained(make, "adam"), trained(make, "sa-sls", seed=1)]
     runs[1]["accuracy"][:] = 0.25
     ax = plot_overlay(runs)
-    assert legend(ax) == ["sgd", "adam", "sa-sls"]
+    assert legend(ax) == ["SGD", "Adam", "sa-SLS"]
     for line, run in zip(curves(ax), runs, strict=True):
         values = run["accuracy"].sel(evaluation_set="validation").isel(checkpoint=9, draw=0)
         np.testing.assert_array_equal(line.get_ydata(), values)
@@ -65,7 +65,7 @@ def test_against_distance_each_store_has_its_own_norms(make):
     np.testing.assert_allclose(
         third.get_xdata(), runs[1]["gradient_norm"][9, 0] * runs[1]["step_size"]
     )
-    assert legend(ax) == ["sgd", "adam"]
+    assert legend(ax) == ["SGD", "Adam"]
     assert ax.get_xlabel() == "distance along −∇L"
     assert ax.get_legend().get_title().get_text() == "one line a draw"
 
@@ -93,7 +93,7 @@ def test_step_sizes_of_a_second_direction_name_no_store():
 def test_one_store_is_drawn_too(make):
     ax = plot_overlay([trained(make)])
     assert legend(ax) == ["validation"]
-    assert ax.get_title() == "synthetic, sgd, iteration 17577 (epoch 44)"
+    assert ax.get_title() == "synthetic, SGD, iteration 17577 (epoch 44)"
 
 
 def test_long_names_stay_within_the_figure(make):

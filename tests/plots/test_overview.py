@@ -17,7 +17,7 @@ def test_a_panel_a_checkpoint_with_all_sets(dataset):
     assert len(panels) == 10
     for position, panel in enumerate(panels):
         values = dataset["loss"].isel(checkpoint=position, draw=0)
-        assert f"iteration {values['iteration'].item()} " in panel.get_title()
+        assert f"iteration {values['iteration'].item()} " in f"{panel.get_title()} "
         for line, expected in zip(curves(panel), values.values, strict=True):
             np.testing.assert_array_equal(line.get_xdata(), dataset["step_size"])
             np.testing.assert_array_equal(line.get_ydata(), expected)

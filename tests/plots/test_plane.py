@@ -54,7 +54,7 @@ def test_the_last_checkpoint_on_validation_is_shown_with_origin_and_best_point()
     assert ax.get_ylabel() == "step size along random direction 2"
     bar = ax.figure.axes[-1]
     assert bar.get_ylabel() == "loss, validation (nat)"
-    assert ax.figure.get_suptitle() == "a-task, sgd, draw 0 of 2"
+    assert ax.figure.get_suptitle() == "a-task, SGD, draw 0 of 2"
     assert (ax.get_xlim(), ax.get_ylim()) == ((-1, 1), (-0.8, 0.8))
 
 

@@ -5,6 +5,7 @@ import sys
 import matplotlib as mpl
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.text import Text
 
 from landscape import plots
 from landscape.errors import InvalidValueError
@@ -103,6 +104,35 @@ def test_every_figure_can_be_drawn_where_all_diverged(name, value, dataset):
         dataset[metric][:] = value
     get(name).load()(dataset)
     plt.gcf().canvas.draw()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_takes_a_title(name, dataset):
+    get(name).load()(dataset, title="Of $mine")
+    words = [text.get_text() for text in plt.gcf().findobj(Text)]
+    assert words.count(r"Of \$mine") == 1
+    assert not any("synthetic" in each for each in words)
+    plt.close("all")
+    get(name).load()(dataset, title="")
+    assert not any("synthetic" in text.get_text() for text in plt.gcf().findobj(Text))
+
+
+def test_a_title_of_axes_that_are_given(dataset):
+    _, given = plt.subplots()
+    assert plots.plot_batches(dataset, ax=given, title="mine").get_title() == "mine"
+    _, pair = plt.subplots(2)
+    with pytest.raises(InvalidValueError, match=r"title is 'mine'.* 2 axes; leave out ax"):
+        plots.plot_stepwise(dataset, ax=pair, title="mine")
+
+
+def test_fonts_do_not_mix_on_axes_that_are_given(dataset):
+    with plt.style.context({"axes.labelsize": 20, "axes.titlesize": 25, "font.family": "serif"}):
+        _, given = plt.subplots()
+        ax = plots.plot_batches(dataset, ax=given)
+        ax.figure.canvas.draw()
+    texts = [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels()]
+    assert {text.get_fontsize() for text in texts} <= {6.5, 7.5}
+    assert {tuple(text.get_fontfamily()) for text in texts} == {("sans-serif",)}
 
 
 @pytest.mark.parametrize("name", CHOOSING)

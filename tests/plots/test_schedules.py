@@ -41,11 +41,11 @@ def test_seeds_that_agree_are_one_line(runs):
     assert schedule.get_ydata().tolist() == [0.1, *STEPS]
     assert schedule.get_drawstyle() == constant.get_drawstyle() == "steps-pre"
     assert constant.get_ydata().tolist() == [0.1] * 5
-    assert entries(ax) == ["sgd-schedule, milestones", "sgd, constant"]
+    assert entries(ax) == ["SGD with a schedule, milestones", "SGD, constant"]
     assert schedule.get_color() != constant.get_color()
     assert schedule.get_linestyle() != constant.get_linestyle()
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "learning rate")
-    assert ax.get_title() == "digits-mlp"
+    assert ax.get_title() == "MLP on digits"
     assert ax.get_yscale() == "linear"
     assert plot_schedules(collect(runs), value_scale="log").get_yscale() == "log"
     with pytest.raises(InvalidValueError, match="choose from auto, linear, log"):
@@ -89,13 +89,13 @@ def test_line_searches_are_said_to_have_step_sizes(runs):
     write(runs / "search", [0.5] * 4, optimizer="sa-sls", schedule="constant", counts=counts)
     ax = plot_schedules(collect(runs))
     assert ax.get_ylabel() == "learning rate or step size"
-    assert {"sa-sls", "sgd, constant"} <= set(entries(ax))
+    assert {"sa-SLS", "SGD, constant"} <= set(entries(ax))
 
 
 def test_several_tasks_are_named(runs):
     write(runs / "cnn", [0.5] * 4, task="digits-cnn", schedule="constant")
     ax = plot_schedules(collect(runs))
-    assert "digits-cnn, sgd, constant" in entries(ax)
+    assert "CNN on digits, SGD, constant" in entries(ax)
     assert ax.get_title() == ""
 
 

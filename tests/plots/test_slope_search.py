@@ -47,9 +47,9 @@ def test_points_are_the_best_of_each_run_and_the_line_their_mean(tmp_path):
     assert ax.get_xscale() == "log"
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0.1", "1", "10"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("slope factor", "best validation accuracy")
-    assert ax.get_title() == "digits-mlp"
+    assert ax.get_title() == "MLP on digits"
     (legend,) = ax.figure.legends
-    assert legend.get_title().get_text() == "sa-sls; a point a run, line: mean over seeds"
+    assert legend.get_title().get_text() == "sa-SLS; a point a run, line: mean over seeds"
 
 
 def test_a_panel_a_task_and_a_line_a_setting(tmp_path):
@@ -62,7 +62,7 @@ def test_a_panel_a_task_and_a_line_a_setting(tmp_path):
     one, other = drawn(second, "mean")
     assert one.get_color() != other.get_color()
     assert one.get_linestyle() != other.get_linestyle()
-    assert texts(first.figure.legends[0]) == ["sa-sls", "sa-sls-thesis"]
+    assert texts(first.figure.legends[0]) == ["sa-SLS", "sa-SLS as published"]
 
 
 def test_unfinished_runs_are_hollow(tmp_path):

@@ -45,17 +45,16 @@ def test_each_run_is_a_line_and_each_setting_has_its_median(runs):
         accuracy = one["validation_accuracy"].values[: one["epochs_done"].item()]
         np.testing.assert_array_equal(line.get_ydata(), accuracy)
         np.testing.assert_array_equal(line.get_xdata(), np.arange(1, len(accuracy) + 1))
-    first, second = (line.get_ydata() for line in drawn(right, "median"))
-    # As far as all runs of the setting have come.
-    np.testing.assert_allclose(first, [0.1, 0.7])
-    np.testing.assert_allclose(second, [0.3, 0.625, 0.65, 0.675])
+    # As far as all runs of the setting have come; two runs have none.
+    (median,) = drawn(right, "median")
+    np.testing.assert_allclose(median.get_ydata(), [0.1, 0.7])
     assert left.get_yscale() == "log"
     assert (left.get_ylabel(), right.get_ylabel()) == ("step size", "validation accuracy")
     assert (left.get_xlabel(), right.get_xlabel()) == ("epoch", "epoch")
     assert all(float(tick).is_integer() for tick in left.get_xticks())
     (under,) = left.figure.legends
     assert under.get_title().get_text() == "thin: each run, thick: median of a setting's runs"
-    assert left.figure.get_suptitle() == "digits-mlp"
+    assert left.figure.get_suptitle() == "MLP on digits"
 
 
 def test_settings_differ_in_color_and_dashes_and_runs_of_one_do_not(runs):
@@ -65,19 +64,19 @@ def test_settings_differ_in_color_and_dashes_and_runs_of_one_do_not(runs):
         assert len({to_hex(line.get_color()) for line in lines[:3]}) == 1
         assert to_hex(lines[0].get_color()) != to_hex(lines[3].get_color())
         assert lines[0].get_linestyle() != lines[3].get_linestyle()
-    assert legend(left)[:2] == ["sgd", "sa-sls"]
+    assert legend(left)[:2] == ["SGD", "sa-SLS (1 of 2 runs collapsed)"]
 
 
 def test_a_step_size_of_0_is_marked_and_leaves_a_gap(runs):
     left, right = plot_training(runs)
     dead = drawn(left, "run")[4].get_ydata()
     np.testing.assert_array_equal(dead, [0.5, 1e-5, np.nan, np.nan])
-    (marks,) = drawn(left, "at the edge: below 1e-12, or 0")
+    (marks,) = drawn(left, "at the edge: below 10⁻⁸, or 0")
     assert marks.get_xdata().tolist() == [3, 4]
     assert marks.get_marker() == "v"
     assert to_hex(marks.get_color()) == to_hex(drawn(left, "run")[4].get_color())
-    assert "at the edge: below 1e-12, or 0" in legend(left)
-    assert not drawn(right, "at the edge: below 1e-12, or 0")
+    assert "at the edge: below 10⁻⁸, or 0" in legend(left)
+    assert not drawn(right, "at the edge: below 10⁻⁸, or 0")
 
 
 def test_what_is_no_number_is_marked(tmp_path):
@@ -85,7 +84,7 @@ def test_what_is_no_number_is_marked(tmp_path):
     left, _ = plot_training(collect(tmp_path))
     assert drawn(left, "NaN")[0].get_xdata().tolist() == [1]
     assert drawn(left, "step size +∞")[0].get_xdata().tolist() == [3]
-    assert legend(left) == ["sgd", "step size +∞", "NaN"]
+    assert legend(left) == ["SGD", "step size +∞", "NaN"]
     plt.gcf().canvas.draw()
 
 
@@ -96,6 +95,40 @@ def test_an_unfinished_run_ends_in_a_circle(runs):
     assert legend(left).count("unfinished run") == 1
     left, _ = plot_training(runs.isel(run=[0, 1]))
     assert not drawn(left, "unfinished")
+
+
+def test_collapsed_runs_have_a_median_of_their_own(tmp_path):
+    for seed in range(7):
+        steps = [0.5, 0.4] if seed < 4 else [0.5, 1e-6]
+        write(tmp_path / str(seed), [0.1, 0.9 - seed / 100], seed=seed, step_size=steps)
+    left, right = plot_training(collect(tmp_path))
+    # Of all seven the median would be 0.4; of four and three it is where runs are.
+    assert values(left, "median") == [[0.5, 0.4], [0.5, 1e-6]]
+    np.testing.assert_allclose(values(right, "median"), [[0.1, 0.88], [0.1, 0.85]])
+    assert legend(left) == ["SGD (3 of 7 runs collapsed)"]
+
+
+def test_a_median_is_where_a_run_is(tmp_path):
+    for seed, step in enumerate((0.1, 0.1, 1e-7, 1e-7)):
+        write(tmp_path / str(seed), [0.1] * 3, seed=seed, step_size=[0.1, step, 1e-7])
+    left, _ = plot_training(collect(tmp_path))
+    assert values(left, "median") == [[0.1, 1e-7, 1e-7]]
+
+
+def test_two_seeds_have_no_median(tmp_path):
+    for seed in range(2):
+        write(tmp_path / str(seed), [0.1, 0.9], seed=seed)
+    left, _ = plot_training(collect(tmp_path))
+    assert not drawn(left, "median")
+
+
+def test_a_point_between_gaps_is_seen_and_what_is_not_stretches_nothing(tmp_path):
+    write(tmp_path / "a", [0.1] * 5, step_size=[0.1, 0, 0.2, 1e-11, 0.1])
+    left, _ = plot_training(collect(tmp_path))
+    (line,) = drawn(left, "run")
+    assert line.get_markevery() == [0, 2, 4]
+    assert line.get_marker() == "o"
+    assert left.get_ylim()[0] > 0.01
 
 
 def test_single_runs_need_no_median(runs):
@@ -110,7 +143,7 @@ def test_what_all_share_is_in_the_title_and_numbers_go_from_dark_to_light(tmp_pa
         write(tmp_path / str(factor), [0.1, 0.2], optimizer="sa-sls", options=options)
     left, _ = plot_training(collect(tmp_path))
     assert legend(left) == ["slope factor 0.5", "slope factor 2", "slope factor 10"]
-    assert left.figure.get_suptitle() == "digits-mlp, sa-sls"
+    assert left.figure.get_suptitle() == "MLP on digits, sa-SLS"
     colors = [np.dot(line.get_color()[:3], [0.2, 0.7, 0.1]) for line in drawn(left, "run")]
     assert (np.diff(colors) > 0.1).all()
 
@@ -123,19 +156,19 @@ def test_several_tasks_are_rows_or_curves(tmp_path):
     panels = plot_training(dataset)
     assert [panel.get_title() for panel in panels] == ["a", "a", "b", "b"]
     assert [panel.get_xlabel() for panel in panels] == ["", "", "epoch", "epoch"]
-    assert legend(panels[0]) == ["adam", "sgd"]
+    assert legend(panels[0]) == ["Adam", "SGD"]
     first, second = (drawn(panel, "run")[0] for panel in panels[::2])
     assert first.get_color() == second.get_color()
 
     left, right = plot_training(dataset.isel(run=dataset["optimizer"] == "sgd"))
     assert legend(left) == ["a", "b"]
-    assert left.figure.get_suptitle() == "sgd"
+    assert left.figure.get_suptitle() == "SGD"
     assert len(drawn(right, "run")) == 2
 
 
 def test_the_accuracy_axis_can_begin_higher(runs):
     _, right = plot_training(runs)
-    assert right.get_ylim() == (-0.03, 1.03)
+    assert right.get_ylim() == (-0.03, 1.03)  # which the values from 0.1 to 0.95 fill
     _, right = plot_training(runs, accuracy_from=0.7)
     assert right.get_ylim()[0] == 0.7
     assert right.get_ylim()[1] > 0.95

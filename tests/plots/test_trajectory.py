@@ -33,7 +33,7 @@ def test_the_path_of_the_last_checkpoint_and_its_distance_from_the_plane():
     np.testing.assert_array_equal(shown(path, "origin"), [[0, 0]])
     distances = np.column_stack([one["path_iteration"], one["path_distance"]])
     np.testing.assert_array_equal(shown(away, "distance"), distances)
-    assert path.get_title() == "a-task, sgd, draw 0 of 2\n93 % of the path's variance is kept"
+    assert path.get_title() == "a-task, SGD, draw 0 of 2\n93 % of the path's variance is kept"
     assert away.get_ylabel() == "distance from the plane"
     assert away.get_xlabel() == "iteration"
     assert away.get_legend().get_title().get_text() == "numbers: iteration"

@@ -140,7 +140,7 @@ def test_nothing_from_a_store_becomes_markup():
     text = report.page(dataset)
     assert text.count("<script") == text.count("</script>") == 3
     assert "<b>" not in text
-    assert unescape(re.search(r"<h1>(.*?)</h1>", text)[1]) == f"{EVIL}, sgd"
+    assert unescape(re.search(r"<h1>(.*?)</h1>", text)[1]) == f"{EVIL}, SGD"
     assert data_of(text)[0]["sets"][0]["label"] == EVIL.replace("_", " ")
     assert "<h1>A &amp; B</h1>" in report.page(slices()[["loss"]], title="A & B")
 

@@ -26,7 +26,7 @@ def test_a_column_a_set_and_a_row_a_step_size():
     assert list(frame.columns) == WORDS
     assert frame.index.tolist() == STEPS
     np.testing.assert_allclose(frame.loc[0.5], [0.7, 0.6, 0.5, 0.4])
-    assert frame.attrs["note"] == "a-task, sgd, iteration 10 (epoch 0.5), accuracy."
+    assert frame.attrs["note"] == "a-task, SGD, iteration 10 (epoch 0.5), accuracy."
     # By default the second checkpoint, as in the figures.
     np.testing.assert_allclose(tables.slice_values(slices()).loc[0.5], [0.8, 0.7, 0.6, 0.5])
 

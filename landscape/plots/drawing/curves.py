@@ -15,16 +15,21 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
+from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
 from landscape.errors import UnknownNameError
+from landscape.plots.drawing import ticks
 from landscape.plots.drawing.style import Style, available_width, set_styles
 from landscape.slices.selection import norm
 from landscape.slices.wording import name_label
 
-SCALES = ("linear", "symlog")
+SCALES = ("auto", "linear", "symlog")
 VALUE_SCALES = ("auto", "linear", "log")
 STEP_NOTE = "at the jump: ● value, ○ limit"
+OTHER = "other_batch"  # kind of evaluation sets
+MANY = 4  # colours whose bands would mix
+FILLED = 0.6  # shares of samples that fill more than this have an axis from 0 to 1
 ROW = 0.035  # share of the axes' height between marks that are stacked at the same place
 
 Floats = NDArray[np.float64]
@@ -105,12 +110,22 @@ def curves_of_sets(values: xr.DataArray) -> list[Curve]:
         values: over draw, evaluation_set and step_size.
 
     Returns:
-        The curves, in the order of the sets, labelled with their names and in their styles.
+        The curves, in the order of the sets, labelled with their names and in their styles. More
+        than two other batches, which no style tells apart, are one curve as if they were draws.
     """
-    return [
-        curve(values.sel(evaluation_set=name), name_label(name), look)
-        for name, look in set_styles(values).items()
-    ]
+    looks = set_styles(values)
+    others = [n for n, kind in zip(looks, values["kind"].values, strict=True) if kind == OTHER]
+    together = others if len(others) > 2 else []
+    found = []
+    for name, look in looks.items():
+        if name in together[1:]:
+            continue
+        one, label = values.sel(evaluation_set=name), name_label(name)
+        if name in together:
+            label = f"{len(together)} other batches"
+            one = xr.concat([values.sel(evaluation_set=n, drop=True) for n in together], "draw")
+        found.append(curve(one, label, look))
+    return found
 
 
 def draw(
@@ -124,12 +139,13 @@ def draw(
 ) -> list[Artist]:
     """Draw curves and set both scales.
 
-    Of several draws the line is the mean and the band reaches from the lowest to the highest.
+    Of several draws the line is the mean, and a band reaches from the lowest to the highest; bars
+    at the samples do where four or more colours would mix.
 
     Args:
         ax: where to draw.
         curves: what is drawn.
-        scale: of the steps, "linear" or "symlog".
+        scale: of the steps, "auto", "linear" or "symlog"; see :func:`set_scales`.
         value_scale: of the values, "auto", "linear" or "log"; see :func:`set_scales`.
         among: the curves of all panels that share their scales; ``curves`` unless given.
         origin: whether step size 0 is marked; False where the abscissa is not a step size.
@@ -141,35 +157,61 @@ def draw(
         ax.axvline(0, color="0.75", linewidth=0.6, zorder=0.5, gid="origin")
     marked: Counter[tuple[float, float]] = Counter()
     handles: list[Artist] = []
-    for each in curves:
+    banded = len({str(e.style.color) for e in curves if len(e.values) > 1}) < MANY
+    for place, each in enumerate(curves):
         mean, style = each.mean, asdict(each.style)
         # Of many samples only isolated ones, which no line reaches, need a marker.
-        every = None if mean.size <= 41 else _lonely(mean)
+        every = None if mean.size <= 41 else lonely(mean)
         (line,) = ax.plot(each.steps, mean, label=each.label, markevery=every, gid="curve", **style)
         line.set(markeredgewidth=0, zorder=2.5)
         handles += [line] if not each.label.startswith("_") else []
         low, high = each.values.min(axis=0), each.values.max(axis=0)
         if len(each.values) > 1:
             finite = np.isfinite(low) & np.isfinite(high)
-            ax.fill_between(
-                each.steps, low, high, where=finite, color=line.get_color(), alpha=0.18, lw=0
-            ).set_gid("band")
+            if banded:
+                ax.fill_between(
+                    each.steps, low, high, where=finite, color=line.get_color(), alpha=0.18, lw=0
+                ).set_gid("band")
+            else:
+                ends = each.steps[finite], low[finite], high[finite]
+                _bars(ax, *ends, line.get_color(), place - (len(curves) - 1) / 2)
         _mark(ax, each.steps, mean, each.style, marked)
     set_scales(ax, among or curves, scale, value_scale)
     return handles + mark_notes(among or curves)
 
 
-def band_note(dataset: xr.Dataset) -> str:
+def _bars(ax: Axes, steps: Floats, low: Floats, high: Floats, color: Any, place: float) -> None:
+    """Draw a bar at every step, beside those of other curves."""
+    bars = ax.vlines(steps, low, high, color=color, lw=0.5, alpha=0.6, gid="bars", zorder=2)
+    if (figure := ax.get_figure(root=True)) is not None:
+        aside = ScaledTranslation(0.7 * place / 72, 0, figure.dpi_scale_trans)
+        bars.set_transform(ax.transData + aside)
+
+
+def band_note(dataset: xr.Dataset, count: int = 1) -> str:
     """Explain line and band for the legend.
 
     Args:
         dataset: anything with the dimension draw.
+        count: how many curves a panel has.
 
     Returns:
         The note; empty for a single draw.
     """
     draws = dataset.sizes["draw"]
-    return f"line: mean of {draws} draws, band: min to max" if draws > 1 else ""
+    return f"line: mean of {draws} draws, {around(count)}: min to max" if draws > 1 else ""
+
+
+def around(count: int) -> str:
+    """Name what shows the spread of draws around a line.
+
+    Args:
+        count: how many curves a panel has.
+
+    Returns:
+        "band", or "bars" where bands would mix.
+    """
+    return "band" if count < MANY else "bars"
 
 
 def mark_notes(curves: Sequence[Curve]) -> list[Artist]:
@@ -196,13 +238,14 @@ def mark_notes(curves: Sequence[Curve]) -> list[Artist]:
 def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) -> None:
     """Scale both axes to the curves.
 
-    Shares of samples that are not all close together get an axis from 0 to 1.
+    Shares of samples that fill most of an axis from 0 to 1 get one.
 
     Args:
         ax: whose scales are set.
         curves: what is drawn into it, or into all panels that share its scales.
-        scale: of the steps: "linear", or "symlog", which is linear up to the smallest step size
-            sampled.
+        scale: of the steps: "linear"; "symlog", which is linear up to the smallest step size
+            sampled; or "auto", which is "linear" unless samples would fall on one another there,
+            and otherwise symlog, over two decades.
         value_scale: of the values: "linear"; "log", which where a value is not above 0 is linear up
             to the smallest magnitude sampled, so that 0 and negative values keep a place; or
             "auto", which is "linear" for shares of samples, and otherwise "log" where the largest
@@ -215,8 +258,13 @@ def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) 
         raise UnknownNameError("scale", scale, SCALES)
     if value_scale not in VALUE_SCALES:
         raise UnknownNameError("value scale", value_scale, VALUE_SCALES)
-    if scale == "symlog":
-        symlog(ax, "x", np.concatenate([each.steps for each in curves]))
+    if scale != "linear":
+        steps = np.concatenate([each.steps for each in curves])
+        if scale == "symlog":
+            symlog(ax, "x", steps)
+        elif any(crowded(each.steps) for each in curves):
+            sizes = np.abs(steps[np.isfinite(steps)])
+            symlog(ax, "x", sizes[sizes >= sizes.max() / 100])
     values = np.concatenate([each.values.ravel() for each in curves])
     values = values[np.isfinite(values)]
     sizes = np.abs(values[values != 0])
@@ -225,10 +273,24 @@ def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) 
     if sizes.size and (value_scale == "log" or (value_scale == "auto" and wide and not shares)):
         if values.min() > 0:
             ax.set_yscale("log")
+            ticks.logarithmic(ax.yaxis, values)
         else:
             symlog(ax, "y", values, linscale=0.5)
-    elif shares and values.size and np.ptp(values) > 0.3:
+    elif shares and values.size and np.ptp(values) > FILLED:
         ax.set_ylim(-0.03, 1.03)  # the same range in every figure that has room for it
+
+
+def crowded(steps: NDArray[np.float64]) -> bool:
+    """Say whether many samples would fall on one another on a linear axis.
+
+    Args:
+        steps: (step_size,), ascending.
+
+    Returns:
+        Whether more than a third of them are closer than a tenth of the mean distance.
+    """
+    gaps = np.diff(steps[np.isfinite(steps)])
+    return bool(gaps.size) and bool((gaps < 0.1 * gaps.mean()).mean() > 1 / 3)
 
 
 def symlog(
@@ -257,6 +319,9 @@ def symlog(
         marks = 10.0 ** np.arange(last, first - 1, -np.ceil((last - first + 1) / most))
         which = ax.xaxis if axis == "x" else ax.yaxis
         which.set_major_locator(FixedLocator([*-marks, 0, *marks[::-1]]))
+        between = 10.0 ** np.arange(first, last + 1)
+        which.set_minor_locator(FixedLocator([*-between, *between]))
+        ticks.numbers(which, marks)
 
 
 def _mark(
@@ -290,8 +355,15 @@ def _mark(
         )
 
 
-def _lonely(values: NDArray[np.float64]) -> list[int]:
-    """The indices of finite values without a finite neighbour."""
+def lonely(values: NDArray[np.float64]) -> list[int]:
+    """Find the points that no line reaches.
+
+    Args:
+        values: (n,), along a line.
+
+    Returns:
+        The indices of finite values without a finite neighbour.
+    """
     finite = np.pad(np.isfinite(values), 1)
     return [int(i) for i in np.flatnonzero(finite[1:-1] & ~finite[:-2] & ~finite[2:])]
 

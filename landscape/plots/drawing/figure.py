@@ -42,7 +42,8 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
     """Make ``function`` a figure: draw it in the theme, and explain each option it takes.
 
     A section "Args" with the texts of :data:`landscape.slices.options.OPTIONS` is inserted into its
-    docstring. A figure of slices also takes ``caption``, as the registry says.
+    docstring. Every figure also takes ``title``, and one of slices ``caption``, as the registry
+    says.
 
     Args:
         function: ``plot_x(dataset, *, ax=None, **options)``.
@@ -52,15 +53,16 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
     """
     signature = inspect.signature(function)
     listed = FIGURES.get(function.__name__.removeprefix("plot_").replace("_", "-"))
+    inner = _titled(function)
+    more: list[inspect.Parameter] = []
+    keyword = inspect.Parameter.KEYWORD_ONLY
     if listed and "caption" in listed.options:
-        option = inspect.Parameter(
-            "caption", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool
-        )
-        signature = signature.replace(parameters=[*signature.parameters.values(), option])
-        within = themed(_literal(_captioned(function, listed.one_set)))
-        within.__signature__ = signature  # type: ignore[attr-defined]
-    else:
-        within = themed(_literal(function))
+        inner = _captioned(inner, listed.one_set)
+        more.append(inspect.Parameter("caption", keyword, default=False, annotation=bool))
+    more.append(inspect.Parameter("title", keyword, default=None, annotation=str | None))
+    signature = signature.replace(parameters=[*signature.parameters.values(), *more])
+    within = themed(_literal(inner))
+    within.__signature__ = signature  # type: ignore[attr-defined]
     several = bool(listed and listed.several)
     lines = [f"    {_explained(each, several)}" for each in signature.parameters.values()]
     text = inspect.cleandoc(function.__doc__ or "")
@@ -68,6 +70,42 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
     # Of the function too, where tools that read the source look.
     explained = "\n".join([head, "", "Args:", *lines]) + section + tail + "\n"
     within.__doc__ = function.__doc__ = explained
+    return within
+
+
+def _titled(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a figure take ``title``, which stands in place of its own.
+
+    Args:
+        function: ``plot_x(dataset, *, ax=None, **options)``, or with several datasets.
+
+    Returns:
+        The function with one more option.
+    """
+
+    @wraps(function)
+    def within(*args: P.args, **kwargs: P.kwargs) -> R:
+        title: Any = kwargs.pop("title", None)
+        drawn = function(*args, **kwargs)
+        if title is None:
+            return drawn
+        panels = _axes(drawn)
+        whole = panels[0].get_figure(root=True)
+        if len(panels) == 1 and (
+            kwargs.get("ax") is not None or not (whole and whole.get_suptitle())
+        ):
+            panels[0].set_title(title)
+        elif kwargs.get("ax") is not None:
+            raise InvalidValueError(
+                f"title is {title!r}, but the figure was given {len(panels)} axes; leave out ax, "
+                "or call set_title of the axes that it belongs to"
+            )
+        elif whole is not None:
+            if not whole.get_suptitle() and not any(each.get_title() for each in panels[1:]):
+                panels[0].set_title("")  # it was that of all panels
+            whole.suptitle(title)
+        return drawn
+
     return within
 
 
@@ -92,6 +130,7 @@ def _captioned(function: Callable[P, R], one_set: bool) -> Callable[P, R]:
             )
         drawn = function(*args, **kwargs)
         if wanted:
+            kwargs.pop("title", None)
             given = inspect.signature(function).bind(*args, **kwargs)
             given.apply_defaults()
             chosen = {n: given.arguments.get(n) for n in ("metric", "evaluation_set")}

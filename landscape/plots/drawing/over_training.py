@@ -14,10 +14,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from landscape.plots.drawing import curves, style, theme
+from landscape.plots.drawing import curves, style, theme, ticks
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
 from landscape.statistics import metrics, set_name
@@ -163,7 +162,8 @@ def draw(
     everything = [*chain.from_iterable(drawn)]
     draws, notes = dataset.sizes["draw"], []
     if draws > 1:
-        notes.append(f"line: median of {draws} draws, band: the middle half")
+        around = curves.around(max(map(len, drawn)))
+        notes.append(f"line: median of {draws} draws, {around}: the middle half")
     if any(course.hollow.any() for course in everything):
         hollow = "hollow" + " △" * (open_marker == "^") + " (some draw)" * (draws > 1)
         notes.append(f"{hollow}: {open_note}")
@@ -183,7 +183,7 @@ def draw(
         for line, course in zip(lines, courses, strict=True):
             _hollow(panel, line, course, open_marker)
         panel.set_title(each.title)
-        panel.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+        ticks.whole(panel.xaxis, 4)
         if not sharey:
             panel.set_ylabel(each.label)
     along = [wording.value_label(dataset["iteration"])] * len(panels)

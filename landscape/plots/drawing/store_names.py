@@ -1,12 +1,19 @@
 """How several stores differ, and what they share, in the words of titles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import xarray as xr
 
 from landscape.histories import labels
-from landscape.slices.wording import checkpoint_label, placed_by, shortened
+from landscape.slices.wording import (
+    checkpoint_label,
+    placed_by,
+    run_label,
+    shortened,
+    source_names,
+    task_label,
+)
 
 # Settings of a probe that names leave out: axes and legend show them, or they change no value.
 SHOWN = (
@@ -39,7 +46,7 @@ def names_apart(
         One name for each; all empty where nothing differs.
     """
     attributes = [each.attrs for each in datasets]
-    names = _join(_told(attributes, "task"), _trainings(datasets))
+    names = _join(_tasks(attributes), map(run_label, _trainings(datasets)))
     names = _told_apart(names, "run seed", [each.get("run", {}).get("seed") for each in attributes])
     names = _join(names, _told(attributes, "weights"))
     if shown is not None:
@@ -53,14 +60,15 @@ def names_apart(
         }
         for each, policies in zip(datasets, _policies(datasets), strict=True)
     ]
-    names = _join(names, [name.removeprefix(", ") for name in labels.run_labels(probes)])
+    probed = (name.removeprefix(", ") for name in labels.run_labels(probes))
+    names = _join(names, map(run_label, probed))
     seeds = [_probe(each).get("seed", each.attrs.get("seed")) for each in datasets]
     names = _told_apart(names, "probe seed", seeds)
     if not any(names):
         return names
     return [
-        shortened(name or str(each.get("optimizer", "")), LONGEST)
-        for name, each in zip(names, attributes, strict=True)
+        shortened(name or source_names(each)[1], LONGEST)
+        for name, each in zip(names, datasets, strict=True)
     ]
 
 
@@ -121,8 +129,15 @@ def _probe(dataset: xr.Dataset) -> dict[str, Any]:
     return dict(dataset.attrs.get("settings", {}))
 
 
-def _join(first: Sequence[str], second: Sequence[str]) -> list[str]:
+def _join(first: Iterable[str], second: Iterable[str]) -> list[str]:
     return [", ".join(filter(None, pair)) for pair in zip(first, second, strict=True)]
+
+
+def _tasks(attributes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The task of each where they differ, in words where these differ too."""
+    names = _told(attributes, "task")
+    worded = [*map(task_label, names)]
+    return worded if len(set(worded)) == len(set(names)) else names
 
 
 def _told(attributes: Sequence[Mapping[str, Any]], name: str) -> list[str]:
@@ -155,13 +170,9 @@ def name_shared(datasets: Sequence[xr.Dataset], shown: Sequence[xr.DataArray] | 
     """
     places = [""] * len(datasets) if shown is None else [*map(checkpoint_label, shown)]
     heads = [
-        (_name(each, "task"), _name(each, "optimizer"), place)
+        (*map(shortened, source_names(each)), place)
         for each, place in zip(datasets, places, strict=True)
     ]
     return ", ".join(
         parts[0] for parts in zip(*heads, strict=True) if len({*parts}) == 1 and parts[0]
     )
-
-
-def _name(dataset: xr.Dataset, which: str) -> str:
-    return shortened(str(dataset.attrs.get(which) or ""))

@@ -1,6 +1,6 @@
 """What every figure is built from: colours, labels, axes and legend, in the theme."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,18 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from landscape.errors import InvalidValueError
+from landscape.plots.drawing import captions
 from landscape.plots.drawing.theme import COLUMN_WIDTH, PAGE_WIDTH, width_or
 from landscape.slices.wording import shortened
 
+BETWEEN = 0.25  # inches between the labels of neighbouring panels
+TOLD_APART = 5  # checkpoints that a legend tells apart
 LONGEST = 72  # characters of a legend's entry
 SETTINGS: Any = mpl.rcParams  # inside ``theme()`` those of the theme
 
@@ -90,7 +95,41 @@ def sequential_styles(count: int) -> list[Style]:
         The styles, none too light for paper.
     """
     colors = sns.color_palette("viridis", as_cmap=True)(np.linspace(0, 0.82, count))
-    return [Style(tuple(color), "-", "os^Dv"[i % 5]) for i, color in enumerate(colors)]
+    # Of more a marker would come again, and tell nothing apart.
+    markers = "os^Dv" if count <= TOLD_APART else "o" * count
+    return [
+        Style(tuple(color), "-", marker) for color, marker in zip(colors, markers, strict=False)
+    ]
+
+
+def checkpoint_bar(
+    panels: Sequence[Axes], labels: Sequence[str], looks: Mapping[str, Style], title: str
+) -> None:
+    """Explain the colours of many checkpoints by a bar of them beside the panels.
+
+    Args:
+        panels: all axes of the figure.
+        labels: of the checkpoints, in their order; as many are written as have room.
+        looks: label -> style.
+        title: what the labels are.
+    """
+    figure = panels[0].get_figure(root=True)
+    if figure is None:
+        return
+    colors = ListedColormap([looks[label].color for label in labels])
+    edges = np.arange(len(labels) + 1) - 0.5
+    bar = figure.colorbar(
+        ScalarMappable(BoundaryNorm(edges, len(labels)), colors),
+        ax=list(panels),
+        aspect=30,
+        pad=0.03,
+        drawedges=False,
+    )
+    bar.outline.set_visible(False)
+    bar.ax.minorticks_off()
+    bar.set_ticks(range(len(labels)), labels=list(labels))
+    bar.ax.tick_params(length=0, labelsize=SETTINGS["ytick.labelsize"])
+    bar.set_label(title)
 
 
 # For settings without an order. In grey their lightness is 37, 54, 0, 58, 76, 36, 70 and 62.
@@ -176,6 +215,7 @@ def axes(
             spare.remove()
     for panel in panels:
         _set_ticks(panel)
+        _set_words(panel)
         if SETTINGS["axes.grid"]:
             look = {n: SETTINGS[f"grid.{n}"] for n in ("color", "linewidth", "linestyle")}
             panel.grid(True, axis=SETTINGS["axes.grid.axis"], **look)
@@ -199,6 +239,18 @@ def _set_ticks(panel: Axes) -> None:
             panel.tick_params(axis=axis, which=which, width=width, length=length, **said)
 
 
+def _set_words(panel: Axes) -> None:
+    """Apply the theme to the words of given axes, which were made outside of it."""
+    family = SETTINGS["font.family"]
+    for text, size in (
+        (panel.title, "axes.titlesize"),
+        (panel.xaxis.label, "axes.labelsize"),
+        (panel.yaxis.label, "axes.labelsize"),
+    ):
+        text.set(size=SETTINGS[size], family=family)
+    panel.tick_params(labelfontfamily=family)
+
+
 def outer_labels(
     panels: Sequence[Axes], columns: int, xlabels: Sequence[str], ylabels: Sequence[str]
 ) -> None:
@@ -211,7 +263,9 @@ def outer_labels(
         ylabels: label of the y axis for each panel.
     """
     for panel, label in list(zip(panels, xlabels, strict=True))[-columns:]:
-        panel.set_xlabel(label)
+        room = (available_width(panel) - BETWEEN) / captions.WIDER
+        broken = captions.lines(label, room, _points("axes.labelsize"))
+        panel.set_xlabel("\n".join(broken) if columns > 1 else label)
         panel.tick_params(labelbottom=True)
     for panel, label in list(zip(panels, ylabels, strict=True))[::columns]:
         panel.set_ylabel(label)
@@ -256,7 +310,8 @@ def legend_below(
         pad = (11.1 + 1.25 * (ticks + label)) / text
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "borderaxespad": pad}
     for handle in handles:
-        handle.set_label(shortened(str(handle.get_label()), LONGEST))
+        lines = str(handle.get_label()).split("\n")
+        handle.set_label("\n".join(shortened(line, LONGEST) for line in lines))
     for fewer in range(columns, 0, -1):
         legend = where.legend(
             handles=list(handles),

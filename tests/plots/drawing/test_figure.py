@@ -62,7 +62,7 @@ def test_on_axes_of_the_users_only_what_is_drawn_is_text():
     left.set_title(r"$\beta$")
     right.set_title(r"$\alpha$")
     plots.plot_batches(slices().assign_attrs(task="$5$"), ax=left)
-    assert left.get_title().startswith(r"\$5\$, sgd")
+    assert left.get_title().startswith(r"\$5\$, SGD")
     assert right.get_title() == r"$\alpha$"
     figure.draw_without_rendering()
 
