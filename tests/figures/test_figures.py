@@ -15,7 +15,8 @@ FIGURES = ROOT / "figures"
 # Of 255 levels, over all pixels and channels. Another processor rounds a few pixels of an edge by
 # one level, which is below 0.01; one pixel that turns from white to black is above.
 RMS = 0.1
-STUDIES = ("pre_study", "collapse")  # they make the numbers that others draw, or a table
+# They make the numbers that others draw, or a table.
+STUDIES = ("pre_study", "collapse", "at_full_size")
 SCRIPTS = sorted(
     p for p in FIGURES.glob("*.py") if p.stem not in STUDIES and not p.stem.startswith("your_")
 )

@@ -189,7 +189,7 @@ def test_several_stores_in_one_page():
     assert ["0.25" in names[0], "0.5" in names[1]] == [True, True]
     assert text.count('class="statistics" data-of="1 ') == 5
     assert len(re.findall('<p data-store="[01]">2 checkpoints', text)) == 2
-    assert "<h1>a-task, sgd</h1>" in text
+    assert "<h1>a-task, SGD</h1>" in text
     assert text.count('id="sets-chart"') == 1
     assert len(text) < len(report.page(first)) + 3e4  # one library for all
     with pytest.raises(InvalidValueError, match="no store"):
