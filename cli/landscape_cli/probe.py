@@ -26,7 +26,7 @@ from landscape.probing.settings import (
     spaced,
 )
 from landscape.training.harmless import HARMLESS
-from landscape_cli import messages, options
+from landscape_cli import bars, messages, options
 
 DEFAULT = options.PROBE
 
@@ -296,13 +296,13 @@ def probe(
     own_task = task is not None and all(task.rpartition(":"))
     ProbeSettings(**settings | ({"metrics": None} if own_task else {}))
 
+    bars.starting()
     from landscape import study
     from landscape.runtime import devices
     from landscape.statistics import range_problems
     from landscape.store import open_
     from landscape.store import progress as rows
     from landscape.training.checkpoints import CheckpointFiles
-    from landscape_cli.bars import bars
 
     where = devices.choose(device)
     files = CheckpointFiles(given, weights, allow or ())
@@ -319,7 +319,7 @@ def probe(
         at=None if at is None else _iterations(at),
         redo=redo,
         device=where,
-        progress=bars,
+        progress=bars.bars,
     )
     if weights is None and files.several:
         options.say(f"weights: {files.several}; --weights takes others")

@@ -121,6 +121,7 @@ def _go_on(run: Run, task: Task, training: Training, around: Around, progress: P
     if run.latest.exists():
         training.resume(_latest(run))
     record = run.read()  # as it was written, so that all of a run's files agree
+    settings = training.settings
     writer: store.Writer | None = None
     if run.history.exists():
         writer = store.resume(run.history)
@@ -135,8 +136,7 @@ def _go_on(run: Run, task: Task, training: Training, around: Around, progress: P
     if training.record and not (writer and writer.finished[training.record.epoch - 1]):
         keep(training.record)
     with progress(f"training {task.name}", training.steps) as advance:
-        for _ in range(training.iteration):
-            advance()
+        advance(training.iteration)
         written = True
         try:
             for event in training.run(advance, around):
@@ -151,12 +151,20 @@ def _go_on(run: Run, task: Task, training: Training, around: Around, progress: P
                         checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
                         keep(event)
                     written = True
+                if isinstance(event, EpochRecord):
+                    advance(0, f"epoch {event.epoch} of {settings.epochs}", _measured(event))
                 if interrupts:
                     raise interrupts[0]
         except KeyboardInterrupt:
             if written and training.whole:
                 checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
             raise
+
+
+def _measured(epoch: EpochRecord) -> dict[str, float]:
+    """What a log says of an epoch: where there are no classes, there is no accuracy."""
+    values = {"validation loss": epoch.validation_loss, "accuracy": epoch.validation_accuracy}
+    return {name: value for name, value in values.items() if name != "accuracy" or value == value}
 
 
 def _recording(

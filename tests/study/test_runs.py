@@ -88,8 +88,8 @@ def test_ctrl_c_keeps_the_updates_made_and_the_same_command_goes_on(tmp_path, wh
     def interrupting(what, total):
         made = [0]
 
-        def advance():
-            made[0] += 1
+        def advance(units=1, *_):
+            made[0] += units
             if made[0] == 30:
                 signal.raise_signal(signal.SIGINT)
 
@@ -186,7 +186,7 @@ def test_a_process_that_is_refused_leaves_the_folder_to_the_other(tmp_path):
     def meanwhile(what, total):
         with pytest.raises(StoreError, match="another process is writing into"):
             train(TASK, settings(seed=7), folder, source={"task": TASK.name})
-        yield lambda: None
+        yield lambda *_: None
 
     train(TASK, settings(epochs=1), folder, source={"task": TASK.name}, progress=meanwhile)
     assert Run(folder).read()["seed"] == 0
@@ -213,7 +213,7 @@ def test_a_row_that_is_written_twice_is_one_row(tmp_path, monkeypatch):
     @contextmanager
     def meanwhile(what, total):
         again()
-        yield lambda: None
+        yield lambda *_: None
 
     Run(tmp_path).latest.unlink()
     again(progress=meanwhile)
