@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from landscape.errors import LandscapeError
-from landscape_cli import bars, options
+from landscape_cli import bars, completion, options
+from landscape_cli.commands import App
 
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     help="Train and probe many runs with one command.",
 )
@@ -74,6 +75,7 @@ def benchmark(
         list[str],
         typer.Option(
             metavar="LIST",
+            autocompletion=completion.optimizers,
             help="Optimizers, separated by commas, each NAME or NAME:SETTING=VALUE:... A setting "
             "is an option of the optimizer, or learning_rate, schedule, schedule_options, "
             "search_batch, epochs, batch_size, precision.",

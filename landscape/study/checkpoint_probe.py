@@ -123,7 +123,11 @@ def probe(
     if next(model.parameters(), None) is None:
         raise InvalidValueError("the model has no parameters, so there is nothing to move")
     own = {**task.metrics, **settings.own_metrics}
-    settings = replace(settings, own_metrics=own)
+    settings = replace(
+        settings,
+        own_metrics=own,
+        batch_size=task.batch_size if settings.batch_size is None else settings.batch_size,
+    )
     files = CheckpointFiles.of(paths, weights, allow)
     survey = placed(model, files, _placed_by(out))
     found, run = _asked(survey.found, at), survey.run

@@ -179,7 +179,7 @@ class Recorder:
             self.iteration = iteration
         if self._prober is None:
             self._prober = self._open(_samples(targets))
-        if self._due(_samples(targets), self._prober.settings.batch_size):
+        if self._due(_samples(targets), self._prober.settings.gradient_batch):
             return self._recording(self._prober, (inputs, targets, indices), epoch)
         return self._unprobed
 

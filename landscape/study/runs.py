@@ -178,10 +178,11 @@ def _recording(
     if settings is None:
         return lambda *_: nullcontext()
     most = training.settings.batch_size
-    if ProbeSettings.from_mapping({"batch_size": most, **settings}).batch_size > most:
+    asked = ProbeSettings.from_mapping(settings).batch_size
+    if asked is not None and asked > most:
         raise InvalidValueError(
-            f"the probe's batch size is {settings['batch_size']}, and the training's {most}; a "
-            f"batch of the training is probed, so choose at most {most}"
+            f"the probe's batch_size is {asked}, and the training's {most}; a batch of the "
+            f"training is probed, so choose at most {most}"
         )
     recorder = Recorder(
         run.recording,

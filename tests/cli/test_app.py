@@ -98,6 +98,14 @@ def test_what_to_draw_after_probing_on_the_way(optimizer, figure):
     assert Path(f"{figure}.png").exists()
 
 
+def test_a_run_without_a_recording_says_how_one_is_made(trained):
+    line = refused("plot", "line-search", trained)
+    assert line == (
+        f"error: {trained} has no recording of its line searches; train with --probe into another "
+        "folder"
+    )
+
+
 def test_info(store, trained):
     text = run("info", store).stdout
     for part in ["digits-mlp", "sgd", "step sizes: 5", "big batch", "schema 2", "per-sample"]:
@@ -219,8 +227,8 @@ def test_bad_checkpoints(kind, message, trained):
         (["train", "digits-mlp", "--out", "r", "--optimizer", "sgdd"], "did you mean 'sgd'"),
         (["train", "digits-mlp", "--out", "r", "--set", "momentun=1"], "did you mean 'momentum'"),
         (["train", "digits-mlp", "--out", "r", "--set", "momentum"], "name=value"),
-        (["train", "digits-mlp", "--out", "r", "--lr", "-1"], "learning_rate is -1.0"),
-        (["train", "digits-mlp", "--out", "r", "--epochs", "0"], "epochs is 0"),
+        (["train", "digits-mlp", "--out", "r", "--lr", "-1"], "--lr is -1.0"),
+        (["train", "digits-mlp", "--out", "r", "--epochs", "0"], "--epochs is 0"),
         (["train", "digits-mlp", "--out", "r", "--batch-size", "5000"], "1437 training samples"),
         (["train", "mnist-mlp", "--out", "r"], "MNIST"),
         (["train", "nowhere:task", "--out", "r"], "nowhere"),
@@ -402,7 +410,7 @@ def test_a_warning_is_one_line():
     run("train", "mine.py:task", "--checkpoints", 1, "--out", "run")
     probe = "probe --checkpoint run --task mine.py:task --step-sizes 0,0.1 --big-batch 30"
     result = run(*probe.split())
-    line, note = result.stderr.splitlines()
+    line, note = (each for each in result.stderr.splitlines() if not each.startswith("probing"))
     assert note.startswith("note: on the same batch, from 0 to 0.1, the peaks of 1 of 1")
     assert line.startswith("warning: by the gradient the loss changes by -")
     assert "1 checkpoint probed, 1 in the store" in result.stdout

@@ -83,6 +83,13 @@ def test_what_is_shown_at_once_comes_before_anything_heavy(command):
     assert subprocess.run([sys.executable, "-c", code]).returncode == 5
 
 
+def test_a_table_on_a_terminal_of_80_columns_has_all_numbers_whole():
+    store = Path(__file__).parents[2] / "figures" / "mnist-mlp.zarr.zip"
+    shown = on_a_terminal("table", "statistics", str(store)).replace("\r\n", "\n")
+    assert shown == run("table", "statistics", store, "--format", "narrow").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 def test_an_error_replaces_what_was_shown_at_once():
     main, side = pty.openpty()
     command = [sys.executable, "-m", "landscape", "train", "nowhere", "--out", "run"]

@@ -149,9 +149,15 @@ STUDY = "study pre-study digits-mlp --epochs 1 --device cpu"
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (f"{TRAIN} -o a/b --probe --probe-set big_batch=100000", "a big batch of 100000 is larger"),
-        (f"{STUDY} -o a/b --probe-set big_batch=100000", "a big batch of 100000 is larger"),
-        (f"{PROBE} -o a/b --big-batch 100000", "a big batch of 100000 is larger"),
+        (
+            f"{TRAIN} -o a/b --probe --probe-set big_batch=100000",
+            "--probe-set big_batch is 100000, larger",
+        ),
+        (
+            f"{STUDY} -o a/b --probe-set big_batch=100000",
+            "--probe-set big_batch is 100000, larger",
+        ),
+        (f"{PROBE} -o a/b --big-batch 100000", "--big-batch is 100000, larger"),
         (f"{TRAIN} -o text/b", "text/b is, or lies in, a file"),
         (f"{PROBE} -o text/b", "text/b is, or lies in, a file"),
         (f"{STUDY} -o text", "text/run is, or lies in, a file"),
