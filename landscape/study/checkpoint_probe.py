@@ -16,7 +16,7 @@ from landscape import arguments, store
 from landscape.arguments import local_path
 from landscape.data import digest
 from landscape.errors import InvalidValueError, StoreError, UnknownNameError, shown
-from landscape.histories.layout import DATA, SLICES, Run, require_same_data
+from landscape.histories.layout import DATA, SLICES, Run, lengthless, require_same_data
 from landscape.network.state import State
 from landscape.probing.directions.direction import Landmarks
 from landscape.probing.directions.registry import OPTIMIZER, PATH, TARGET
@@ -339,7 +339,9 @@ def _there(
         raise StoreError(f"{out} holds {what}, not slices of checkpoints; give another store")
     store.require_same(writer, wanted, lambda attributes: comparable({**DEFAULTS, **attributes}))
     if run and writer.attributes.get("run"):
-        store.require_same(writer, {"run": run})
+        store.require_same(
+            writer, {"run": run}, lambda attributes: {"run": lengthless(attributes["run"])}
+        )
     return writer
 
 

@@ -20,7 +20,7 @@ from landscape import store
 from landscape.arguments import local_path
 from landscape.data import digest
 from landscape.errors import CheckpointError, InvalidValueError
-from landscape.histories.layout import HISTORY_NAMES, Run
+from landscape.histories.layout import HISTORY_NAMES, LENGTH, Run
 from landscape.probing.settings import ProbeSettings
 from landscape.runtime.atomic import atomic_write, new_folder
 from landscape.runtime.devices import versions
@@ -73,7 +73,8 @@ def train(
     """Train a task into a folder, or go on with the run in it.
 
     Going on reaches the same bits as never having stopped. A run loses at most the epoch in
-    progress.
+    progress. With more epochs than the run has, a run without a schedule goes on too, with further
+    checkpoints where a run of that length has them after the end of the shorter one.
 
     >>> from pathlib import Path
     >>> task = landscape.load_task("digits-mlp")
@@ -125,6 +126,10 @@ def _go_on(run: Run, task: Task, training: Training, around: Around, progress: P
     writer: store.Writer | None = None
     if run.history.exists():
         writer = store.resume(run.history)
+        writer.reserve(settings.epochs)
+        length = {name: record[name] for name in LENGTH if name in record}
+        if length != {name: writer.attributes.get(name) for name in length}:
+            writer.set_attributes(length)
         writer.forget(training.iteration // training.steps_per_epoch)
 
     def keep(epoch: EpochRecord) -> None:
@@ -215,7 +220,10 @@ def _open_run(run: Run, record: Mapping[str, Any]) -> None:
     unfinished = set(run.folder.glob(f".{run.record.name}.*.tmp"))
     if run.begun or set(run.folder.iterdir()) - unfinished - {run.record}:
         run.require(record, BEFORE)
-        return
+        there = run.read()
+        if all(there.get(name) == record[name] for name in LENGTH):
+            return
+        record = there | {name: record[name] for name in LENGTH}  # it goes on for longer
     with atomic_write(run.record) as partial:
         partial.write_text(json.dumps(record, indent=2) + "\n")
 
