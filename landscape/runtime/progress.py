@@ -32,7 +32,13 @@ Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 def unheard(units: int = 1, reached: str = "", values: Mapping[str, float] | None = None) -> None:
-    """Report to nobody; an :class:`Advance`."""
+    """Report to nobody; an :class:`Advance`.
+
+    Args:
+        units: how many units of work were done.
+        reached: where the work is.
+        values: what was measured there.
+    """
 
 
 @contextmanager
