@@ -132,7 +132,9 @@ def probe(
         batch=batch,
         landmarks=_landmarks(model, towards, trajectory),
     )
-    return found.to_dataset()
+    if optimizer is None:
+        return found.to_dataset()
+    return found.to_dataset().assign_attrs(optimizer=type(optimizer).__name__)
 
 
 def _require_known(settings: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.commands import refused, run
+from helpers.commands import refused, run, told
 
 import landscape
 from landscape.plots.registry import FIGURES
@@ -410,7 +410,7 @@ def test_a_warning_is_one_line():
     run("train", "mine.py:task", "--checkpoints", 1, "--out", "run")
     probe = "probe --checkpoint run --task mine.py:task --step-sizes 0,0.1 --big-batch 30"
     result = run(*probe.split())
-    line, note = (each for each in result.stderr.splitlines() if not each.startswith("probing"))
+    line, note = told(result.stderr).splitlines()
     assert note.startswith("note: on the same batch, from 0 to 0.1, the peaks of 1 of 1")
     assert line.startswith("warning: by the gradient the loss changes by -")
     assert "1 checkpoint probed, 1 in the store" in result.stdout
