@@ -104,11 +104,13 @@ class Landscape:
 
         return tables.slice_statistics(self._dataset, **options)
 
-    def samples(self, evaluation_set: str, chunks: Mapping[str, int] | None = None) -> xr.Dataset:
+    def samples(
+        self, evaluation_set: str | None = None, chunks: Mapping[str, int] | None = None
+    ) -> xr.Dataset:
         """Per-sample values of these slices, from the store that ``landscape.open`` read.
 
         Args:
-            evaluation_set: name of the set, such as "validation".
+            evaluation_set: name of the set; by default "validation", or else the first.
             chunks: dimension -> chunk length, for dask arrays; by default numpy arrays that are
                 read when they are used.
 
@@ -126,6 +128,9 @@ class Landscape:
             raise InvalidValueError(
                 "this Dataset does not know its store; give the path to landscape.open_samples"
             )
+        if evaluation_set is None:
+            sets = [str(each) for each in np.ravel(self._dataset["evaluation_set"].values)]
+            evaluation_set = "validation" if "validation" in sets else sets[0]
         return _selected(store.open_samples(path, evaluation_set, chunks), self._dataset, path)
 
     def __repr__(self) -> str:

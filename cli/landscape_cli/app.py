@@ -23,6 +23,7 @@ from landscape_cli import (
     tasks,
     train,
 )
+from landscape_cli.commands import App
 from landscape_cli.messages import one_line
 
 
@@ -43,7 +44,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
 
 
-app = typer.Typer(
+app = App(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

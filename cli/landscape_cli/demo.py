@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from landscape_cli import options
+from landscape_cli import bars, options
 
 
 def demo(
@@ -17,14 +17,14 @@ def demo(
 
     Takes less than a minute and needs no download.
     """
+    bars.starting()
     import torch
 
     from landscape import plots, store, study
     from landscape.runtime import devices
-    from landscape_cli.bars import bars
 
     torch.set_num_threads(1)  # in a network this small, threads only wait for each other
-    result = study.demo(out, seed=seed, device=devices.choose(device), progress=bars)
+    result = study.demo(out, seed=seed, device=devices.choose(device), progress=bars.bars)
     figures, _ = plots.save_all(store.open_(result.store), out)
     typer.echo(f"Trained {result.task} to a validation accuracy of {result.accuracy:.1%}.")
     typer.echo(result.summary)

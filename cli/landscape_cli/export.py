@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from landscape_cli import options
+from landscape_cli import completion, options
 
 
 def export(
@@ -16,6 +16,8 @@ def export(
     metric: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
+            autocompletion=completion.metric,
             help="Metric that is the height of the surface.",
             show_default="loss, or else accuracy",
         ),
@@ -24,6 +26,8 @@ def export(
         str | None,
         typer.Option(
             "--set",
+            metavar="NAME",
+            autocompletion=completion.sets,
             help="Evaluation set whose values are the height.",
             show_default="validation, or else the first",
         ),

@@ -14,6 +14,7 @@ import typer
 
 from landscape.errors import LONGEST, LandscapeError, shown, visible
 from landscape.runtime import interrupts
+from landscape_cli import bars
 
 
 @contextmanager
@@ -45,15 +46,18 @@ def one_line() -> Iterator[None]:
         _say(f"this should not happen: {type(error).__name__}: {error} (see it with python -X dev)")
         raise typer.Exit(1) from error
     finally:
+        bars.started()
         warnings.showwarning = shown_before
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    bars.started()
     typer.echo(f"warning: {visible(' '.join(str(message).split()))}", err=True)
 
 
 def note(message: str) -> None:
     """Say on standard error, in one line, what is worth knowing about a result."""
+    bars.started()
     typer.echo(f"note: {visible(message)}", err=True)
 
 
@@ -83,6 +87,7 @@ def note_resolution(slices: Any, metric: str | None = None) -> None:
 
 def _stopped(number: int, error: BaseException) -> NoReturn:
     interrupts.received.clear()
+    bars.started()
     typer.echo("stopped; the same command resumes from here", err=True)
     raise typer.Exit(128 + number) from error
 
@@ -118,5 +123,6 @@ def _worded(error: Exception, message: str) -> str:
 
 def _say(message: str) -> None:
     """Print one line, of words that are not of any length and hold nothing that steers."""
+    bars.started()
     words = re.sub(rf"(\S{{{LONGEST}}})\S+", r"\1…", " ".join(message.split()))
     typer.echo(f"error: {visible(words)}", err=True)

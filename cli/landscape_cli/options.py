@@ -20,6 +20,7 @@ from landscape.optimizers.recipes import RECIPES
 from landscape.probing.settings import ProbeSettings
 from landscape.slices.options import OPTIONS
 from landscape.training.settings import TrainingSettings
+from landscape_cli import completion
 
 
 def defaults_of(settings: type) -> SimpleNamespace:
@@ -68,7 +69,7 @@ def current(name: str) -> str:
 Runs = Annotated[
     list[Path],
     typer.Argument(
-        metavar="RUN...",
+        metavar="RUN",
         help="Folders of runs, folders that contain them at any depth, or packed collections.",
         callback=local,
     ),
@@ -84,7 +85,7 @@ Store = Annotated[
 Stores = Annotated[
     list[Path],
     typer.Argument(
-        metavar="STORE...",
+        metavar="STORE",
         help="Stores made by `landscape probe`, or the folders of their runs.",
         callback=local,
     ),
@@ -101,12 +102,17 @@ RecordedStore = Annotated[
 FLAGS = {"evaluation_set": "--set", "relative": "--relative/--absolute", "c": "--c"}
 
 
+COMPLETIONS = {"evaluation_set": completion.sets, "metric": completion.metric}
+
+
 def option(name: str, default: str = "") -> Any:
     """Make an option of figures or tables; its default, ``default`` in words, is left to them."""
     about = OPTIONS[name]
     flags = [FLAGS[name]] if name in FLAGS else []
     text = about.help.replace("_", "-")
     shown: dict[str, Any] = {}
+    if name in COMPLETIONS:
+        shown = {"metavar": "NAME", "autocompletion": COMPLETIONS[name]}
     if words := default or about.default:
         shown["show_default"] = words
     return typer.Option(*flags, help=f"{text[0].upper()}{text[1:]}.", **shown)
@@ -163,15 +169,23 @@ class TaskOptions:
         typer.Argument(
             metavar="TASK",
             help="A built-in task, or your own as my_module:my_task or file.py:my_task.",
+            autocompletion=completion.tasks,
         ),
     ] = None
     model: Annotated[
-        str | None, typer.Option(help="Use another network: a model listed by `landscape tasks`.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Use another network: a model listed by `landscape tasks`.",
+            autocompletion=completion.models,
+        ),
     ] = None
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="Use another data set: one listed by `landscape tasks`, or an .npz of arrays."
+            metavar="NAME",
+            help="Use another data set: one listed by `landscape tasks`, or an .npz of arrays.",
+            autocompletion=completion.data_sets,
         ),
     ] = None
     train_samples: Annotated[
@@ -208,7 +222,12 @@ class OptimizerOptions:
     """Options that choose the optimizer and the seed."""
 
     optimizer: Annotated[
-        str, typer.Option(help=f"One of {', '.join(RECIPES)}, or any of torch.optim by name.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=f"One of {', '.join(RECIPES)}, or any of torch.optim by name.",
+            autocompletion=completion.optimizer,
+        ),
     ] = TRAINING.optimizer
     lr: Annotated[
         float | None,

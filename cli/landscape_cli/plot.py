@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from landscape.errors import MissingFileError
 from landscape.plots.registry import FIGURES, Figure
 from landscape_cli import messages, options
+from landscape_cli.commands import App
 
-app = typer.Typer(no_args_is_help=True, help="Draw a figure of one or several stores or runs.")
+app = App(no_args_is_help=True, help="Draw a figure of one or several stores or runs.")
 
 # Option of a figure -> its type on the command line; str unless listed.
 TYPES: dict[str, Any] = {
@@ -61,13 +63,17 @@ SOURCES: dict[str, tuple[str, Any]] = {
 def _read(figure: Figure, given: Any) -> Any:
     """The Dataset, or the list of them, that a figure draws."""
     from landscape import histories
-    from landscape.histories.layout import RECORDING
+    from landscape.histories.layout import RECORDING, Run
 
     if figure.source == "runs":
         return histories.collect(given)
     if figure.source == "stores" or figure.several:
         found = [options.open_slices(path) for path in given]
         return found[0] if figure.several and len(found) == 1 else found
+    if figure.source == "searches" and Run(given).exists and not Run(given).recording.exists():
+        raise MissingFileError(
+            f"{given} has no recording of its line searches; train with --probe into another folder"
+        )
     return options.open_slices(given, RECORDING if figure.source == "searches" else None)
 
 

@@ -26,7 +26,7 @@ from landscape.probing.settings import (
     spaced,
 )
 from landscape.training.harmless import HARMLESS
-from landscape_cli import messages, options
+from landscape_cli import bars, completion, messages, options
 
 DEFAULT = options.PROBE
 
@@ -39,7 +39,7 @@ def probe(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATH]...",
+            metavar="PATH",
             help="More checkpoints, as for --checkpoint.",
         ),
     ] = None,
@@ -54,7 +54,12 @@ def probe(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="Task that the checkpoints belong to.", show_default="that of the run"),
+        typer.Option(
+            metavar="TASK",
+            help="Task that the checkpoints belong to.",
+            show_default="that of the run",
+            autocompletion=completion.tasks,
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -115,7 +120,9 @@ def probe(
         typer.Option(
             help="Direction of the slices. "
             + "; ".join(f"{kind.name}: {kind.summary}" for kind in DIRECTIONS.values())
-            + "."
+            + ".",
+            metavar="DIRECTION",
+            autocompletion=completion.directions,
         ),
     ] = DEFAULT.direction,
     and_: Annotated[
@@ -124,6 +131,7 @@ def probe(
             "--and",
             metavar="DIRECTION",
             help="A second direction, for a plane; any of those of --direction.",
+            autocompletion=completion.directions,
         ),
     ] = None,
     orthogonal: Annotated[
@@ -155,6 +163,7 @@ def probe(
         typer.Option(
             metavar="LIST",
             help=f"Evaluation sets, separated by commas; any of {_listed(KINDS)}.",
+            autocompletion=completion.kinds_of_set,
             show_default="all",
         ),
     ] = None,
@@ -192,6 +201,7 @@ def probe(
         typer.Option(
             metavar="LIST",
             help=f"Metrics, separated by commas; any of {_listed(METRICS)}, or the task's own.",
+            autocompletion=completion.metrics,
             show_default="loss, accuracy, smooth_accuracy; those of the targets",
         ),
     ] = None,
@@ -296,13 +306,13 @@ def probe(
     own_task = task is not None and all(task.rpartition(":"))
     ProbeSettings(**settings | ({"metrics": None} if own_task else {}))
 
+    bars.starting()
     from landscape import study
     from landscape.runtime import devices
     from landscape.statistics import range_problems
     from landscape.store import open_
     from landscape.store import progress as rows
     from landscape.training.checkpoints import CheckpointFiles
-    from landscape_cli.bars import bars
 
     where = devices.choose(device)
     files = CheckpointFiles(given, weights, allow or ())
@@ -319,7 +329,7 @@ def probe(
         at=None if at is None else _iterations(at),
         redo=redo,
         device=where,
-        progress=bars,
+        progress=bars.bars,
     )
     if weights is None and files.several:
         options.say(f"weights: {files.several}; --weights takes others")

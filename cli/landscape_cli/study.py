@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from landscape.errors import LandscapeError
-from landscape_cli import options
+from landscape_cli import bars, completion, options
+from landscape_cli.commands import App
 
-app = typer.Typer(
+app = App(
     no_args_is_help=True,
     help="Train and probe many runs with one command.",
 )
@@ -36,12 +37,12 @@ def pre_study(
     compilation and memory format are those of the training; --probe-set sets those of the probe.
     The same command resumes where it stopped.
     """
+    bars.starting()
     from landscape import plots, store
     from landscape import study as library
     from landscape.probing import ProbeSettings
     from landscape.runtime import devices
     from landscape.training import TrainingSettings
-    from landscape_cli.bars import bars
 
     where = devices.choose(device)
     probed = options.probe_settings(probe_set)
@@ -55,7 +56,7 @@ def pre_study(
         ProbeSettings.from_mapping(probed),
         source=source,
         device=where,
-        progress=bars,
+        progress=bars.bars,
     )
     figures, left_out = plots.save_all(store.open_(slices), out)
     typer.echo(f"store: {slices}  (landscape info {slices})")
@@ -74,6 +75,7 @@ def benchmark(
         list[str],
         typer.Option(
             metavar="LIST",
+            autocompletion=completion.optimizers,
             help="Optimizers, separated by commas, each NAME or NAME:SETTING=VALUE:... A setting "
             "is an option of the optimizer, or learning_rate, schedule, schedule_options, "
             "search_batch, epochs, batch_size, precision.",
@@ -101,9 +103,9 @@ def benchmark(
     All settings are tested before any training starts. A failed run does not stop the others. The
     same command continues with the unfinished runs.
     """
+    bars.starting()
     from landscape.runtime import devices
     from landscape.study import benchmark as library
-    from landscape_cli.bars import bars
 
     # Showing what is finished needs no device.
     where = None if status else devices.choose(device)
@@ -120,11 +122,13 @@ def benchmark(
     todo = library.shard(runs, part)
     failures: dict[Path, str] = {}
     if where is not None:
-        for one, failure in library.benchmark(todo, device=where, progress=bars):
+        for one, failure in library.benchmark(todo, device=where, progress=bars.bars):
+            bars.started()
             if failure is not None:
                 failures[one.folder] = failure
             said = failure or f"best validation accuracy {one.state()[1]:.4f}"
             typer.echo(f"{one.folder.name}: {said}")
+    bars.started()
     width = max(len(one.folder.name) for one in runs)
     typer.echo(f"{'run':{width}}  epochs     best validation accuracy")
     for one in runs:

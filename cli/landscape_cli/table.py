@@ -1,26 +1,29 @@
 """``landscape table``: runs compared in numbers, and a store's slices in numbers."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from landscape_cli import options
+from landscape_cli import completion, options
+from landscape_cli.commands import App
 from landscape_cli.options import Runs, Store, given, open_slices
 
-app = typer.Typer(
-    no_args_is_help=True, help="Print or save a table of runs, or of a store's slices."
-)
+app = App(no_args_is_help=True, help="Print or save a table of runs, or of a store's slices.")
 
 Out = Annotated[
-    Path | None, options.place("FILE", "File to write: .csv, .md or .tex.", "the terminal")
+    Path | None, options.place("FILE", "File to write: .csv, .md, .tex or .txt.", "the terminal")
 ]
 Format = Annotated[
     str | None,
     typer.Option(
         "--format",
+        metavar="NAME",
         help="Format: csv (unrounded numbers; words that begin like a formula get an apostrophe), "
-        "markdown or latex (with booktabs).",
+        "markdown, latex (with booktabs), plain, or narrow (plain, in 80 columns).",
+        autocompletion=completion.of(("csv", "markdown", "latex", "plain", "narrow")),
         show_default="by the suffix of --out",
     ),
 ]
@@ -168,28 +171,6 @@ def _show(frame: Any, out: Path | None, format_: str | None) -> None:
     elif format_ is not None:
         typer.echo(table_formats.text(frame, format_), nl=False)
     else:
-        _print(frame)
-
-
-def _print(frame: Any) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.measure import Measurement
-    from rich.table import Table
-    from rich.text import Text
-
-    from landscape.tables import formats as table_formats
-
-    header, rows = table_formats.cells(frame)
-    table = Table(box=box.SIMPLE, show_edge=False)
-    for name, words in zip(header, table_formats.words(frame, header), strict=True):
-        table.add_column(Text(name), justify="left" if words else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console = Console()
-    if not console.is_terminal:  # a file or a pipe has no limit on the width
-        wide = Console(width=9999)
-        needed = Measurement.get(wide, wide.options, table).maximum
-        console = Console(width=max(80, needed))
-    console.print(table)
-    console.print(Text(table_formats.note(frame)))
+        # A pipe or a file has no limit on the width.
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        typer.echo(table_formats.plain(frame, width), nl=False)

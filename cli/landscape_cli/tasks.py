@@ -10,6 +10,7 @@ from landscape.errors import InvalidValueError
 from landscape.runtime.atomic import atomic_write, require_place
 from landscape.tasks.registry import BUILTIN, DATASETS, MODELS, BuiltinTask, DataSet, Network
 from landscape_cli import options
+from landscape_cli.commands import App
 
 LISTED: Mapping[str, Mapping[str, BuiltinTask | DataSet | Network]] = {
     "Tasks:": BUILTIN,
@@ -17,7 +18,7 @@ LISTED: Mapping[str, Mapping[str, BuiltinTask | DataSet | Network]] = {
     "Models, for --model; each works with each data set, also as DATASET-MODEL:": MODELS,
 }
 
-app = typer.Typer(help="List tasks, data sets and models, or start a task.")
+app = App(help="List tasks, data sets and models, or start a task.")
 
 
 @app.callback(invoke_without_command=True)

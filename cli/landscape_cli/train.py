@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from landscape.errors import InvalidValueError
-from landscape_cli import options
+from landscape_cli import bars, options
 
 
 @options.grouped
@@ -63,12 +63,12 @@ def train(
     device: options.Device = "auto",
 ) -> None:
     """Train a task and keep checkpoints to probe. Run it again to resume a stopped run."""
+    bars.starting()
     from landscape import histories, study
     from landscape.optimizers.named import is_line_search
     from landscape.runtime import devices
     from landscape.tasks.loading import is_own
     from landscape.training import TrainingSettings
-    from landscape_cli.bars import bars
 
     where = devices.choose(device)
     loaded, source = task.load()
@@ -86,7 +86,7 @@ def train(
         raise InvalidValueError(f"--probe-set {probe_set[0]} was given; give --probe with it")
     probed = options.probe_settings(probe_set) if probe else None
     training = study.train(
-        loaded, settings, out, source=source, probe=probed, device=where, progress=bars
+        loaded, settings, out, source=source, probe=probed, device=where, progress=bars.bars
     )
     files = histories.Run(out)
     history = histories.open_(files.history)

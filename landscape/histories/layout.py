@@ -20,6 +20,7 @@ RECORD = "run.json"
 CHECKPOINTS = "checkpoints"
 # Where the files lie on the machine that trained; neither compared nor passed on.
 PLACES = ("folder", "data", "dataset")
+LENGTH = ("epochs", "checkpoints")  # which a run that goes on for longer changes
 DATA = "data_digest"  # the digests of the training and the validation data
 UNKNOWN = "unknown"  # in place of the digest of data that has none
 
@@ -148,7 +149,8 @@ class Run:
     def require(self, record: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
         """Refuse a folder that holds a run with other settings or data.
 
-        The data may have moved; their content must be the same.
+        The data may have moved; their content must be the same. More epochs are no other run where
+        the learning rate does not depend on their number.
 
         Args:
             record: what the run is now asked to do.
@@ -160,13 +162,60 @@ class Run:
             CheckpointError: where its record is damaged.
         """
         recorded = self.read()
-        for name, value in {**defaults, **recorded}.items():
+        before = {**defaults, **recorded}
+        longer = self._require_length(before, record)
+        for name, value in before.items():
+            if name in LENGTH and longer:
+                continue
             if name not in (*PLACES, DATA) and json.loads(json.dumps(record.get(name))) != value:
                 raise InvalidValueError(
                     f"{self.folder} holds a run with {name.replace('_', ' ')} {value!r}, and now "
                     f"it is {record.get(name)!r}; use the same settings and data, or another folder"
                 )
         require_same_data(f"{self.folder} holds a run", recorded, record)
+
+    def _require_length(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+        """Whether ``now`` only goes on for longer; refuses where it cannot."""
+        done, asked = before.get("epochs"), now.get("epochs")
+        if done is None or asked is None or asked <= done:
+            return False
+        if before.get("schedule") != now.get("schedule"):
+            return False
+        why = ""
+        if not is_constant(before):
+            why = f"its schedule, {before['schedule']}, was made for as many"
+        elif self.recording.exists():
+            why = "it was probed as it trained, at iterations chosen for as many"
+        if why:
+            raise InvalidValueError(
+                f"{self.folder} holds a run of {done} epochs, and {why}; train for {asked} epochs "
+                "into another folder"
+            )
+        return True
+
+
+def is_constant(record: Mapping[str, Any]) -> bool:
+    """Whether a run's learning rate has no schedule, so that more epochs only add to it.
+
+    Args:
+        record: of a run.
+
+    Returns:
+        True where the schedule is constant, or unknown.
+    """
+    return str(record.get("schedule") or "constant").lower() == "constant"
+
+
+def lengthless(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's record without what changes where the run goes on for longer.
+
+    Args:
+        record: of a run.
+
+    Returns:
+        What two checkpoints of one run have in common, before and after it went on.
+    """
+    return {n: each for n, each in record.items() if n not in LENGTH or not is_constant(record)}
 
 
 def check_record(record: Any, where: Path) -> dict[str, Any]:

@@ -17,6 +17,8 @@ __getattr__, __dir__ = lazily(
     __name__,
     {
         **{figure.function: f"{figure.module}:" for figure in FIGURES.values()},
+        "COLORS": "drawing.style:SETTING_COLORS",
+        "band": "drawing.bands:",
         "save": "saving:",
         "save_all": "saving:",
         "styled": "drawing.theme:",

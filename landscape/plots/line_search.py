@@ -59,8 +59,8 @@ def plot_line_search(
     said = dataset.attrs.get("search")
     if not said:
         raise InvalidValueError(
-            "the store holds no line search; record one with landscape.Recorder and a line-search "
-            "optimizer"
+            "the store holds no line search; record one in training, by a line-search optimizer "
+            "(landscape train --optimizer sa-sls --probe, or landscape.Recorder)"
         )
     values = choose_metric(dataset, said["metric"], said.get("slope_factor"))
     place = {"checkpoint": choose_checkpoint(dataset, checkpoint), "draw": 0}

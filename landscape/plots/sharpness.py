@@ -16,7 +16,7 @@ from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints
 from landscape.slices.planes import first_line
 from landscape.slices.schema import upgraded
-from landscape.slices.selection import learning_step, set_name
+from landscape.slices.selection import goes_along_gradient, set_name, step_per_learning_rate
 
 MEASURES = ("2/critical step size", "curvature along d", "eigenvalue")
 
@@ -81,7 +81,7 @@ def plot_sharpness(
     ]
     (panel,) = style.axes(ax, 1, height=3.1)
     # 2/learning rate
-    rate = dataset["learning_rate"].values
+    rate = dataset["learning_rate"].where(goes_along_gradient(dataset)).values
     stable = 2 / np.where(rate > 0, rate, np.nan)
     reference: list[Artist] = []
     if np.isfinite(stable).any():
@@ -113,7 +113,7 @@ def _measures(one: xr.Dataset) -> list[_Measure]:
     found = []
     critical = statistics.critical_step_sizes(one, "loss")
     # A step size s along d is an update with learning rate s·‖d‖/‖∇L‖, if d points along −∇L.
-    per_rate = learning_step(one.assign_coords(learning_rate=xr.ones_like(one["learning_rate"])))
+    per_rate = step_per_learning_rate(one)
     if bool(per_rate.notnull().any()):
         # 2/η with η = s_c·‖d‖/‖∇L‖
         with np.errstate(divide="ignore", invalid="ignore"):

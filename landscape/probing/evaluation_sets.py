@@ -187,24 +187,25 @@ def check_sizes(samples: int, batch_size: int, other_batches: int, big_batch: in
     """
     if batch_size > samples:
         raise InvalidValueError(
-            f"the batch size is {batch_size}, but there are only {samples} training samples"
+            f"batch_size is {batch_size}, but there are only {samples} training samples; choose "
+            "at most that"
         )
     rest = samples - batch_size
     if big_batch > rest:
         allowed = (
             f"choose at most {rest}"
             if rest
-            else "choose a smaller batch, or sets without big_batch"
+            else "choose a smaller batch_size, or leave the big batch out of the sets"
         )
         raise InvalidValueError(
-            f"a big batch of {big_batch} is larger than the {rest} training samples outside the "
+            f"big_batch is {big_batch}, larger than the {rest} training samples outside the "
             f"gradient's batch; {allowed}"
         )
     if other_batches * batch_size > rest:
         raise InvalidValueError(
-            f"{other_batches} other batches of {batch_size} are more than the {rest} training "
-            f"samples outside the gradient's batch; choose at most {rest // batch_size}, or a "
-            "smaller batch size"
+            f"other_batches is {other_batches}; {batch_size} samples each are more than the "
+            f"{rest} training samples outside the gradient's batch; choose at most "
+            f"{rest // batch_size}, or a smaller batch_size"
         )
 
 

@@ -1,7 +1,8 @@
 """Probe one model in one call."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from inspect import signature
 from math import nan
 from typing import Any
 
@@ -9,16 +10,22 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from landscape import arguments
 from landscape.data import as_data
 from landscape.data.batches import PAIR, Split, Target
+from landscape.errors import InvalidValueError, shown
 from landscape.metrics import cross_entropy
 from landscape.network.calling import Output
 from landscape.network.measures import as_measure
 from landscape.network.state import State, as_state
 from landscape.probing.directions.direction import Landmarks
 from landscape.probing.prober import Prober
-from landscape.probing.settings import ProbeSettings
+from landscape.probing.settings import RENAMED, ProbeSettings
 from landscape.runtime.nested import Nested, samples_of
+
+_SPACED = "step_sizes, as in step_sizes=landscape.probing.spaced(points=21, reach=1), or 'auto'"
+# Words of the commands -> what says it here.
+MEANT = {"range": _SPACED, "points": _SPACED, "lr": "learning_rate"}
 
 
 def probe(
@@ -104,13 +111,12 @@ def probe(
         SlopeWarning: where the loss does not fall as the gradient says.
         RangeWarning: for step sizes "auto", where the loss does not rise on a side.
     """
+    _require_known(settings)
     measure = as_measure(loss)
     split = Split(target, measure.own)
     data = as_data(train, "training data", split=split)
     if batch is not None:
         settings = {"batch_size": samples_of(PAIR(batch[:2], "the batch")[1]), **settings}
-    elif (size := getattr(data, "batch_size", None)) is not None:
-        settings = {"batch_size": min(size, len(data)), **settings}
     prober = Prober(
         data,
         None if validation is None else as_data(validation, "validation data", split=split),
@@ -126,7 +132,26 @@ def probe(
         batch=batch,
         landmarks=_landmarks(model, towards, trajectory),
     )
-    return found.to_dataset()
+    if optimizer is None:
+        return found.to_dataset()
+    return found.to_dataset().assign_attrs(optimizer=type(optimizer).__name__)
+
+
+def _require_known(settings: Mapping[str, Any]) -> None:
+    """Refuse a keyword that is none, and name the one that may have been meant."""
+    for name, meant in MEANT.items():
+        if name in settings:
+            raise InvalidValueError(
+                f"{name} is {shown(settings[name])}, but probe has no argument of that name; give "
+                f"{meant}"
+            )
+    keywords = [
+        parameter.name
+        for parameter in signature(probe).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    ]
+    every = [*keywords, *(each.name for each in fields(ProbeSettings)), *RENAMED]
+    arguments.known("argument of probe", settings, every)
 
 
 def _landmarks(model: nn.Module, towards: Any, trajectory: Sequence[Any]) -> Landmarks:

@@ -81,7 +81,11 @@ class Prober:
         device: torch.device | str | None = None,
     ) -> None:
         kinds = [k for k in settings.sets if k != "validation" or validation is not None]
-        sizes = settings.for_sizes(len(train), len(validation) if validation is not None else 0)
+        sizes = settings.for_sizes(
+            len(train),
+            0 if validation is None else len(validation),
+            getattr(train, "batch_size", None),
+        )
         self._measure = as_measure(loss)
         self._calling = Calling(forward, output, self._measure.own)
         if sizes.metrics is None:

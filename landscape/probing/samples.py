@@ -94,7 +94,8 @@ class Samples:
         )
         if len(chosen) != settings.batch_size:
             raise InvalidValueError(
-                f"the batch has {len(chosen)} samples; the batch size is {settings.batch_size}"
+                f"the batch has {len(chosen)} samples and batch_size is "
+                f"{settings.batch_size}; give the same"
             )
         inputs, targets = (moved(each, device) for each in (chosen.inputs, chosen.targets))
         return replace(chosen, inputs=inputs, targets=targets)
@@ -166,13 +167,13 @@ class Samples:
             )
         drawing = generator(_TRAINING, self._settings.seed, *key)
         indices = torch.arange(there if samples is None else samples)
-        for each in torch.split(indices, self._settings.batch_size):
+        for each in torch.split(indices, self._settings.gradient_batch):
             yield self._train.take(each, drawing)
 
     def _sizes(self) -> dict[str, int]:
         settings = self._settings
         return {
-            "batch_size": settings.batch_size,
+            "batch_size": settings.gradient_batch,
             "other_batches": settings.other_batches if "other_batch" in settings.sets else 0,
             "big_batch": (settings.big_batch or 0) if "big_batch" in settings.sets else 0,
         }

@@ -41,7 +41,9 @@ LEAST = {
     "seed": 0,
     "eval_batch_size": 1,
 }
-OPEN = ("big_batch", "validation_samples", "eval_batch_size")
+OPEN = ("batch_size", "big_batch", "validation_samples", "eval_batch_size")
+
+BATCH_SIZE = 128  # where neither a loader nor a task has one
 
 # Names that a slice has for something else than a metric.
 RESERVED = (
@@ -299,7 +301,8 @@ class ProbeSettings:
             in the figures of [Hackel2023].
         sets: kinds of evaluation set: "same_batch" (the one that gives the gradient),
             "other_batch", "big_batch" and "validation"; one name or several.
-        batch_size: samples of the batch that gives the gradient, and of each other batch.
+        batch_size: samples of the batch that gives the gradient, and of each other batch; by
+            default those of the DataLoader or the task, else 128.
         other_batches: how many other batches are drawn.
         big_batch: samples of the big batch; by default 1000, or all outside the gradient's batch
             if these are fewer.
@@ -347,7 +350,7 @@ class ProbeSettings:
     orthogonal: bool | None = None
     origin: str = "before-step"
     sets: Sequence[str] = KINDS
-    batch_size: int = 128
+    batch_size: int | None = None
     other_batches: int = 2
     big_batch: int | None = None
     validation_samples: int | None = None
@@ -382,8 +385,7 @@ class ProbeSettings:
         set_(self, "origin", arguments.one_of("origin", self.origin, ORIGINS))
         for name, least in LEAST.items():
             if name not in OPEN or getattr(self, name) is not None:
-                what = name.replace("_", " ")
-                set_(self, name, arguments.integer(what, getattr(self, name), least))
+                set_(self, name, arguments.integer(name, getattr(self, name), least))
         if self.origin == "after-step":
             self._require_here()
         for name in ("dropout", "samples", "orthogonal"):
@@ -416,8 +418,7 @@ class ProbeSettings:
         if not second:
             if self.step_sizes_2 is not None:
                 raise InvalidValueError(
-                    "step sizes of a second direction were given without one; give direction_2 "
-                    "(--and)"
+                    "step sizes of a second direction were given without one; give direction_2"
                 )
             return
         if self.direction == self.direction_2 and not self.kinds[0].drawn:
@@ -474,23 +475,33 @@ class ProbeSettings:
         arguments.known("setting of a probe", renamed, [field.name for field in fields(cls)])
         return cls(**renamed)
 
-    def for_sizes(self, training_samples: int, validation_samples: int) -> "ProbeSettings":
+    def for_sizes(
+        self, training_samples: int, validation_samples: int, batch_size: int | None = None
+    ) -> "ProbeSettings":
         """Fill in the sizes that were left open.
 
         Args:
             training_samples: how many training samples are available.
             validation_samples: how many validation samples are available; 0 for none.
+            batch_size: samples in the batches of the training data, if it comes in batches.
 
         Returns:
-            The same settings with ``big_batch`` and, if there is validation data,
+            The same settings with ``batch_size``, ``big_batch`` and, if there is validation data,
             ``validation_samples`` as numbers.
         """
-        changes: dict[str, Any] = {}
+        size = self.batch_size or min(batch_size or BATCH_SIZE, max(1, training_samples))
+        changes: dict[str, Any] = {"batch_size": size}
         if self.big_batch is None:
-            changes["big_batch"] = max(1, min(1000, training_samples - self.batch_size))
+            changes["big_batch"] = max(1, min(1000, training_samples - size))
         if self.validation_samples is None and validation_samples:
             changes["validation_samples"] = validation_samples
         return replace(self, **changes)
+
+    @property
+    def gradient_batch(self) -> int:
+        """The samples of the gradient's batch, once :meth:`for_sizes` has filled them in."""
+        assert self.batch_size is not None
+        return self.batch_size
 
     @property
     def fixed_step_sizes(self) -> tuple[float, ...]:

@@ -151,19 +151,59 @@ def learning_step(dataset: xr.Dataset) -> xr.DataArray:
         dataset: slices.
 
     Returns:
-        Step sizes over checkpoint and draw; NaN where the learning rate is unknown, and where d
-        does not point along −∇L, so that no step size gives this update.
+        Step sizes over checkpoint and draw; NaN where the learning rate is unknown, where d does
+        not point along −∇L, so that no step size gives this update, and where the optimizer is not
+        known to go along the gradient, as Adam does not.
 
     Raises:
         InvalidValueError: where the slices do not hold norm and slope of their direction.
     """
-    # learning rate · ‖∇L‖ / ‖d‖
+    rate: xr.DataArray = dataset["learning_rate"] * step_per_learning_rate(dataset)
+    return rate.where(goes_along_gradient(dataset)).transpose(*dataset["gradient_norm"].dims)
+
+
+# Optimizers whose update is the learning rate, or the step size searched, times the gradient: by
+# the names of commands and of classes; unknown ones have a learning rate given as that of SGD.
+_ALONG_GRADIENT = (
+    *("sgd", "sgd-schedule", "torch.sgd", "sgd-armijo", "l-sls", "a-sls", "sa-sls"),
+    *("sa-sls-thesis", "sgdarmijo", "losssls", "accuracysls", "smoothaccuracysls", "unknown"),
+)
+
+
+def goes_along_gradient(dataset: xr.Dataset) -> bool:
+    """Say whether the optimizer's learning rate is a step size along the gradient.
+
+    Args:
+        dataset: slices.
+
+    Returns:
+        True for SGD and for line searches along the gradient, also where a momentum adds to it;
+        False for Adam and its like, which scale every component, and for optimizers that are not
+        known here.
+    """
+    name = str(dataset.attrs.get("optimizer", "unknown")).lower()
+    return bool(dataset.attrs.get("search")) or name in _ALONG_GRADIENT
+
+
+def step_per_learning_rate(dataset: xr.Dataset) -> xr.DataArray:
+    """Compute how many step sizes an update with learning rate 1 along the gradient is.
+
+    Args:
+        dataset: slices.
+
+    Returns:
+        ‖∇L‖ / ‖d‖ over checkpoint and draw; NaN where d does not point along −∇L.
+
+    Raises:
+        InvalidValueError: where the slices do not hold norm and slope of their direction.
+    """
+    # ‖∇L‖ / ‖d‖
     length, along = dataset["gradient_norm"], norm(dataset)
     with np.errstate(divide="ignore", invalid="ignore"):
         alike = (length == along) | (length.isnull() & along.isnull())
         ratio = (length / along).where(~alike, 1.0)
-    rate: xr.DataArray = xr.ones_like(length) * dataset["learning_rate"] * ratio
-    return rate.where(along_gradient(dataset))
+    found: xr.DataArray = ratio.where(along_gradient(dataset))
+    return found
 
 
 def along_gradient(dataset: xr.Dataset) -> xr.DataArray:

@@ -16,7 +16,8 @@
   ``resolution_problems``. Of the others, those that compare with the gradient or an eigenvalue take
   the slice along a plane's first direction, the rest every slice parallel to it.
 * From per-sample values, as ``landscape.open_samples`` gives them: ``rederive`` (another metric)
-  and ``resample_samples``; from several draws ``resample_draws``; then ``interval``. A mean
+  and ``resample_samples``; from several draws ``resample_draws``; then ``interval``, or both in
+  ``mean_interval``. A mean
   over resampled draws has no direction of its own: what needs its norm, as a curvature, is computed
   of each draw, and then resampled.
 
@@ -36,7 +37,7 @@ from landscape.slices.selection import (
 from landscape.statistics.anisotropy import Quadratic, anisotropy, fitted_quadratic
 from landscape.statistics.areas import Area, area, areas
 from landscape.statistics.barriers import Barrier, barrier, barriers
-from landscape.statistics.bootstrap import interval, resample_draws
+from landscape.statistics.bootstrap import interval, mean_interval, resample_draws
 from landscape.statistics.convexity import Convexity, convexities, convexity
 from landscape.statistics.critical import Critical, critical_step_size, critical_step_sizes
 from landscape.statistics.curvatures import curvatures
@@ -109,6 +110,7 @@ __all__ = [
     "jumps",
     "learning_step",
     "local_minima",
+    "mean_interval",
     "metric_values",
     "metrics",
     "minima",

@@ -86,6 +86,42 @@ def resample_draws(data: Data, resamples: int = 1000, seed: int | np.random.Gene
     return means.transpose(..., "resample")
 
 
+def mean_interval(
+    values: xr.DataArray,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int | np.random.Generator = 0,
+) -> xr.Dataset:
+    """The mean over draws, and the ends of its bootstrap interval, in one call.
+
+    It is ``interval(resample_draws(values))`` beside the mean. Of a ratio, give its logarithm and
+    take the exponential of what comes back: then it is the geometric mean with its interval.
+
+    >>> import xarray
+    >>> loss = xarray.DataArray([0.5, 0.7, 0.6], dims="draw")
+    >>> found = landscape.statistics.mean_interval(loss)
+    >>> {name: round(each.item(), 1) for name, each in found.items()}
+    {'mean': 0.6, 'lower': 0.5, 'upper': 0.7}
+
+    Args:
+        values: any values over draw, and over other dimensions.
+        level: as in :func:`interval`.
+        resamples: as in :func:`resample_draws`.
+        seed: as in :func:`resample_draws`.
+
+    Returns:
+        ``mean``, ``lower`` and ``upper`` over the other dimensions; NaN where a value is.
+
+    Raises:
+        InvalidValueError: for what :func:`resample_draws` or :func:`interval` refuses.
+    """
+    ends = interval(resample_draws(values, resamples, seed), level)
+    with np.errstate(invalid="ignore"):  # ∞ − ∞
+        mean = values.mean("draw", skipna=False)
+    found = {"mean": mean} | {name: ends.sel(bound=name, drop=True) for name in ("lower", "upper")}
+    return xr.Dataset({name: each.drop_attrs() for name, each in found.items()})
+
+
 def interval(data: Data, level: float = 0.95, over: str = "resample") -> Data:
     """Percentile intervals: ``over`` becomes the dimension ``bound``, "lower" and "upper".
 

@@ -7,8 +7,9 @@ apart.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from landscape.errors import (
 from landscape.histories import reading
 from landscape.histories.layout import Run
 from landscape.optimizers import named
-from landscape.runtime.progress import Progress, silent
+from landscape.runtime.progress import Advance, Progress, silent
 from landscape.study import runs
 from landscape.tasks import Task
 from landscape.training.loop import Training
@@ -210,11 +211,18 @@ def benchmark(
                     one.folder,
                     source=one.source,
                     device=device,
-                    progress=progress,
+                    progress=partial(_of_run, progress, one),
                 )
         except (LandscapeError, OSError) as error:
             failure = str(error)
         yield one, failure
+
+
+def _of_run(
+    progress: Progress, one: BenchmarkRun, what: str, total: int
+) -> AbstractContextManager[Advance]:
+    """Report on a run by its name."""
+    return progress(f"{one.folder.name}, {what}", total)
 
 
 def check(todo: Sequence[BenchmarkRun], device: torch.device | str = "cpu") -> None:

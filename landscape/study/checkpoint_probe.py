@@ -16,7 +16,7 @@ from landscape import arguments, store
 from landscape.arguments import local_path
 from landscape.data import digest
 from landscape.errors import InvalidValueError, StoreError, UnknownNameError, shown
-from landscape.histories.layout import DATA, SLICES, Run, require_same_data
+from landscape.histories.layout import DATA, SLICES, Run, lengthless, require_same_data
 from landscape.network.state import State
 from landscape.probing.directions.direction import Landmarks
 from landscape.probing.directions.registry import OPTIMIZER, PATH, TARGET
@@ -123,7 +123,11 @@ def probe(
     if next(model.parameters(), None) is None:
         raise InvalidValueError("the model has no parameters, so there is nothing to move")
     own = {**task.metrics, **settings.own_metrics}
-    settings = replace(settings, own_metrics=own)
+    settings = replace(
+        settings,
+        own_metrics=own,
+        batch_size=task.batch_size if settings.batch_size is None else settings.batch_size,
+    )
     files = CheckpointFiles.of(paths, weights, allow)
     survey = placed(model, files, _placed_by(out))
     found, run = _asked(survey.found, at), survey.run
@@ -154,9 +158,9 @@ def probe(
         else:
             reaches = {}
             with progress("finding the range", len(found)) as advance:
-                for iteration, (path, _) in found.items():
+                for done, (iteration, (path, _)) in enumerate(found.items(), 1):
                     reaches[iteration] = prober.reaches(model, **load(path)[1])
-                    advance()
+                    advance(1, f"checkpoint {done} of {len(found)}, {survey.placed_by} {iteration}")
             prober, about["range"] = prober.fixed(reaches)
     wanted: dict[str, Any] = {
         "task": task.name,
@@ -205,7 +209,7 @@ def probe(
         if writer is not None:
             writer.reserve(len(digests) + len(set(todo) - set(again.rows)))
         with progress(f"probing {task.name}", prober.points * len(todo)) as advance:
-            for iteration in todo:
+            for done, iteration in enumerate(todo, 1):
                 path, content = found[iteration]
                 rows = None
                 if settings.direction_2 is not None:
@@ -224,7 +228,27 @@ def probe(
                 writer.write(slice_, again.rows.get(iteration), digests=digests)
                 if rows is not None:
                     rows.remove()
+                at_iteration = f"checkpoint {done} of {len(todo)}, {survey.placed_by} {iteration}"
+                advance(0, at_iteration, _at_start(slice_))
     return len(todo)
+
+
+def _at_start(slice_: xr.DataTree) -> dict[str, float]:
+    """What a log says of a checkpoint: loss and accuracy at step size 0, means over the draws."""
+    values = slice_.to_dataset()
+    sets = list(values["evaluation_set"].values)
+    chosen = "validation" if "validation" in sets else sets[0]
+    zeros = {name: 0.0 for name in ("step_size", "step_size_2") if name in values.dims}
+    if not all(0 in values[name] for name in zeros):
+        return {}
+    start = values.sel({"evaluation_set": chosen, **zeros})
+    of = str(chosen).replace("_", " ")
+    names = {"loss": f"{of} loss", "accuracy": "accuracy" if "loss" in start else f"{of} accuracy"}
+    return {
+        name: float(start[metric].mean(skipna=False))
+        for metric, name in names.items()
+        if metric in start
+    }
 
 
 def _asked(found: Mapping[int, tuple[Path, str]], at: Sequence[int] | None) -> Any:
@@ -315,7 +339,9 @@ def _there(
         raise StoreError(f"{out} holds {what}, not slices of checkpoints; give another store")
     store.require_same(writer, wanted, lambda attributes: comparable({**DEFAULTS, **attributes}))
     if run and writer.attributes.get("run"):
-        store.require_same(writer, {"run": run})
+        store.require_same(
+            writer, {"run": run}, lambda attributes: {"run": lengthless(attributes["run"])}
+        )
     return writer
 
 

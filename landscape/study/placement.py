@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from landscape.errors import InvalidValueError, shown
+from landscape.histories.layout import lengthless
 from landscape.training import checkpoints
 from landscape.training.checkpoints import Checkpoint, CheckpointFiles
 
@@ -91,7 +92,7 @@ def placed(model: torch.nn.Module, files: CheckpointFiles, placed_by: str | None
     for path in files.paths:
         checkpoint = files.read(path)
         checkpoints.load_into(model, checkpoint, path)
-        if run and checkpoint.run and checkpoint.run != run:
+        if run and checkpoint.run and lengthless(checkpoint.run) != lengthless(run):
             raise InvalidValueError(
                 f"{path} belongs to another run than the files before it; probe each run into a "
                 "store of its own"

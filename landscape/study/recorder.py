@@ -179,7 +179,7 @@ class Recorder:
             self.iteration = iteration
         if self._prober is None:
             self._prober = self._open(_samples(targets))
-        if self._due(_samples(targets), self._prober.settings.batch_size):
+        if self._due(_samples(targets), self._prober.settings.gradient_batch):
             return self._recording(self._prober, (inputs, targets, indices), epoch)
         return self._unprobed
 
@@ -235,7 +235,9 @@ class Recorder:
         self._write(row)
         self._done.add(iteration)
         if self._on_slice is not None:
-            self._on_slice(row.to_dataset())
+            # Of which a reader has to know whether its learning rate is a step along the gradient.
+            known = {name: self._about[name] for name in ("optimizer", "search")}
+            self._on_slice(row.to_dataset().assign_attrs(known))
 
     def _open(self, samples: int) -> Prober:
         settings = self._settings

@@ -20,7 +20,7 @@ from landscape import store
 from landscape.arguments import local_path
 from landscape.data import digest
 from landscape.errors import CheckpointError, InvalidValueError
-from landscape.histories.layout import HISTORY_NAMES, Run
+from landscape.histories.layout import HISTORY_NAMES, LENGTH, Run
 from landscape.probing.settings import ProbeSettings
 from landscape.runtime.atomic import atomic_write, new_folder
 from landscape.runtime.devices import versions
@@ -73,7 +73,8 @@ def train(
     """Train a task into a folder, or go on with the run in it.
 
     Going on reaches the same bits as never having stopped. A run loses at most the epoch in
-    progress.
+    progress. With more epochs than the run has, a run without a schedule goes on too, with further
+    checkpoints where a run of that length has them after the end of the shorter one.
 
     >>> from pathlib import Path
     >>> task = landscape.load_task("digits-mlp")
@@ -121,9 +122,14 @@ def _go_on(run: Run, task: Task, training: Training, around: Around, progress: P
     if run.latest.exists():
         training.resume(_latest(run))
     record = run.read()  # as it was written, so that all of a run's files agree
+    settings = training.settings
     writer: store.Writer | None = None
     if run.history.exists():
         writer = store.resume(run.history)
+        writer.reserve(settings.epochs)
+        length = {name: record[name] for name in LENGTH if name in record}
+        if length != {name: writer.attributes.get(name) for name in length}:
+            writer.set_attributes(length)
         writer.forget(training.iteration // training.steps_per_epoch)
 
     def keep(epoch: EpochRecord) -> None:
@@ -135,8 +141,7 @@ def _go_on(run: Run, task: Task, training: Training, around: Around, progress: P
     if training.record and not (writer and writer.finished[training.record.epoch - 1]):
         keep(training.record)
     with progress(f"training {task.name}", training.steps) as advance:
-        for _ in range(training.iteration):
-            advance()
+        advance(training.iteration)
         written = True
         try:
             for event in training.run(advance, around):
@@ -151,12 +156,20 @@ def _go_on(run: Run, task: Task, training: Training, around: Around, progress: P
                         checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
                         keep(event)
                     written = True
+                if isinstance(event, EpochRecord):
+                    advance(0, f"epoch {event.epoch} of {settings.epochs}", _measured(event))
                 if interrupts:
                     raise interrupts[0]
         except KeyboardInterrupt:
             if written and training.whole:
                 checkpoints.write(run.latest, replace(training.checkpoint(), run=record))
             raise
+
+
+def _measured(epoch: EpochRecord) -> dict[str, float]:
+    """What a log says of an epoch: where there are no classes, there is no accuracy."""
+    values = {"validation loss": epoch.validation_loss, "accuracy": epoch.validation_accuracy}
+    return {name: value for name, value in values.items() if name != "accuracy" or value == value}
 
 
 def _recording(
@@ -170,10 +183,11 @@ def _recording(
     if settings is None:
         return lambda *_: nullcontext()
     most = training.settings.batch_size
-    if ProbeSettings.from_mapping({"batch_size": most, **settings}).batch_size > most:
+    asked = ProbeSettings.from_mapping(settings).batch_size
+    if asked is not None and asked > most:
         raise InvalidValueError(
-            f"the probe's batch size is {settings['batch_size']}, and the training's {most}; a "
-            f"batch of the training is probed, so choose at most {most}"
+            f"the probe's batch_size is {asked}, and the training's {most}; a batch of the "
+            f"training is probed, so choose at most {most}"
         )
     recorder = Recorder(
         run.recording,
@@ -206,7 +220,10 @@ def _open_run(run: Run, record: Mapping[str, Any]) -> None:
     unfinished = set(run.folder.glob(f".{run.record.name}.*.tmp"))
     if run.begun or set(run.folder.iterdir()) - unfinished - {run.record}:
         run.require(record, BEFORE)
-        return
+        there = run.read()
+        if all(there.get(name) == record[name] for name in LENGTH):
+            return
+        record = there | {name: record[name] for name in LENGTH}  # it goes on for longer
     with atomic_write(run.record) as partial:
         partial.write_text(json.dumps(record, indent=2) + "\n")
 

@@ -146,15 +146,21 @@ def draws_note(dataset: xr.Dataset) -> str:
 
 
 def with_note(frame: pd.DataFrame, formats: dict[str, str], note: str) -> pd.DataFrame:
-    """Add to a table what it shows, and how its columns are rounded.
+    """Make the columns numbers, and add what the table shows and how they are rounded.
 
     Args:
-        frame: the table.
+        frame: the table, with None where there is no value.
         formats: column -> format of its numbers.
         note: what it shows.
 
     Returns:
-        The table.
+        The table, with NaN in place of None; ``attrs["missing"]`` has the index of each such cell,
+        by column, since NaN may also be what was measured.
     """
-    frame.attrs |= {"note": note, "formats": formats}
-    return frame
+    absent = frame.map(lambda cell: cell is None)
+    missing = {
+        str(name): frame.index[absent[name]].tolist() for name in frame if absent[name].any()
+    }
+    numbers = frame.astype(float)
+    numbers.attrs = {**frame.attrs, "note": note, "formats": formats, "missing": missing}
+    return numbers

@@ -2,6 +2,7 @@
 
 import os
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from landscape.slices.wording import one_line
 NONE, NAN = "–", "NaN"
 # What begins a formula in spreadsheets, the wide signs in some.
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-SUFFIXES = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
+SUFFIXES = {".csv": "csv", ".md": "markdown", ".tex": "latex", ".txt": "plain"}
+GAP = "  "  # between columns of plain text
 
 
 def cells(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -34,14 +36,17 @@ def cells(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     Returns:
         (header, rows): the names of the columns, and a list of cells for each row.
     """
-    formats = frame.attrs.get("formats", {})
+    formats, missing = frame.attrs.get("formats", {}), _missing(frame)
     columns: dict[str, list[str]] = {}
     for level in map(str, frame.index.names):
         values = [_index(value) for value in frame.index.get_level_values(level)]
         if level != "task" or len(set(values)) > 1:
             columns[level] = values
     for name in map(str, frame.columns):
-        column = [_text(name, value, formats.get(name)) for value in frame[name]]
+        column = [
+            NONE if absent else _text(name, value, formats.get(name))
+            for value, absent in zip(frame[name], missing[name], strict=True)
+        ]
         before = next(reversed(columns))
         if name.startswith("open "):
             columns[before] = [
@@ -87,8 +92,12 @@ def csv(frame: pd.DataFrame) -> str:
     Returns:
         The text of the file.
     """
-    measured = {
-        name: [NAN if isinstance(each, float) and np.isnan(each) else each for each in frame[name]]
+    missing = _missing(frame)
+    measured: dict[str, Any] = {
+        name: [
+            None if absent else NAN if isinstance(each, float) and np.isnan(each) else each
+            for each, absent in zip(frame[name], missing[name], strict=True)
+        ]
         for name in frame.attrs.get("formats", {})
     }
     written = frame.assign(**measured).reset_index().rename(columns=_inert)
@@ -142,10 +151,78 @@ def latex(frame: pd.DataFrame) -> str:
     )
 
 
+def plain(frame: pd.DataFrame, width: int | None = None) -> str:
+    """Write a table as plain text with the note below it, for a terminal.
+
+    A cell is never broken. Where the table is too wide, the words of headings are put below each
+    other, and where that is not enough, it is written in parts that begin with the same columns.
+
+    Args:
+        frame: a table of :mod:`landscape.tables`.
+        width: how many characters a line may have; None for any number.
+
+    Returns:
+        The text. Only a single column may make lines longer than ``width``.
+    """
+    header, rows = cells(frame)
+    left = words(frame, header)
+    columns = [*zip(*rows, strict=True)]
+    headings = [[name] for name in header]
+    if width is not None and len(GAP.join(_laid(headings, columns, left)[0])) > width:
+        headings = [_folded(*each) for each in zip(header, columns, strict=True)]
+    laid = _laid(headings, columns, left)
+    kept = sum(name in frame.index.names for name in header)
+    parts: list[list[int]] = [[*range(kept)]]
+    for at in range(kept, len(header)):
+        wide = len(GAP.join(laid[0][i] for i in (*parts[-1], at)))
+        if width is not None and wide > width and len(parts[-1]) > kept:
+            parts.append([*range(kept)])
+        parts[-1].append(at)
+    written = [
+        "\n".join(GAP.join(line[i] for i in part).rstrip() for line in laid).lstrip("\n")
+        for part in parts
+    ]
+    said = note(frame) if width is None else textwrap.fill(note(frame), width)
+    return "\n\n".join([*written, said]) + "\n"
+
+
+def _folded(name: str, column: Sequence[str]) -> list[str]:
+    """A heading in lines as wide as its widest cell or its longest word."""
+    widest = max(map(len, (*column, *name.split())))
+    return textwrap.wrap(name, widest, break_long_words=False, break_on_hyphens=False)
+
+
+def _laid(
+    headings: Sequence[Sequence[str]], columns: Sequence[Sequence[str]], left: Sequence[bool]
+) -> list[list[str]]:
+    """The lines of a table, each a list of cells that are as wide as their columns."""
+    high = max(map(len, headings))
+    laid = []
+    for heading, column, words_ in zip(headings, columns, left, strict=True):
+        widest = max(map(len, (*heading, *column)))
+        lines = [*[""] * (high - len(heading)), *heading, "─" * widest, *column]
+        laid.append([line.ljust(widest) if words_ else line.rjust(widest) for line in lines])
+    return [list(line) for line in zip(*laid, strict=True)]
+
+
+def narrow(frame: pd.DataFrame) -> str:
+    """Write a table as plain text in lines of 80 characters; see :func:`plain`.
+
+    Args:
+        frame: a table of :mod:`landscape.tables`.
+
+    Returns:
+        The text.
+    """
+    return plain(frame, 80)
+
+
 FORMATS: Mapping[str, Callable[[pd.DataFrame], str]] = {
     "csv": csv,
     "markdown": markdown,
     "latex": latex,
+    "plain": plain,
+    "narrow": narrow,
 }
 
 
@@ -154,7 +231,7 @@ def text(frame: pd.DataFrame, format_: str) -> str:
 
     Args:
         frame: a table of :mod:`landscape.tables`.
-        format_: one of :data:`FORMATS`: "csv", "markdown" or "latex".
+        format_: one of :data:`FORMATS`: "csv", "markdown", "latex", "plain" or "narrow".
 
     Returns:
         The text of the file.
@@ -173,7 +250,7 @@ def save(frame: pd.DataFrame, path: str | os.PathLike[str], format_: str | None 
     Args:
         frame: a table of :mod:`landscape.tables`.
         path: the file to write; an existing one is replaced.
-        format_: "csv", "markdown" or "latex"; by default that of the suffix, .csv, .md or .tex.
+        format_: one of :data:`FORMATS`; by default that of the suffix, .csv, .md, .tex or .txt.
 
     Returns:
         ``path``.
@@ -212,6 +289,15 @@ def words(frame: pd.DataFrame, header: Sequence[str]) -> list[bool]:
     return [named.get(name, False) for name in header]
 
 
+def _missing(frame: pd.DataFrame) -> dict[str, list[bool]]:
+    """By column, which cells have no value, whether or not rows were left out meanwhile."""
+    absent = frame.attrs.get("missing", {})
+    return {
+        name: [label in set(absent.get(name, ())) for label in frame.index]
+        for name in map(str, frame.columns)
+    }
+
+
 def _index(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}".replace("-", "−")
@@ -220,8 +306,6 @@ def _index(value: object) -> str:
 
 def _text(column: str, value: object, rounded: str | None) -> str:
     """A cell; NaN is a value only in columns that have a format, ``rounded``, else a gap."""
-    if value is None:
-        return NONE
     if isinstance(value, str):
         return visible(value)
     number = float(value)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from landscape.slices.planes import SECOND
 from landscape.slices.selection import mode_of
 from landscape.slices.wording import metric_label, name_label, placed_by, source_label
 from landscape.statistics import SIGNS, require_slices
+from landscape.tables.columns import with_note
 
 Floats = NDArray[np.float64]
 
@@ -87,8 +88,7 @@ def plane_statistics(
             " Path variance kept: share of the training path's variance about its mean that its "
             "projection onto the plane keeps."
         )
-    frame.attrs |= {"note": note, "formats": dict.fromkeys(map(str, frame.columns), ".4g")}
-    return frame
+    return with_note(frame, dict.fromkeys(map(str, frame.columns), ".4g"), note)
 
 
 def _fits(dataset: xr.Dataset) -> bool:

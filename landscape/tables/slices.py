@@ -1,7 +1,7 @@
 """Tables of one store's slices: their values, and statistics of them.
 
-``attrs["formats"]`` says how each column is rounded for a reader. In these tables NaN is a value
-that was measured; None stands where there is no value.
+``attrs["formats"]`` says how each column is rounded for a reader. All columns are numbers. NaN is a
+value that was measured, or stands where there is none; ``attrs["missing"]`` tells them apart.
 """
 
 from collections.abc import Mapping, Sequence

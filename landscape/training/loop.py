@@ -27,7 +27,7 @@ from landscape.optimizers.line_search.base import COUNTS, LineSearch
 from landscape.runtime import randomness
 from landscape.runtime.interrupts import interrupts_held
 from landscape.runtime.nested import Nested, cloned, described
-from landscape.runtime.progress import Advance
+from landscape.runtime.progress import Advance, unheard
 from landscape.tasks.task import Task
 from landscape.training.batches import INITIALISATION, MODEL, Batches
 from landscape.training.checkpoints import (
@@ -129,7 +129,7 @@ class Training:
 
     def run(
         self,
-        advance: Advance = lambda: None,
+        advance: Advance = unheard,
         around: Around = lambda *_: nullcontext(),
     ) -> Iterator[Checkpoint | EpochRecord]:
         """Train to the end, with a record after each epoch and a checkpoint where one is due.

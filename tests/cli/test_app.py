@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.commands import refused, run
+from helpers.commands import refused, run, told
 
 import landscape
 from landscape.plots.registry import FIGURES
@@ -26,7 +26,9 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cli") / "run"
     result = run("train", "digits-mlp", "--epochs", 3, "--checkpoints", 3, "--out", folder)
     assert f"next: landscape probe --checkpoint {folder}" in result.stdout
-    assert not result.stderr  # quiet where there is no terminal
+    assert [line.partition(",")[0] for line in result.stderr.splitlines()] == [
+        f"training digits-mlp: epoch {i} of 3" for i in (1, 2, 3)
+    ]
     return folder
 
 
@@ -94,6 +96,14 @@ def test_what_to_draw_after_probing_on_the_way(optimizer, figure):
     assert command[:2] == ["plot", figure]
     run(*command)
     assert Path(f"{figure}.png").exists()
+
+
+def test_a_run_without_a_recording_says_how_one_is_made(trained):
+    line = refused("plot", "line-search", trained)
+    assert line == (
+        f"error: {trained} has no recording of its line searches; train with --probe into another "
+        "folder"
+    )
 
 
 def test_info(store, trained):
@@ -217,8 +227,8 @@ def test_bad_checkpoints(kind, message, trained):
         (["train", "digits-mlp", "--out", "r", "--optimizer", "sgdd"], "did you mean 'sgd'"),
         (["train", "digits-mlp", "--out", "r", "--set", "momentun=1"], "did you mean 'momentum'"),
         (["train", "digits-mlp", "--out", "r", "--set", "momentum"], "name=value"),
-        (["train", "digits-mlp", "--out", "r", "--lr", "-1"], "learning_rate is -1.0"),
-        (["train", "digits-mlp", "--out", "r", "--epochs", "0"], "epochs is 0"),
+        (["train", "digits-mlp", "--out", "r", "--lr", "-1"], "--lr is -1.0"),
+        (["train", "digits-mlp", "--out", "r", "--epochs", "0"], "--epochs is 0"),
         (["train", "digits-mlp", "--out", "r", "--batch-size", "5000"], "1437 training samples"),
         (["train", "mnist-mlp", "--out", "r"], "MNIST"),
         (["train", "nowhere:task", "--out", "r"], "nowhere"),
@@ -400,7 +410,7 @@ def test_a_warning_is_one_line():
     run("train", "mine.py:task", "--checkpoints", 1, "--out", "run")
     probe = "probe --checkpoint run --task mine.py:task --step-sizes 0,0.1 --big-batch 30"
     result = run(*probe.split())
-    line, note = result.stderr.splitlines()
+    line, note = told(result.stderr).splitlines()
     assert note.startswith("note: on the same batch, from 0 to 0.1, the peaks of 1 of 1")
     assert line.startswith("warning: by the gradient the loss changes by -")
     assert "1 checkpoint probed, 1 in the store" in result.stdout

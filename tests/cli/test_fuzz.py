@@ -16,7 +16,7 @@ import matplotlib.font_manager  # noqa: F401  before HOME moves, or it finds all
 import pytest
 import torch
 import typer
-from helpers.commands import run
+from helpers.commands import run, told
 from typer.testing import CliRunner
 
 from landscape_cli.app import app
@@ -276,7 +276,7 @@ def fault(words, place, before):
     """What is wrong with how a command line ends; None if nothing is."""
     with limited():
         result = CliRunner().invoke(app, words)
-    said = result.stderr.strip().splitlines()
+    said = told(result.stderr).strip().splitlines()
     if "more than 30 s" in result.stderr:
         return "hangs"
     if result.exit_code == 0:

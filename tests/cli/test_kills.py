@@ -15,6 +15,7 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
+from helpers.commands import told
 
 from landscape.training import checkpoints
 
@@ -103,7 +104,7 @@ class Server:
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
-        return status, (place / "stderr").read_text()
+        return status, told((place / "stderr").read_text())
 
     def close(self):
         self._process.stdin.close()

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from helpers.commands import refused, run
+from helpers.commands import refused, run, told
 
 import landscape
 from landscape.probing.settings import STEP_SIZES
@@ -78,7 +78,7 @@ def test_points_and_spacing_of_an_automatic_range():
 
 def test_flat_slices_are_said_once():
     result = run(*FOREIGN, "--range", 0.001, "--points", 3, "--out", "a.zarr")
-    assert result.stderr == (
+    assert told(result.stderr) == (
         "note: on the same batch, from -0.001 to 0.001, 2 of 2 slices are flat, within 1 %; try "
         "--range auto or --range 0.004, with another --out\n"
     )
@@ -86,17 +86,17 @@ def test_flat_slices_are_said_once():
 
 def test_peaks_that_leave_the_range_are_said_once():
     result = run(*FOREIGN, "--range", 0.5, "--points", 3, "--out", "a.zarr")
-    (line,) = result.stderr.splitlines()
+    (line,) = told(result.stderr).splitlines()
     assert "the peaks of 2 of 2 slices go beyond it; try --range auto or --range 2," in line
     result = run(*FOREIGN, "--rise", 0.001, "--out", "b.zarr")
-    (line,) = result.stderr.splitlines()
+    (line,) = told(result.stderr).splitlines()
     assert "try a higher --rise or --range" in line
 
 
 def test_peaks_within_the_range_need_no_word():
-    assert not run(*FOREIGN, "--out", "a.zarr").stderr
+    assert not told(run(*FOREIGN, "--out", "a.zarr").stderr)
     other = [*FOREIGN, "--sets", "validation", "--range", 0.001, "--points", 3, "--out", "b.zarr"]
-    assert not run(*other).stderr
+    assert not told(run(*other).stderr)
 
 
 @pytest.mark.parametrize(

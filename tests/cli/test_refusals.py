@@ -149,9 +149,15 @@ STUDY = "study pre-study digits-mlp --epochs 1 --device cpu"
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (f"{TRAIN} -o a/b --probe --probe-set big_batch=100000", "a big batch of 100000 is larger"),
-        (f"{STUDY} -o a/b --probe-set big_batch=100000", "a big batch of 100000 is larger"),
-        (f"{PROBE} -o a/b --big-batch 100000", "a big batch of 100000 is larger"),
+        (
+            f"{TRAIN} -o a/b --probe --probe-set big_batch=100000",
+            "--probe-set big_batch is 100000, larger",
+        ),
+        (
+            f"{STUDY} -o a/b --probe-set big_batch=100000",
+            "--probe-set big_batch is 100000, larger",
+        ),
+        (f"{PROBE} -o a/b --big-batch 100000", "--big-batch is 100000, larger"),
         (f"{TRAIN} -o text/b", "text/b is, or lies in, a file"),
         (f"{PROBE} -o text/b", "text/b is, or lies in, a file"),
         (f"{STUDY} -o text", "text/run is, or lies in, a file"),
@@ -220,6 +226,27 @@ def test_info_of_a_run_that_was_killed_before_its_first_epoch(trained):
 
 
 # What the machine does
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "tasks", "info STORE", "check STORE", "table statistics STORE", "plot batches STORE",
+        "report STORE -o r.html", "train digits-mlp --epochs 1 --checkpoints 1 -o run",
+        "probe run --points 3 -o s.zarr",
+        "study benchmark digits-mlp --optimizer sgd --seeds 1 --epochs 1 -o b",
+    ],
+)  # fmt: skip
+def test_a_backend_that_does_not_load_breaks_no_command(line, trained):
+    """In one process each, whose first command this is."""
+    words = line.replace(" run ", f" {trained} " if line.startswith("probe") else " run ")
+    store = Path(__file__).parents[2] / "figures" / "mnist-mlp.zarr.zip"
+    done = subprocess.run(
+        [sys.executable, "-m", "landscape", *words.replace("STORE", str(store)).split()],
+        env={**os.environ, "MPLBACKEND": "module://nowhere"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "error" not in done.stderr
 
 
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])

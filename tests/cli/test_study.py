@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from helpers.commands import told
 from typer.testing import CliRunner
 
 from landscape_cli.app import app
@@ -39,7 +40,7 @@ def test_optimizers_and_seeds():
     assert [name for name, _ in rows(result)] == names
     assert all(rest.startswith("1 of 1     0.") for _, rest in rows(result))
     assert result.stdout.endswith("next: landscape table benchmark runs\n")
-    assert not result.stderr
+    assert not told(result.stderr)
     assert {p.name for p in Path("runs/digits-mlp").iterdir()} == set(names)
 
 
@@ -75,7 +76,7 @@ def test_what_is_damaged_is_marked_and_the_others_are_listed(status):
         **dict.fromkeys(["sgd-1", "adam-1"], done["sgd-1"]),
     }
     assert done["sgd-1"] == ("0" if status else "1")
-    reason, last = result.stderr.strip().splitlines()
+    reason, last = told(result.stderr).splitlines()
     assert reason.startswith("failed: sgd-0: ")
     assert "runs/digits-mlp/sgd-0/history.zarr" in reason
     assert last == "error: 1 of 4 runs failed, for the reasons above"

@@ -169,7 +169,7 @@ def test_data_may_be_given_and_validation_may_be_missing(tmp_path):
     [
         ({"gradient_accumulation_steps": 2}, {}, "gradient_accumulation_steps is 2; a slice"),
         ({}, {"at": None}, "at is None and every is None"),
-        ({}, {"big_batch": 5000}, "a big batch of 5000 is larger"),
+        ({}, {"big_batch": 5000}, "big_batch is 5000, larger"),
     ],
 )
 def test_what_is_refused(tmp_path, arguments, options, message):

@@ -45,6 +45,12 @@ def test_on_a_parabola_all_measures_are_its_curvature_whatever_the_norm(directio
     assert ax.get_ylabel() == "sharpness of the loss, same batch\n(nat per squared distance)"
 
 
+def test_the_learning_rate_of_adam_is_no_reference():
+    ax = plot_sharpness(parabolas().assign_attrs(optimizer="adam"))
+    assert legend(ax) == ["2/critical step size", "curvature along d"]
+    np.testing.assert_allclose(curve(ax, "2/critical step size"), CURVATURES, rtol=0.05)
+
+
 def test_across_the_gradient_there_is_no_critical_learning_rate():
     ax = plot_sharpness(parabolas(slope=-0.1))
     assert legend(ax) == ["curvature along d", "2/learning rate"]

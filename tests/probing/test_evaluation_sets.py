@@ -63,9 +63,9 @@ def test_training_sets_are_augmented_and_validation_is_not():
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"batch_size": 1401}, "batch size is 1401, but there are only 1400"),
-        ({"big_batch": 1273}, "big batch of 1273 is larger than the 1272 .* choose at most 1272"),
-        ({"batch_size": 1400, "big_batch": 1}, "0 training samples .*or sets without"),
+        ({"batch_size": 1401}, "batch_size is 1401, but there are only 1400"),
+        ({"big_batch": 1273}, "big_batch is 1273, larger than the 1272 .* choose at most 1272"),
+        ({"batch_size": 1400, "big_batch": 1}, "0 training samples .*or leave the big batch out"),
         ({"other_batches": 10}, "choose at most 9"),
     ],
 )

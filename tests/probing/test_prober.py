@@ -363,7 +363,7 @@ def test_a_given_batch_need_not_be_training_data():
     ("changes", "settings", "message"),
     [
         ({}, {"draws": 2}, "draws is 2; with a given batch, only 1 is allowed"),
-        ({}, {"batch_size": 31}, "the batch has 32 samples; the batch size is 31"),
+        ({}, {"batch_size": 31}, "the batch has 32 samples and batch_size is 31"),
         ({1: torch.zeros(32)}, {}, "the targets shape .* torch.float32; cross_entropy needs class"),
         ({1: torch.zeros(31).long()}, {}, "differ in length: 32 and 31"),
         ({2: torch.arange(31)}, {}, r"the indices have shape \(31,\) .* each of the 32 samples"),

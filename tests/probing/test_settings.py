@@ -15,7 +15,10 @@ def test_defaults_are_the_published_ones():
     settings = ProbeSettings()
     assert len(settings.step_sizes) == 13
     assert settings.step_sizes == tuple(sorted(STEP_SIZES))
-    assert (settings.batch_size, settings.other_batches, settings.draws) == (128, 2, 1)
+    assert settings.batch_size is None  # a loader's or a task's, or else 128
+    assert settings.for_sizes(1000, 0).gradient_batch == 128
+    assert settings.for_sizes(1000, 0, 32).gradient_batch == 32
+    assert (settings.other_batches, settings.draws) == (2, 1)
     assert settings.batch_norm["validation"] == "running"
     assert settings.batch_norm["big_batch"] == "batch"
 
@@ -52,7 +55,7 @@ def test_kinds_left_out_keep_their_policy():
         ({"origin": "after"}, "unknown origin 'after'"),
         ({"batch_norm": {"validation": "frozen"}}, "unknown batch-norm policy 'frozen'"),
         ({"batch_norm": {"test": "batch"}}, "unknown evaluation set 'test'"),
-        ({"batch_size": 0}, "batch size is 0; give an integer of at least 1"),
+        ({"batch_size": 0}, "batch_size is 0; give an integer of at least 1"),
         ({"draws": 1.5}, "draws is 1.5; give an integer"),
         ({"draws": 0}, "draws is 0; give an integer of at least 1"),
         ({"seed": -1}, "seed is -1; give an integer of at least 0"),
@@ -92,15 +95,15 @@ POLICIES = 'give policies by kind of evaluation set, as in {"validation": "recal
         ({"batch_norm": "running"}, f"batch norm is 'running'; {POLICIES}"),
         ({"batch_norm": None}, f"batch norm is None; {POLICIES}"),
         ({"batch_norm": {"validation": ["batch"]}}, "unknown batch-norm policy ['batch']"),
-        ({"batch_size": None}, "batch size is None; give an integer of at least 1"),
-        ({"other_batches": "2"}, "other batches is '2'; give an integer of at least 0"),
-        ({"recalibration_batches": None}, "recalibration batches is None; give an integer"),
+        ({"batch_size": "8"}, "batch_size is '8'; give an integer of at least 1"),
+        ({"other_batches": "2"}, "other_batches is '2'; give an integer of at least 0"),
+        ({"recalibration_batches": None}, "recalibration_batches is None; give an integer"),
         ({"draws": None}, "draws is None; give an integer of at least 1"),
         ({"draws": True}, "draws is True; give an integer of at least 1"),
         ({"seed": None}, "seed is None; give an integer of at least 0"),
         ({"seed": np.array([1, 2])}, "seed is [1, 2]; give an integer"),
-        ({"eval_batch_size": "many"}, "eval batch size is 'many'; give an integer of at least 1"),
-        ({"big_batch": False}, "big batch is False; give an integer of at least 1"),
+        ({"eval_batch_size": "many"}, "eval_batch_size is 'many'; give an integer of at least 1"),
+        ({"big_batch": False}, "big_batch is False; give an integer of at least 1"),
         ({"dropout": "yes"}, "dropout is 'yes'; give true or false"),
         ({"dropout": 1}, "dropout is 1; give true or false"),
         ({"samples": None}, "samples is None; give true or false"),

@@ -122,3 +122,27 @@ def test_a_direction_points_along_the_gradient_where_its_slope_says_so(both):
     found = selection.along_gradient(other)
     np.testing.assert_array_equal(found, [[True, False], [False, True]])
     np.testing.assert_array_equal(selection.learning_step(other).notnull(), found)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "along"),
+    [
+        ({"optimizer": "sgd"}, True),
+        ({"optimizer": "SGD"}, True),
+        ({"optimizer": "sa-sls"}, True),
+        ({"optimizer": "unknown"}, True),
+        ({"optimizer": "adam"}, False),
+        ({"optimizer": "torch.adam"}, False),
+        ({"optimizer": "AdamW"}, False),
+        ({"optimizer": "Mine"}, False),
+        ({"optimizer": "Mine", "search": {"metric": "loss"}}, True),
+    ],
+)
+def test_a_learning_rate_is_a_step_along_the_gradient_where_the_optimizer_goes_along_it(
+    attributes, along
+):
+    made = slices().assign_attrs(attributes)
+    assert selection.goes_along_gradient(made) is along
+    found = selection.learning_step(made)
+    assert found.dims == ("checkpoint", "draw")
+    assert found.notnull().all() if along else found.isnull().all()

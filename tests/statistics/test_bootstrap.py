@@ -10,6 +10,7 @@ from landscape.errors import InvalidValueError
 from landscape.statistics import (
     batch_bias,
     interval,
+    mean_interval,
     rederive,
     resample_draws,
     resample_samples,
@@ -149,3 +150,18 @@ def test_each_resample_of_the_samples_takes_its_own_draws():
 def test_bad_input_is_named(call, message):
     with pytest.raises(InvalidValueError, match=message):
         call(made(np.zeros((2, 5))))
+
+
+def test_the_mean_and_its_interval_in_one_call():
+    values = xr.DataArray(
+        np.random.default_rng(0).normal(size=(7, 3)), dims=("draw", "checkpoint"), name="loss"
+    )
+    values[2, 1] = NAN
+    found = mean_interval(values, 0.9, resamples=500, seed=3)
+    ends = interval(resample_draws(values, 500, 3), 0.9)
+    np.testing.assert_array_equal(found["lower"], ends.sel(bound="lower"))
+    np.testing.assert_array_equal(found["upper"], ends.sel(bound="upper"))
+    np.testing.assert_array_equal(found["mean"], values.mean("draw", skipna=False))
+    assert [each.dims for each in found.values()] == [("checkpoint",)] * 3
+    assert found.isel(checkpoint=1).to_array().isnull().all()
+    assert not found.isel(checkpoint=0).to_array().isnull().any()

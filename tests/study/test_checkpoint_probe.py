@@ -161,3 +161,11 @@ def test_a_store_that_does_not_say_its_data_is_continued(tmp_path, run):
     del attributes["attributes"]["data_digest"]
     (out / "zarr.json").write_text(json.dumps(attributes))
     assert study.probe(TASK, files[:2], out, FEW) == 1
+
+
+def test_the_batch_size_is_the_tasks_own(run, tmp_path):
+    small = ProbeSettings(step_sizes=[0], big_batch=50, samples=False)
+    study.probe(replace(TASK, batch_size=40), [run], tmp_path / "s.zarr", small)
+    slices = landscape.open(tmp_path / "s.zarr")
+    assert slices.samples.sel(evaluation_set="same_batch") == 40
+    assert slices.attrs["settings"]["batch_size"] == 40

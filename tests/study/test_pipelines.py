@@ -151,7 +151,7 @@ def test_the_runs_training_samples_hold_where_the_task_is_its_own(tmp_path):
 
 def test_a_probe_that_cannot_be_is_refused_before_the_training(tmp_path):
     settings = TrainingSettings.for_task(TASK, epochs=1)
-    with pytest.raises(InvalidValueError, match="a big batch of 5000 is larger than"):
+    with pytest.raises(InvalidValueError, match="big_batch is 5000, larger than"):
         study.pre_study(TASK, tmp_path / "out", settings, ProbeSettings(big_batch=5000))
     assert not (tmp_path / "out").exists()
 

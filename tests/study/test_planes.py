@@ -43,7 +43,7 @@ def stopping(after):
     def progress(name, total):
         done = 0
 
-        def advance(points=1):
+        def advance(points=1, *_):
             nonlocal done
             done += points
             if done > after:

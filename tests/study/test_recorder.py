@@ -396,7 +396,7 @@ def test_a_smaller_batch_is_passed_over_and_the_next_whole_one_probed(tmp_path):
         with recorder(inputs, targets):
             step(model, optimizer, inputs, targets)
     assert landscape.open(tmp_path / "s.zarr").iteration.values.tolist() == [0, 4, 8]
-    with pytest.raises(InvalidValueError, match="has 40 samples; the batch size is 32"):
+    with pytest.raises(InvalidValueError, match="has 40 samples and batch_size is 32"):
         recorder(*batch(0, 40)[:2]).__enter__()
 
 
@@ -474,7 +474,7 @@ def test_settings_that_are_not_allowed(tmp_path, settings, message):
 
 def test_data_that_is_too_small_is_told_before_the_first_step(tmp_path):
     model, optimizer, recorder = made(tmp_path / "s.zarr", at=[100], every=None, big_batch=5000)
-    with pytest.raises(InvalidValueError, match="a big batch of 5000 is larger than the 1368"):
+    with pytest.raises(InvalidValueError, match="big_batch is 5000, larger than the 1368"):
         trained(model, optimizer, recorder)
     assert optimizer.counts["steps"] == 0
 

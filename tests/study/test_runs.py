@@ -13,8 +13,10 @@ import landscape
 from landscape import store
 from landscape.errors import CheckpointError, InvalidValueError, MissingFileError, StoreError
 from landscape.histories.layout import Run
+from landscape.probing.settings import ProbeSettings
 from landscape.runtime.locks import exclusive
 from landscape.study import runs
+from landscape.study.checkpoint_probe import probe
 from landscape.study.runs import train
 from landscape.tasks import load_task
 from landscape.training import TrainingSettings, checkpoints
@@ -88,8 +90,8 @@ def test_ctrl_c_keeps_the_updates_made_and_the_same_command_goes_on(tmp_path, wh
     def interrupting(what, total):
         made = [0]
 
-        def advance():
-            made[0] += 1
+        def advance(units=1, *_):
+            made[0] += units
             if made[0] == 30:
                 signal.raise_signal(signal.SIGINT)
 
@@ -186,7 +188,7 @@ def test_a_process_that_is_refused_leaves_the_folder_to_the_other(tmp_path):
     def meanwhile(what, total):
         with pytest.raises(StoreError, match="another process is writing into"):
             train(TASK, settings(seed=7), folder, source={"task": TASK.name})
-        yield lambda: None
+        yield lambda *_: None
 
     train(TASK, settings(epochs=1), folder, source={"task": TASK.name}, progress=meanwhile)
     assert Run(folder).read()["seed"] == 0
@@ -213,7 +215,7 @@ def test_a_row_that_is_written_twice_is_one_row(tmp_path, monkeypatch):
     @contextmanager
     def meanwhile(what, total):
         again()
-        yield lambda: None
+        yield lambda *_: None
 
     Run(tmp_path).latest.unlink()
     again(progress=meanwhile)
@@ -232,3 +234,53 @@ def test_a_damaged_record(tmp_path):
         (tmp_path / "run.json").write_text(text)
         with pytest.raises(CheckpointError, match="damaged"):
             Run(tmp_path).read()
+
+
+def test_a_finished_run_goes_on_for_more_epochs_to_the_bits_of_a_longer_one(tmp_path, whole):
+    folder = tmp_path / "run"
+    train(TASK, settings(epochs=1, checkpoints=2), folder, source={"task": TASK.name})
+    before = sorted(p.name for p in Run(folder).checkpoints.iterdir())
+    small = ProbeSettings(step_sizes=[0, 0.1], sets="same_batch", samples=False)
+    probe(TASK, [folder], tmp_path / "s.zarr", small)
+    train(TASK, settings(), folder, source={"task": TASK.name})
+    assert checkpoints.read(Run(folder).latest).digest == checkpoints.read(Run(whole).latest).digest
+    one, two = (store.open_(Run(f).history).drop_vars("seconds") for f in (folder, whole))
+    assert one.identical(two)
+    assert Run(folder).read() == Run(whole).read()
+    # Those of the shorter run stay; of the longer one's, those after its end are added.
+    after = sorted(p.name for p in Run(folder).checkpoints.iterdir())
+    late = [p.name for p in Run(whole).checkpoints.iterdir() if int(p.stem[-7:]) > 22]
+    assert after == sorted({*before, *late})
+    # All of them are of one run, and so is the store that was made before.
+    assert probe(TASK, [folder], tmp_path / "s.zarr", small) == len(after) - len(before)
+    train(TASK, settings(), folder, source={"task": TASK.name})  # which takes no time
+
+
+@pytest.mark.parametrize("schedule", ["milestones", "ramp-cosine"])
+def test_a_schedule_is_made_for_its_epochs(tmp_path, schedule):
+    train(TASK, settings(epochs=1, schedule=schedule), tmp_path / "run")
+    files = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    message = f"holds a run of 1 epochs, and its schedule, {schedule}, was made for as many; train"
+    with pytest.raises(InvalidValueError, match=f"{message} for 2 epochs into another folder"):
+        train(TASK, settings(epochs=2, schedule=schedule), tmp_path / "run")
+    assert files == {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+
+def test_a_run_that_was_probed_as_it_trained_has_its_length(tmp_path):
+    few = {"step_sizes": [0], "sets": "same_batch", "samples": False}
+    one = settings(epochs=1, checkpoints=2)
+    train(TASK, one, tmp_path / "run", probe=few)
+    with pytest.raises(
+        InvalidValueError, match="it was probed as it trained, at iterations chosen"
+    ):
+        train(TASK, settings(epochs=2), tmp_path / "run", probe=few)
+
+
+def test_fewer_epochs_and_other_settings_are_another_run(tmp_path, whole):
+    for other, name in (
+        (settings(epochs=2), "epochs"),
+        (settings(epochs=4, seed=1), "seed"),
+        (settings(checkpoints=2), "checkpoints"),
+    ):
+        with pytest.raises(InvalidValueError, match=f"holds a run with {name} "):
+            train(TASK, other, whole, source={"task": TASK.name})

@@ -44,7 +44,7 @@ def test_probing_on_the_way_changes_no_bit_of_the_run(optimizer, tmp_path):
 
 def test_a_batch_larger_than_the_trainings_cannot_be_probed(tmp_path):
     task = load_task("digits-mlp")
-    message = "the probe's batch size is 512, and the training's 256; a batch of the training is"
+    message = "the probe's batch_size is 512, and the training's 256; a batch of the training is"
     with pytest.raises(InvalidValueError, match=message):
         runs.train(task, every(task), tmp_path / "run", probe={"batch_size": 512})
     assert not (tmp_path / "run").exists()
@@ -80,8 +80,8 @@ def test_a_run_that_goes_on_is_not_probed_twice(tmp_path):
 
     @contextmanager
     def cut(*_):
-        def advance():
-            if next(updates, None) is None:
+        def advance(units=1, *_):
+            if units and next(updates, None) is None:
                 raise KeyboardInterrupt
 
         yield advance

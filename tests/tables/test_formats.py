@@ -5,9 +5,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.slices import slices
 
 from landscape.errors import InvalidValueError, MissingFileError
-from landscape.tables.formats import cells, csv, latex, markdown, note, save, text
+from landscape.tables.formats import cells, csv, latex, markdown, note, plain, save, text
+from landscape.tables.slices import slice_statistics
 
 
 def frame(tasks=("a", "a"), names=("sgd", "a_b|c & 5%")):
@@ -129,7 +131,7 @@ def test_a_format_may_be_named(tmp_path):
 
 def test_bad_paths_write_nothing(tmp_path):
     for name, error, message in (
-        ("a.doc", InvalidValueError, r"suffix of a table '\.doc'.*\.csv, \.md, \.tex"),
+        ("a.doc", InvalidValueError, r"suffix of a table '\.doc'.*\.csv, \.md, \.tex, \.txt"),
         ("nowhere/a.csv", MissingFileError, "no folder"),
     ):
         with pytest.raises(error, match=message):
@@ -138,3 +140,33 @@ def test_bad_paths_write_nothing(tmp_path):
     with pytest.raises(InvalidValueError, match="is a folder"):
         save(frame(), tmp_path / "folder.csv")
     assert [p.name for p in tmp_path.iterdir()] == ["folder.csv"]
+
+
+def test_plain_text_never_breaks_a_cell():
+    table = slice_statistics(slices(draws=3))
+    _, rows = cells(table)
+    wide = plain(table)
+    assert wide.splitlines()[0].split("  ")[0] == "iteration"
+    assert len({len(line) for line in wide.splitlines()[1:2]}) == 1
+    for width in (40, 80, 100, 10_000):
+        text_ = plain(table, width)
+        assert max(map(len, text_.splitlines())) <= width
+        parts = text_.split("\n\n")[:-1]
+        found = [[] for _ in rows]
+        for part in parts:
+            lines = part.splitlines()
+            (rule,) = [i for i, line in enumerate(lines) if set(line) <= {"─", " "}]
+            assert len(lines) == rule + 1 + len(rows)
+            places = [m.span() for m in re.finditer("─+", lines[rule])]
+            for row, line in zip(found, lines[rule + 1 :], strict=True):
+                row.append([line[start:end].strip() for start, end in places])
+            heads = [
+                " ".join(line[start:end].strip() for line in lines[:rule]).split()
+                for start, end in places
+            ]
+            assert heads[:2] == [["iteration"], ["evaluation", "set"]]
+        whole = [[*row[0], *(cell for part in row[1:] for cell in part[2:])] for row in found]
+        assert whole == rows
+    assert plain(table, 10_000).split("\n\n")[0] == wide.split("\n\n")[0]
+    assert text(table, "narrow") == plain(table, 80)
+    assert text(table, "plain") == wide

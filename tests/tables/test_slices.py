@@ -83,6 +83,25 @@ def test_several_draws_are_mean_and_sd_or_one_of_them():
 # Statistics
 
 
+def test_columns_are_numbers_and_what_is_missing_is_told_from_what_is_nan():
+    dataset = slices()
+    dataset["accuracy"][0, 0, 3] = np.nan
+    frame = tables.slice_statistics(dataset)
+    assert all(dtype == np.float64 for dtype in frame.dtypes)
+    assert frame["gap at 0"].max() == pytest.approx(0.1)
+    assert np.isnan(frame.loc[(10, "validation"), "gap at 0"])  # measured
+    assert np.isnan(frame.loc[(10, "same batch"), "gap at 0"])  # there is none
+    for shown in (frame, frame[frame.index.get_level_values("evaluation set") != "big batch"]):
+        gaps = [line[-1] for line in table_formats.cells(shown)[1]]
+        names = shown.index.get_level_values("evaluation set")
+        assert gaps == [
+            "–" if name != "validation" else "NaN" if i < len(gaps) // 2 else "0.1"
+            for i, name in enumerate(names)
+        ]
+        read = list(csv.reader(io.StringIO(table_formats.csv(shown))))
+        assert [line[-1] == "" for line in read[1:]] == [each == "–" for each in gaps]
+
+
 def test_statistics_are_those_known_by_heart():
     frame = tables.slice_statistics(slices())
     assert frame.index.tolist() == [(i, name) for i in (10, 200) for name in WORDS]
@@ -93,13 +112,13 @@ def test_statistics_are_those_known_by_heart():
     assert first["improvement"] == 0
     assert first["bias at 0"] == pytest.approx(0.1)
     assert first["bias at learning rate"] == pytest.approx(0.1)
-    assert first["gap at 0"] is None
+    assert np.isnan(first["gap at 0"])
     assert row(frame, 200, "same batch")["peak width"] == pytest.approx(0.9)
     last = row(frame, 200, "validation")
     assert last["bias at 0"] == pytest.approx(0.3)
-    assert last["bias at learning rate"] is None  # 5 was not sampled
+    assert np.isnan(last["bias at learning rate"])  # 5 was not sampled
     assert last["gap at 0"] == pytest.approx(0.1)
-    assert row(frame, 10, "same batch")["bias at 0"] is None
+    assert np.isnan(row(frame, 10, "same batch")["bias at 0"])
     assert "≥" not in frame.attrs["note"]
     assert "Gap" in frame.attrs["note"]
     cells = table_formats.cells(frame)[1]
@@ -157,7 +176,7 @@ def test_between_samples_values_are_linear():
     dataset["accuracy"][0, 0, 0, STEPS.index(0.5)] += 0.1
     frame = tables.slice_statistics(dataset)
     assert row(frame, 10, "other batch 1")["bias at learning rate"] == pytest.approx(0.15)
-    assert row(frame, 200, "other batch 1")["bias at learning rate"] is None
+    assert np.isnan(row(frame, 200, "other batch 1")["bias at learning rate"])
 
 
 def test_open_ends_are_told_and_what_is_no_number_is_nan():
