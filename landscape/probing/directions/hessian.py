@@ -18,6 +18,7 @@ Changes = tuple[Product, Product]
 
 TOLERANCE = 1e-5  # of an eigenvalue, relative
 SMALL = 32  # parameters up to which the whole matrix is made
+ASYMMETRY = 0.01  # between u·Hv and v·Hu, relative, that is more than rounding
 LOST = 0.5  # residual of an eigenvector, relative to its eigenvalue, from which it is none
 PASSES = 300  # restarts of the Lanczos method
 # How far the model is moved to see the curvature, in norms of its parameters; the ratio to the
@@ -164,16 +165,8 @@ def _eigenvector(
             found = product(split(vector))
         return np.concatenate([each.detach().double().cpu().reshape(-1).numpy() for each in found])
 
-    tried = multiplied(np.random.default_rng(context.seed).standard_normal(sum(sizes)))
-    if not np.isfinite(tried).all():
-        raise InvalidValueError(
-            f"the {what} has NaN or infinity, as where the loss or a parameter has, so it has no "
-            "eigenvectors; choose another direction, or another checkpoint"
-        )
-    if not tried.any():
-        raise InvalidValueError(
-            f"the {what} is 0: the loss has no second derivatives; choose another direction"
-        )
+    epsilon = max(torch.finfo(each.dtype).eps for each in parameters.values())
+    _require_symmetric(multiplied, sum(sizes), context.seed, epsilon, what)
     number, size = context.number, sum(sizes)
     if number > size:
         raise InvalidValueError(
@@ -206,6 +199,35 @@ def _eigenvector(
         },
         taken_on=context.argument or "same_batch",
     )
+
+
+def _require_symmetric(
+    product: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    size: int,
+    seed: int,
+    epsilon: float,
+    what: str,
+) -> None:
+    """Refuse what is no matrix of second derivatives: 0, not finite, or not its own transpose."""
+    u, v = np.random.default_rng(seed).standard_normal((2, size))
+    hu, hv = product(u), product(v)
+    if not (np.isfinite(hu).all() and np.isfinite(hv).all()):
+        raise InvalidValueError(
+            f"the {what} has NaN or infinity, as where the loss or a parameter has, so it has no "
+            "eigenvectors; choose another direction, or another checkpoint"
+        )
+    if not (hu.any() or hv.any()):
+        raise InvalidValueError(
+            f"the {what} is 0: the loss has no second derivatives; choose another direction"
+        )
+    # u·Hv = v·Hu
+    one, other = float(u @ hv), float(v @ hu)
+    rounding = 100 * epsilon * float(np.linalg.norm(u) * np.linalg.norm(hv))
+    if abs(one - other) > ASYMMETRY * (abs(one) + abs(other)) + rounding:
+        raise InvalidValueError(
+            f"the {what} is not symmetric (u·Hv is {one:.4g} and v·Hu {other:.4g}): the model has "
+            "a backward pass that cannot be differentiated; choose another direction"
+        )
 
 
 def _dot(first: Sequence[Tensor], second: Sequence[Tensor]) -> Tensor:
