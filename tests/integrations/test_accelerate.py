@@ -87,7 +87,6 @@ def test_the_trackers_get_the_scalars(tmp_path):
         found = landscape.statistics.scalars(stored.isel(checkpoint=[i]))
         assert values == {f"landscape/{name}": value for name, value in found.items()}
         assert "landscape/critical_step_size/same_batch" in values
-        assert "landscape/peak_width/validation" in values
         # Adam's learning rate is no step along the gradient, at which there would be a bias.
         assert "landscape/batch_bias/validation" not in values
 
