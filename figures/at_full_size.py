@@ -138,9 +138,12 @@ def until(ends):
     def progress(what, total):
         done, started = 0, time.monotonic()
 
-        def advance():
+        def advance(units=1, reached="", values=None):
             nonlocal done
-            done += 1
+            done += units
+            if reached:
+                measured = ", ".join(f"{n} {v:.4g}" for n, v in (values or {}).items())
+                print(f"{what}: {reached} {measured}", flush=True)
             if time.monotonic() > ends and done < total:
                 raise OutOfTimeError(f"{what}: {done} of {total}")
 
