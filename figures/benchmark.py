@@ -30,7 +30,8 @@ def main(out=HERE):
         for table in (tables.benchmark, tables.passes):
             print(table_formats.markdown(table(dataset)))
         shown = dataset.isel(run=dataset["optimizer"].isin(SHOWN).values)
-        drawn = plots.plot_training(shown, accuracy_from="auto")
+        named = {"title": "ResNet20 on CIFAR-10 (JPEG)"} if name == "cifar10-resnet20" else {}
+        drawn = plots.plot_training(shown, accuracy_from="auto", **named)
         plots.save(drawn, out / f"benchmark_{name.replace('-', '_')}.png")
 
 

@@ -34,13 +34,18 @@ SLICES, DRAWS, RUN = (
 SHOWN = ["same_batch", "validation"]
 
 
+def opened(path):
+    """Slices, with the name of their data, which the file does not say."""
+    return store.open_(path).assign_attrs(task="ResNet20 on CIFAR-10 (JPEG)")
+
+
 def main(out=HERE):
-    slices, runs = store.open_(SLICES), histories.collect(RUN)
+    slices, runs = opened(SLICES), histories.collect(RUN)
     for name in ("widening", "batches", "gap", "loss_vs_accuracy"):
         plots.save(getattr(plots, f"plot_{name}")(slices), out / f"full_size_{name}.png")
     drawn = plots.plot_overview(slices, metric="accuracy")
     plots.save(drawn, out / "full_size_overview.png")
-    draws = store.open_(DRAWS)
+    draws = opened(DRAWS)
     for against in ("step-size", "distance"):
         drawn = plots.plot_peak_widths(draws, metric="accuracy", against=against)
         plots.save(drawn, out / f"full_size_peak_widths_{against.replace('-', '_')}.png")

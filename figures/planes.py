@@ -35,7 +35,7 @@ ENDS = {"sgd-1": "another seed", "adam-0": "Adam", "sa-sls-0": "sa-SLS"}
 def main(out=HERE):
     for network, title in NETWORKS.items():
         for optimizer in OPTIMIZERS:
-            plane = landscape.open(kept(f"{network}-plane-{optimizer}"))
+            plane = opened(f"{network}-plane-{optimizer}")
             name = f"planes_{network}_{optimizer}".replace("-", "_")
             plots.save(plots.plot_plane(plane, metric="loss"), out / f"{name}.png")
             path = statistics.anisotropy(plane, "loss").isel(checkpoint=0, draw=0)
@@ -46,7 +46,7 @@ def main(out=HERE):
                 f"variance; from the first checkpoint to the last {length:.2f}; curvatures "
                 f"{path['largest'].values[-1]:.3g} and {path['smallest'].values[-1]:.3g} nat"
             )
-    plane = landscape.open(kept("cifar10-resnet20-plane-sgd"))
+    plane = opened("cifar10-resnet20-plane-sgd")
     plots.save(plots.plot_trajectory(plane), out / "planes_trajectory.png")
     plane = landscape.open(kept("mnist-mlp-plane-random"))
     plots.save(plots.plot_plane(plane, metric="accuracy", caption=True), out / "planes_random.png")
@@ -68,6 +68,12 @@ def main(out=HERE):
             found = statistics.barriers(line, metric).isel(checkpoint=0, draw=0)
             heights = found["barrier"].round(4).to_series().to_dict()
             print(f"barrier of the {metric} from SGD to {ENDS[end]}: {heights}")
+
+
+def opened(name):
+    """Planes, with the name of their data, which a file does not say."""
+    title = next(each for network, each in NETWORKS.items() if name.startswith(network))
+    return landscape.open(kept(name)).assign_attrs(task=title)
 
 
 def kept(name):

@@ -51,11 +51,16 @@ def make(arrays, scratch):
         store.pack(out, kept(f"-{out.stem}"))
 
 
+def opened(path):
+    """Slices, with the name of their data, which the file does not say."""
+    return store.open_(path).assign_attrs(task="ResNet20 on CIFAR-10 (JPEG)")
+
+
 def main(out=HERE):
-    slices = store.open_(kept())
+    slices = opened(kept())
     for name in ("widening", "batches", "gap", "loss_vs_accuracy"):
         plots.save(getattr(plots, f"plot_{name}")(slices), out / f"resnet20_{name}.png")
-    variants = {name: store.open_(kept(f"-{name}")) for name in VARIANTS}
+    variants = {name: opened(kept(f"-{name}")) for name in VARIANTS}
     for metric in ("accuracy", "loss"):
         drawn = plots.plot_compare([*variants.values()], metric=metric)
         plots.save(drawn, out / f"resnet20_batch_norm_{metric}.png")

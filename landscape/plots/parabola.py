@@ -75,7 +75,7 @@ def plot_parabola(
     was taken, the gradient gives the slope; otherwise it is the difference quotient of the nearest
     samples on both sides.
 
-    Each panel states how far the optimum of Mutschler's parabola is from the best sampled step
+    Each panel states where the optimum of Mutschler's parabola is, and the best sampled step
     size, which is circled. The panels do not share their axes: on a linear scale each reaches twice
     as far as the farther of the two.
 
@@ -184,5 +184,4 @@ def _told(one: _Slice, mode: str) -> str:
         return "no finite value"
     if not np.isfinite(one.optimum):
         return f"best sample at {best}\nno {extreme}"
-    off = wording.number(abs(one.optimum - one.best_step))
-    return f"best sample at {best}\n{extreme} at {optimum}, {off} away"
+    return f"best sample at {best}\n{extreme} at {optimum}"

@@ -72,7 +72,7 @@ def task_label(task: str) -> str:
     """Word a task.
 
     >>> task_label("cifar10.npz-resnet20"), task_label("mytask.py:task")
-    ('ResNet20 on CIFAR-10', 'mytask')
+    ('ResNet20 on cifar10.npz', 'mytask')
 
     Args:
         task: its name in a store: a data set (or its file) and a network, a function in a file, or
@@ -91,7 +91,8 @@ def task_label(task: str) -> str:
     data, _, model = task.rpartition("-")
     file_name = PurePath(data)
     if model in MODELS and (data in DATASETS or file_name.suffix):
-        return f"{MODELS[model]} on {DATASETS.get(file_name.stem, file_name.stem)}"
+        # What a file holds is not known by its name.
+        return f"{MODELS[model]} on {DATASETS.get(data, file_name.name)}"
     return task
 
 

@@ -48,7 +48,7 @@ def test_both_parabolas_of_a_parabola_are_it(quadratic):
         assert drawn(ax, "best").get_xydata().tolist() == [[0.1, pytest.approx(1.85)]]
         assert ax.get_title().splitlines()[1:] == [
             "best sample at 0.1",
-            "minimum at 0.2, 0.1 away",
+            "minimum at 0.2",
         ]
         assert ax.get_ylabel() == ("loss, same batch (nat)" if ax in panels[::2] else "")
     assert note(panels[0]) == "slope at 0: of the gradient; reach of the parabolas: 0.1"
@@ -110,7 +110,7 @@ def test_what_is_not_finite_is_marked_within_the_axes(quadratic):
         line.get_gid(): line.get_xdata()[0] for line in ax.lines if line.get_label() == "_mark"
     }
     assert marks == {"nan": 0.0001}
-    assert ax.get_title().endswith("best sample at 0.1\nminimum at 0.2, 0.1 away")
+    assert ax.get_title().endswith("best sample at 0.1\nminimum at 0.2")
     assert not np.isfinite(drawn(ax, "least-squares").get_ydata()).any()
     quadratic["loss"][:] = np.nan
     (ax,) = plot_parabola(quadratic, checkpoint=100)

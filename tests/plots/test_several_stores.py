@@ -135,5 +135,5 @@ def test_on_the_command_line(name, tmp_path):
     run("plot", name, first, second, "-o", tmp_path / "two.svg")
     both = (tmp_path / "two.svg").read_text()
     assert "MLP on MNIST" in both
-    assert "ResNet20 on CIFAR-10" in both
-    assert "CIFAR-10" not in (tmp_path / "one.svg").read_text()
+    assert "ResNet20 on cifar10.npz" in both
+    assert "cifar10" not in (tmp_path / "one.svg").read_text()

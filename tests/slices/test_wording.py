@@ -17,8 +17,8 @@ def test_every_registered_name_is_worded():
     ("task", "label"),
     [
         ("mnist-mlp", "MLP on MNIST"),
-        ("cifar10.npz-resnet20", "ResNet20 on CIFAR-10"),
-        ("/data/photos.npz-cnn", "CNN on photos"),
+        ("cifar10.npz-resnet20", "ResNet20 on cifar10.npz"),
+        ("/data/photos.npz-cnn", "CNN on photos.npz"),
         ("mytask.py:task", "mytask"),
         ("/home/me/mytask.py:small_net", "mytask: small net"),
         ("my-mlp", "my-mlp"),  # a name of the user's
