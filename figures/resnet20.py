@@ -3,11 +3,11 @@
     python figures/resnet20.py [CIFAR10.npz [SCRATCH]]
 
 With the arrays of CIFAR-10 (see README, "The networks of the thesis") the study is made first:
-ResNet20 on the first 10,000 training images, 15 epochs of SGD at 0.1, ten checkpoints, 2,000
-validation images; then one checkpoint by each batch-norm policy from both origins, in eight draws.
-SCRATCH (default ``runs/resnet20``) gets the run; what is made there already is not made again.
-Draws the
-pictures and prints the numbers of the paragraph beside them.
+ResNet20 on the first 10,000 training images, 15 epochs of SGD at 0.1, ten checkpoints, 51 step
+sizes with the thirteen published ones among them, 2,000 validation images; then one checkpoint by
+each batch-norm policy from both origins, in eight draws. SCRATCH (default ``runs/resnet20``) gets
+the run; what is made there already is not made again. Draws the pictures and prints the numbers of
+the paragraph beside them.
 """
 
 import sys
@@ -15,7 +15,14 @@ from itertools import product
 from pathlib import Path
 
 from landscape import plots, statistics, store, study
-from landscape.probing.settings import KINDS, ORIGINS, POLICIES, ProbeSettings
+from landscape.probing.settings import (
+    KINDS,
+    ORIGINS,
+    POLICIES,
+    STEP_SIZES,
+    ProbeSettings,
+    spaced,
+)
 from landscape.tasks import load_task
 from landscape.training import TrainingSettings
 
@@ -32,7 +39,9 @@ def make(arrays, scratch):
     """Train, probe, and pack the aggregates beside this script."""
     task = load_task(model="resnet20", dataset=arrays, train_samples=10_000)
     training = TrainingSettings.for_task(task, epochs=15)
-    settings = ProbeSettings(validation_samples=2000)
+    # The thirteen published step sizes, and 38 between them.
+    resolved = sorted({*STEP_SIZES, *spaced(41, 1.0, "symlog", smallest=0.005)})
+    settings = ProbeSettings(step_sizes=resolved, validation_samples=2000)
     source = {"train_samples": 10_000}
     store.pack(study.pre_study(task, scratch, training, settings, source=source), kept())
     checkpoint = scratch / f"run/checkpoints/iteration-{CHECKPOINT:07}.pt"

@@ -26,6 +26,7 @@ TYPES: dict[str, Any] = {
     "c": list[float],
     "path": bool,
     "difference": bool,
+    "together": bool,
     "caption": bool,
 }
 

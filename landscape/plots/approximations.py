@@ -58,7 +58,7 @@ def plot_approximations(
     the limit for large s.
 
     Returns:
-        The left and the right axes.
+        The left and the right axes; in one column the upper and the lower ones.
 
     Raises:
         InvalidValueError: for a c that is not above 0 and below 1, where there are no samples for
@@ -84,8 +84,15 @@ def plot_approximations(
     from_0 = one.isel(step_size=one["step_size"].values >= 0).expand_dims("draw")
     slice_ = curves.curve(from_0, "slice", look)
 
+    columns = 2 if style.on_a_page() else 1
     left, right = style.axes(
-        ax, 2, columns=2, height=3.5, width=theme.PAGE_WIDTH, sharex=False, sharey=False
+        ax,
+        2,
+        columns=columns,
+        height=3.5 * 2 / columns,
+        width=theme.PAGE_WIDTH,
+        sharex=False,
+        sharey=False,
     )
     handles = curves.draw(left, [slice_], scale=scale, value_scale="linear")
     handles += _lines(left, slice_, slope, constants, mode_of(dataset, metric))

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from landscape import statistics
-from landscape.plots.drawing.curves import symlog
+from landscape.plots.drawing import ticks
 from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.over_training import Panel, choose_metrics, draw, metric_title
 from landscape.slices import wording
@@ -60,6 +60,6 @@ def plot_best_steps(
     # Decades are labelled within the drawn range.
     drawn = np.array([smallest, *(end for each in panels for end in each.dataLim.intervaly)])
     for panel in panels:
-        symlog(panel, "y", drawn)
+        ticks.symlog(panel, "y", drawn)
         panel.axhline(0, color="0.75", linewidth=0.6, zorder=0.5, gid="origin")
     return np.array(panels, dtype=object)

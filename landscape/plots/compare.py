@@ -3,19 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
-from textwrap import fill
 
 import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
 from landscape import statistics
 from landscape.errors import InvalidValueError
-from landscape.plots.drawing import style, theme
+from landscape.plots.drawing import captions, style, theme
 from landscape.plots.drawing.curves import Curve, around, band_note, curve, curves_of_sets, draw
 from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.store_names import name_shared, names_apart
@@ -25,7 +22,6 @@ from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metri
 TITLE = 6.5  # points
 LINE = 1.3 * TITLE / 72  # inches
 LABELS = 0.6  # inches that labels take beside the panels of a row
-TIE = "\N{NO-BREAK SPACE}"
 
 
 @figure
@@ -71,7 +67,8 @@ def plot_compare(
     names = names_apart(datasets, shown)
     differences = _apart(shown, names) if difference else []
     count = len(datasets) + difference
-    columns = min(3 if style.on_a_page() else 1, count)
+    # In one column more than four rows would not fit on a page.
+    columns = min(3 if style.on_a_page() else 1 + (count > 4), count)
     panels = style.axes(
         ax,
         count,
@@ -175,18 +172,15 @@ def _lines_above_two(panels: Sequence[Axes], columns: int) -> int:
 
 
 def _wrapped(text: str, width: float, size: float) -> str:
-    """``text`` in letters of ``size`` points, broken at commas into lines of ``width`` inches."""
-    tied = text.replace(" ", TIE).replace(f",{TIE}", ", ")
-    font = FontProperties(size=size)
-    for letters in range(len(text), 0, -1):
-        wrapped = fill(tied, letters, break_on_hyphens=False).replace(TIE, " ")
-        lines = wrapped.splitlines()
-        widths = (
-            text_to_path.get_text_width_height_descent(line, font, False)[0] for line in lines
-        )
-        if max(widths) <= 72 * width:
-            return wrapped
-    return text
+    """``text``, broken at commas, and between other words only where what they part is too wide."""
+    found: list[str] = []
+    for part in text.replace(", ", ",\n").split("\n"):
+        longer = f"{found[-1]} {part}" if found else part
+        if found and captions.text_width(longer, size) <= width:
+            found[-1] = longer
+        else:
+            found += captions.lines(part, width, size)
+    return "\n".join(found)
 
 
 def _differences(values: xr.DataArray, metric: str) -> str:

@@ -52,6 +52,9 @@ def plot_overview(
         width=theme.COLUMN_WIDTH if columns <= 2 else theme.PAGE_WIDTH,
     )
     among = [*chain.from_iterable(drawn)]
+    if ax is None and columns > 2:  # so that more decades have room for their numbers
+        for panel in panels:
+            panel.tick_params(labelsize=5.5)
     for panel, curves, position in zip(panels, drawn, positions, strict=True):
         handles = draw(panel, curves, scale=scale, value_scale=value_scale, among=among)
         panel.set_title(wording.checkpoint_label(values.isel(checkpoint=position)), fontsize=6)

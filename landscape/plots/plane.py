@@ -9,6 +9,7 @@ import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from landscape.errors import InvalidValueError
@@ -29,6 +30,9 @@ from landscape.slices.selection import mode_of
 
 # Inches: labels and colour bar; labels, legend and title of the figure; a panel's title; a letter.
 BESIDE, BELOW, TITLE, LETTER = 1.3, 1.1, 0.42, 0.055
+WIDEST = 0.42  # inches of a number and the room beside it
+STEPS = (1, 2, 2.5, 5, 10)
+KEPT = 0.01  # share of a path's variance below which its projection is but a point
 NOTE = 0.15  # inches of a line of the legend on what is not finite
 
 
@@ -50,7 +54,8 @@ def plot_plane(
 
     By default it is the last checkpoint, on validation if it was measured. The origin, if it lies
     in the plane, and the best sampled point are marked; the best is in the panel's title. A
-    training path, if one was projected onto the plane, is drawn from a hollow to a full circle.
+    training path, if one was projected onto the plane, is drawn from a hollow to a full circle,
+    unless the plane keeps less than 1 % of its variance, as one of random directions does.
     With ``against="distance"`` lengths and angles are those between parameters. Cells that touch a
     value that is not finite are grey.
 
@@ -90,7 +95,9 @@ def plot_plane(
     unseen = fields.not_finite_notes(values.values)
     height = BELOW + NOTE * len(unseen) + row * -(-len(positions) // columns)
     panels = style.axes(ax, len(positions), columns=columns, height=height, width=width)
-    found, better = [], _mode(dataset, metric)
+    found: list[tuple[float, int, int]] = []
+    lost: list[float] = []  # shares of paths that are not drawn
+    better = _mode(dataset, metric)
     origin = bool(s[0] <= 0 <= s[-1] and t[0] <= 0 <= t[-1])
     for panel, at, frame, field in zip(panels, positions, frames, values, strict=True):
         panel.grid(False)
@@ -106,10 +113,14 @@ def plot_plane(
             a, b, c = map(wording.number, (value, where, where_2))
             lines.append(f"best {a}" + f" at ({b}, {c})" * (columns == 1))
         if path and path_shown(dataset):
-            found.append(_path(panel, frame, one.isel(checkpoint=at)))
+            if (share := float(one["path_explained"][at])) < KEPT:
+                lost.append(share)
+            else:
+                found.append(_path(panel, frame, one.isel(checkpoint=at)))
         panel.set_title("\n".join(lines), fontsize=6.5)
     for panel in panels:
         panel.set(xlim=whole[0], ylim=whole[1])
+        panel.xaxis.set_major_locator(MaxNLocator(max(int(inches / WIDEST), 2), steps=STEPS))
     along, along_2 = fields.labels(dataset, against)
     if len(panels) > 1:
         along, along_2 = fill(along, int(inches / LETTER)), fill(along_2, int(row / LETTER))
@@ -123,7 +134,8 @@ def plot_plane(
     bar.set_label(wording.value_label(values, name))
     title = wording.source_label(dataset, *draw_note(dataset, chosen))
     handles = _notes(origin, bool(better), found) + unseen
-    style.title_and_legend(panels, handles, new=ax is None, title=title, note="")
+    note = f"training path left out: {fields.explained(lost)} of its variance" if lost else ""
+    style.title_and_legend(panels, handles, new=ax is None, title=title, note=note)
     return np.array(panels, dtype=object)
 
 

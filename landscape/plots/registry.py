@@ -80,6 +80,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "against",
                     "scale",
                     "value_scale",
+                    "together",
                 ),
                 several=True,
             ),

@@ -50,7 +50,7 @@ def plot_training(
     ax: Sequence[Axes] | None = None,
     accuracy_from: float | str | None = None,
 ) -> NDArray[np.object_]:
-    """Plot step size (left, log) and validation accuracy (right) over the epochs.
+    """Plot step size (left, log) and validation accuracy (right or below) over the epochs.
 
     Runs of one setting share colour and dashes: each is a thin line, and of three or more a thick
     one is their median (of an even number the lower of the middle two, so that it is where a run
@@ -98,9 +98,11 @@ def plot_training(
     ]
     if ax is None and figure is not None:
         figure.suptitle(title)
-    for panel in panels[-1]:
+    for pair in panels:
+        for panel in pair:
+            ticks.whole(panel.xaxis)
+    for panel in panels[-1] if ax is not None or style.on_a_page() else panels[-1][1:]:
         panel.set_xlabel("epoch")
-        ticks.whole(panel.xaxis)
     medians = any(line.get_gid() == "median" for pair in panels for line in pair[0].lines)
     style.legend_below(
         where,
@@ -141,9 +143,12 @@ def _counted(entry: str, rows: Sequence[_Row]) -> str:
 
 
 def _axes(ax: Sequence[Axes] | None, rows: int, entries: int) -> list[tuple[Axes, Axes]]:
-    """Left and right axes of each row; a new figure is as wide as two columns."""
-    height = 0.6 + 1.9 * rows + 0.14 * -(-entries // 4)
-    flat = style.axes(ax, 2 * rows, columns=2, height=height, width=theme.PAGE_WIDTH, sharey=False)
+    """Left and right axes of each row; in one column they are one below the other."""
+    columns = 2 if style.on_a_page() else 1
+    height = 0.6 + 1.9 * rows * 2 / columns + 0.14 * -(-entries // (2 * columns))
+    flat = style.axes(
+        ax, 2 * rows, columns=columns, height=height, width=theme.PAGE_WIDTH, sharey=False
+    )
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 

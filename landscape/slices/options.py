@@ -91,6 +91,11 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
                 "difference",
                 "whether a last panel shows by how much the stores differ from the first",
             ),
+            Option(
+                "together",
+                "whether several stores share one panel, where each has a colour of its own; then "
+                "their first and last checkpoints are shown by default",
+            ),
             Option("path", "whether the training path is drawn, where it was projected"),
             Option(
                 "caption",

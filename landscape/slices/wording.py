@@ -266,16 +266,17 @@ def checkpoint_label(checkpoint: xr.Dataset | xr.DataArray, short: bool = False)
         short: whether to leave out the words "iteration" and "epoch".
 
     Returns:
-        "iteration 1953 (epoch 5)" or, if ``short``, "1953 (5)"; left out is an unknown epoch, and
-        an epoch 0 of a later iteration, of which only finished epochs were stored. "epoch 5" or
-        "5" where the iteration is not known.
+        "iteration 1953 (epoch 5)" or, if ``short``, "1953 (5)", with epochs to a tenth, or to two
+        digits below 0.1; left out is an unknown epoch, and an epoch 0 of a later iteration, of
+        which an older version stored only finished epochs. "epoch 5" or "5" where the iteration is
+        not known.
     """
     iteration, epoch = checkpoint["iteration"].item(), float(checkpoint["epoch"].item())
     by = placed_by(checkpoint)
     label = f"{iteration}" if short else f"{by} {iteration}"
     if np.isnan(epoch) or by == "epoch" or (epoch == 0 != iteration):
         return label
-    number = f"{round(epoch, 2):g}"
+    number = f"{round(epoch, 1):g}" if epoch >= 0.1 else f"{epoch:.2g}"
     return f"{label} ({number})" if short else f"{label} (epoch {number})"
 
 

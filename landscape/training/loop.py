@@ -242,7 +242,7 @@ class Training:
         return Checkpoint(
             iteration=self.iteration,
             model=copied(self.model.state_dict()),
-            epoch=float(self.iteration // self.steps_per_epoch),
+            epoch=self.iteration / self.steps_per_epoch,
             learning_rate=self._learning_rate(),
             training={
                 "settings": self._fixed(),

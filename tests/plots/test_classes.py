@@ -9,12 +9,14 @@ from landscape import statistics, store
 from landscape.errors import InvalidValueError
 from landscape.plots import plot_classes
 
+STEPS = np.array([0.0, 0.5, 1.0, 2.0])
+
 
 @pytest.fixture
 def samples():
     """Margins of 36 samples of 12 classes, of which class k is right at step sizes up to k / 6."""
-    steps, labels = np.array([0.0, 0.5, 1.0, 2.0]), np.arange(36) % 12
-    margin = np.where(steps[:, None] <= labels / 6, 0.5, -0.5)[None, None]
+    labels = np.arange(36) % 12
+    margin = np.where(STEPS[:, None] <= labels / 6, 0.5, -0.5)[None, None]
     dims = ("checkpoint", "draw", "step_size", "sample")
     return xr.Dataset(
         {
@@ -25,7 +27,7 @@ def samples():
         {
             "iteration": ("checkpoint", [100]),
             "epoch": ("checkpoint", [1.0]),
-            "step_size": ("step_size", steps, {"long_name": "step size", "units": "1"}),
+            "step_size": ("step_size", STEPS, {"long_name": "step size", "units": "1"}),
             "evaluation_set": "validation",
             "kind": "validation",
             "samples": 36,
@@ -39,21 +41,41 @@ def test_a_curve_for_each_class(samples):
     ax = plot_classes(statistics.rederive([samples], "accuracy", by_class=True))
     lines = [line for line in ax.lines if line.get_gid() == "curve"]
     names = [text.get_text() for text in ax.get_legend().get_texts()]
-    # At 0 all are right, so that the first ten are shown.
-    assert names == [str(k) for k in range(10)]
-    assert ax.get_legend().get_title().get_text() == "the lowest 10 of 12 classes"
-    for k, line in enumerate(lines):
-        expected = (np.array([0.0, 0.5, 1.0, 2.0]) <= k / 6).astype(float)
+    # All of them change as much, so that the first six have colours.
+    assert names == [*"012345", "6 others"]
+    title = ax.get_legend().get_title().get_text()
+    assert title == "class: the 6 of 12 that change most"
+    assert [line.get_label() for line in lines] == [*(f"_{k}" for k in range(6, 12)), *"012345"]
+    assert len({line.get_color() for line in lines}) == 7
+    for line in lines:
+        expected = (int(line.get_label().strip("_")) / 6 >= STEPS).astype(float)
         np.testing.assert_array_equal(line.get_ydata(), expected)
     assert ax.get_ylabel() == "accuracy, validation"
     assert "iteration 100" in ax.get_title()
 
 
-def test_the_lowest_at_0_are_shown(samples):
-    low = samples["margin"].where((samples["target"] < 10) | (samples["step_size"] > 0), -0.5)
-    by_class = statistics.rederive([samples.assign(margin=low)], "accuracy", by_class=True)
+def test_those_that_change_most_have_colours(samples):
+    # Classes 0 to 4 and 11 are right at every step size.
+    moves = (samples["target"] >= 5) & (samples["target"] < 11)
+    margin = samples["margin"].where(moves, 0.5)
+    by_class = statistics.rederive([samples.assign(margin=margin)], "accuracy", by_class=True)
+    ax = plot_classes(by_class)
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == ["5", "6", "7", "8", "9", "10", "6 others"]
+
+
+def test_a_class_that_is_not_finite_is_among_them(samples):
+    by_class = statistics.rederive([samples], "accuracy", by_class=True)
+    by_class["accuracy"].loc[{"class_label": 9, "step_size": 0.5}] = np.nan
     names = [text.get_text() for text in plot_classes(by_class).get_legend().get_texts()]
-    assert names == ["0", "1", "2", "3", "4", "5", "6", "7", "10", "11"]
+    assert names[:6] == ["0", "1", "2", "3", "4", "9"]
+
+
+def test_few_classes_are_all_told_apart(samples):
+    few = samples.sel(sample=samples["target"][0, 0].values < 7)
+    ax = plot_classes(statistics.rederive([few], "accuracy", by_class=True))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [*"0123456"]
+    assert ax.get_legend().get_title().get_text() == "class"
 
 
 def test_slices_that_are_not_by_class(dataset):

@@ -165,7 +165,7 @@ def test_long_names_are_wrapped_and_neither_overlap_nor_are_cut(make):
         figure.canvas.draw()
         boxes = [panel.title.get_window_extent() for panel in panels]
         assert max(panel.get_title().count("\n") for panel in panels) == (
-            3 if width == "page" else 2
+            3 if width == "page" else 4
         )
         for i, box in enumerate(boxes):
             assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1

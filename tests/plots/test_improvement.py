@@ -41,6 +41,19 @@ def test_values_are_logarithmic_where_asked_for(dataset):
     assert panel.get_yscale() == "linear"
 
 
+def test_panels_side_by_side_are_read_alike(dataset):
+    dataset["loss"][..., -1] = dataset["loss"].min() - 1  # an improvement everywhere
+    dataset["accuracy"][0] = 0.5  # none at the first checkpoint
+    panels = plot_improvement(dataset, value_scale="log")
+    assert min(lines(panels[0])[0].get_ydata()) > 0 == min(lines(panels[1])[0].get_ydata())
+    for panel in panels:
+        assert panel.get_yscale() == "symlog"
+        assert panel.get_ylim()[0] == 0
+        assert 0 in panel.yaxis.get_majorticklocs()
+    (alone,) = plot_improvement(dataset, value_scale="log", metric="loss")
+    assert alone.get_yscale() == "log"
+
+
 def test_of_a_logarithmic_axis_no_label_lies_below_the_smallest_value(dataset):
     dataset = dataset.isel(checkpoint=slice(4), evaluation_set=[0])
     dataset["accuracy"][:] = 0.5

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers.commands import run
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgb
 
 from landscape import plots, statistics
 from landscape.errors import InvalidValueError
@@ -74,6 +75,40 @@ def test_widening_against_distance_takes_each_stores_norms(make):
         norms = scale * stores[0]["gradient_norm"].values[1]
         for line, norm in zip(curves(ax), norms, strict=True):
             np.testing.assert_allclose(line.get_xdata(), norm * stores[0]["step_size"])
+
+
+def test_together_stores_have_one_panel_and_a_colour_each(make):
+    stores = [trained(make), trained(make, "adam", checkpoints=5)]
+    (ax,) = plot_widening(stores, together=True)
+    assert legend(ax.figure) == ["SGD, 100", "SGD, 3906 (9)", "Adam, 100", "Adam, 7812 (19)"]
+    shown = [stores[0].isel(checkpoint=[0, -1]), stores[1].isel(checkpoint=[0, -1])]
+    values = [each["accuracy"].sel(evaluation_set="same_batch")[:, 0].values for each in shown]
+    np.testing.assert_array_equal([line.get_ydata() for line in curves(ax)], np.vstack(values))
+    colors = [np.array(to_rgb(line.get_color())) for line in curves(ax)]
+    for early, late in (colors[:2], colors[2:]):
+        assert (early >= late).all()  # lighter
+        assert (early > late).any()
+    assert not np.allclose(colors[1], colors[3])
+    dashes = [line.get_linestyle() for line in curves(ax)]
+    assert dashes[0] == dashes[1] != dashes[2] == dashes[3]
+    assert ax.get_xlabel() == "step size along −∇L"
+    (ax,) = plot_widening(stores, together=True, checkpoint=1953)
+    assert legend(ax.figure) == ["SGD, 1953 (4)", "Adam, 1953 (4)"]
+    assert to_rgb(curves(ax)[0].get_color()) == pytest.approx(tuple(colors[1]))
+    (ax,) = plot_widening(stores, together=True, checkpoint=[100, 1953, 3906])
+    assert len(legend(ax.figure)) == 6  # and no bar of checkpoints
+
+
+def test_together_one_store_is_as_ever(make, tmp_path):
+    drawn = [plot_widening(make(), together=each) for each in (False, True)]
+    first, second = (plots.save(e, tmp_path / f"{i}.png") for i, e in enumerate(drawn))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_together_stores_along_several_directions_name_none(make):
+    other = trained(make, "adam").assign_attrs(direction="normalised-gradient")
+    (ax,) = plot_widening([trained(make), other], together=True)
+    assert ax.get_xlabel() == "step size"
 
 
 def test_scales_are_those_of_all_stores(make):

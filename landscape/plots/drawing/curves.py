@@ -7,20 +7,19 @@ and a mark of the curve's colour at the edge: × for NaN, ▲ for +∞, ▼ for 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
 from landscape.errors import UnknownNameError
 from landscape.plots.drawing import ticks
-from landscape.plots.drawing.style import Style, available_width, set_styles
+from landscape.plots.drawing.style import Style, set_styles
 from landscape.slices.selection import norm
 from landscape.slices.wording import name_label
 
@@ -261,10 +260,10 @@ def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) 
     if scale != "linear":
         steps = np.concatenate([each.steps for each in curves])
         if scale == "symlog":
-            symlog(ax, "x", steps)
+            ticks.symlog(ax, "x", steps)
         elif any(crowded(each.steps) for each in curves):
             sizes = np.abs(steps[np.isfinite(steps)])
-            symlog(ax, "x", sizes[sizes >= sizes.max() / 100])
+            ticks.symlog(ax, "x", sizes[sizes >= sizes.max() / 100])
     values = np.concatenate([each.values.ravel() for each in curves])
     values = values[np.isfinite(values)]
     sizes = np.abs(values[values != 0])
@@ -275,7 +274,7 @@ def set_scales(ax: Axes, curves: Sequence[Curve], scale: str, value_scale: str) 
             ax.set_yscale("log")
             ticks.logarithmic(ax.yaxis, values)
         else:
-            symlog(ax, "y", values, linscale=0.5)
+            ticks.symlog(ax, "y", values, linscale=0.5)
     elif shares and values.size and np.ptp(values) > FILLED:
         ax.set_ylim(-0.03, 1.03)  # the same range in every figure that has room for it
 
@@ -291,37 +290,6 @@ def crowded(steps: NDArray[np.float64]) -> bool:
     """
     gaps = np.diff(steps[np.isfinite(steps)])
     return bool(gaps.size) and bool((gaps < 0.1 * gaps.mean()).mean() > 1 / 3)
-
-
-def symlog(
-    ax: Axes, axis: Literal["x", "y"], values: NDArray[np.float64], linscale: float = 1
-) -> None:
-    """Make an axis logarithmic in both directions, and linear close to 0.
-
-    It is linear up to the smallest magnitude of ``values`` that is not 0.
-
-    Args:
-        ax: where the axis is.
-        axis: which one, "x" or "y".
-        values: (n,), what is drawn along it; values that are not finite are ignored.
-        linscale: length of the linear range on either side of 0, in decades.
-    """
-    sizes = np.abs(values[(values != 0) & np.isfinite(values)])
-    if not sizes.size:
-        return
-    set_scale = ax.set_xscale if axis == "x" else ax.set_yscale
-    set_scale("symlog", linthresh=float(sizes.min()), linscale=linscale)
-    # The most labelled decades on each side that do not overlap.
-    most = 3 if axis == "y" else min(max(int(available_width(ax) / 1.1), 1), 3)
-    first = np.ceil(np.log10(sizes.min()) - 1e-9)
-    last = np.floor(np.log10(sizes.max()) + 1e-9)
-    if first <= last:
-        marks = 10.0 ** np.arange(last, first - 1, -np.ceil((last - first + 1) / most))
-        which = ax.xaxis if axis == "x" else ax.yaxis
-        which.set_major_locator(FixedLocator([*-marks, 0, *marks[::-1]]))
-        between = 10.0 ** np.arange(first, last + 1)
-        which.set_minor_locator(FixedLocator([*-between, *between]))
-        ticks.numbers(which, marks)
 
 
 def _mark(

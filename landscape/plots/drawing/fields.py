@@ -31,7 +31,7 @@ from landscape.statistics import AGAINST
 Floats = NDArray[np.float64]
 
 MOST = 11  # levels
-WIDE = 100  # largest over smallest value from which levels are logarithmic
+WIDE = 10  # largest over smallest value from which levels are logarithmic
 PATH_COLOR = "#C8102E"
 HALO: list[patheffects.AbstractPathEffect] = [
     patheffects.withStroke(linewidth=1.2, foreground="white", alpha=0.8)
@@ -123,7 +123,7 @@ def levels(values: Floats, value_scale: str, units: str = "") -> Floats:
         values: of any shape, all that is drawn; values that are not finite are ignored.
         value_scale: "linear"; "log", with levels in both signs and 0 where a value is not above 0;
             or "auto", which is "linear" for shares of samples, and otherwise "log" where the
-            largest magnitude is more than 100 times the smallest above 0.
+            largest magnitude is more than 10 times the smallest above 0.
         units: those of the values; values of units "1" within [0, 1] are shares of samples.
 
     Returns:

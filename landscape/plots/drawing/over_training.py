@@ -186,11 +186,28 @@ def draw(
         ticks.whole(panel.xaxis, 4)
         if not sharey:
             panel.set_ylabel(each.label)
+    _alike(panels, drawn)
     along = [wording.value_label(dataset["iteration"])] * len(panels)
     style.outer_labels(panels, columns, along, [each.label for each in found])
     handles = handles[: len(drawn[-1])] + curves.mark_notes(everything)
     style.title_and_legend(panels, handles, new=ax is None, title=title, note="\n".join(notes))
     return panels
+
+
+def _alike(panels: Sequence[Axes], drawn: Sequence[Sequence[Course]]) -> None:
+    """Make all panels logarithmic where one is, all with a 0 where one needs it."""
+    scales = {panel.get_yscale() for panel in panels}
+    if len(scales) == 1:
+        return
+    for panel, courses in zip(panels, drawn, strict=True):
+        values = np.concatenate([each.values.ravel() for each in courses])
+        values = values[np.isfinite(values)]
+        if panel.get_yscale() == "linear":
+            curves.set_scales(panel, courses, "linear", "log")
+        if "symlog" in scales and values.size:
+            ticks.symlog(panel, "y", values, linscale=0.5)
+            if values.min() >= 0:
+                panel.set_ylim(bottom=0)
 
 
 def _courses(found: Panel) -> list[Course]:

@@ -1,9 +1,15 @@
 """Where axes have ticks, and the numbers beside them, as a person would choose them."""
 
+from collections.abc import Callable
+from typing import Literal
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import (
     AutoLocator,
+    FixedLocator,
     FuncFormatter,
     LogLocator,
     MaxNLocator,
@@ -11,8 +17,13 @@ from matplotlib.ticker import (
 )
 from numpy.typing import NDArray
 
+from landscape.plots.drawing.captions import WIDER, text_width
+from landscape.plots.drawing.style import SETTINGS, available_width
+
 ROUND = (1, 2, 5, 10)
 PLAIN = 1e-3, 1e4  # numbers in between are written without a power of ten
+BESIDE = 0.4  # inches of a panel's width that its labels take
+APART = 0.04  # inches between two numbers
 POWERS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
@@ -65,6 +76,65 @@ def logarithmic(axis: Axis, values: NDArray[np.float64]) -> None:
     numbers(axis, shown)
 
 
+def symlog(
+    ax: Axes, axis: Literal["x", "y"], values: NDArray[np.float64], linscale: float = 1
+) -> None:
+    """Make an axis logarithmic in both directions, and linear close to 0.
+
+    It is linear up to the smallest magnitude of ``values`` that is not 0.
+
+    Args:
+        ax: where the axis is.
+        axis: which one, "x" or "y".
+        values: (n,), what is drawn along it; values that are not finite are ignored.
+        linscale: length of the linear range on either side of 0, in decades.
+    """
+    sizes = np.abs(values[(values != 0) & np.isfinite(values)])
+    if not sizes.size:
+        return
+    set_scale = ax.set_xscale if axis == "x" else ax.set_yscale
+    set_scale("symlog", linthresh=float(sizes.min()), linscale=linscale)
+    ax.autoscale_view(scalex=axis == "x", scaley=axis == "y")  # its margins were linear
+    first = np.ceil(np.log10(sizes.min()) - 1e-9)
+    last = np.floor(np.log10(sizes.max()) + 1e-9)
+    if first <= last:
+        decades = 10.0 ** np.arange(last, first - 1, -1)
+        marks = decades[:: int(np.ceil(len(decades) / 3))]
+        if axis == "x":
+            marks = _with_room(ax, decades, float(sizes.max()))
+        which = ax.xaxis if axis == "x" else ax.yaxis
+        which.set_major_locator(FixedLocator([*-marks, 0, *marks[::-1]]))
+        which.set_minor_locator(FixedLocator([*-decades, *decades]))
+        numbers(which, marks)
+
+
+def _with_room(ax: Axes, decades: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
+    """Choose the decades, from the largest on, whose numbers do not touch another, nor that of 0.
+
+    Args:
+        ax: axes whose x axis is symlog.
+        decades: (n,), descending.
+        largest: what is drawn farthest from 0.
+
+    Returns:
+        (m,), descending; at least the largest.
+    """
+    margin = SETTINGS["axes.xmargin"]
+    half = (available_width(ax) - BESIDE) / 2 / (1 + 2 * margin)
+    scale = ax.xaxis.get_transform().transform(np.array([largest, *decades]))
+    places = half * scale[1:] / scale[0]  # inches from 0
+    given = ax.xaxis.get_tick_params().get("labelsize", SETTINGS["xtick.labelsize"])
+    size = FontProperties(size=given).get_size_in_points()
+    write = _writer(decades)
+    sides = [WIDER * text_width(write(-each), size) / 2 + APART / 2 for each in decades]
+    zero, kept, end = WIDER * text_width("0", size) / 2 + APART / 2, [0], places[0] - sides[0]
+    for i in range(1, len(decades)):
+        if places[i] + sides[i] <= end and places[i] - sides[i] >= zero:
+            kept.append(i)
+            end = places[i] - sides[i]
+    return decades[kept]
+
+
 def numbers(axis: Axis, values: NDArray[np.float64]) -> None:
     """Write the numbers of an axis plainly, or all of them with powers of ten.
 
@@ -72,8 +142,12 @@ def numbers(axis: Axis, values: NDArray[np.float64]) -> None:
         axis: the axis, of logarithmic or symlog scale.
         values: (n,), what is drawn along it.
     """
+    write = _writer(values)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+
+
+def _writer(values: NDArray[np.float64]) -> Callable[[float], str]:
+    """How numbers among ``values`` are written: all plainly, or all with powers of ten."""
     sizes = np.abs(values[(values != 0) & np.isfinite(values)])
     plain = not sizes.size or (sizes.min() >= PLAIN[0] and sizes.max() < PLAIN[1])
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−") if plain else power(value))
-    )
+    return (lambda value: f"{value:g}".replace("-", "−")) if plain else power

@@ -27,7 +27,7 @@ class Checkpoint:
         iteration: the number of updates made.
         model: the state dict: parameters and buffers by name, and what modules keep by
             ``get_extra_state``.
-        epoch: passes over the training data that were finished; NaN where unknown.
+        epoch: passes over the training data, 0.5 in the midst of the first; NaN where unknown.
         learning_rate: that of the next update; NaN where unknown.
         training: everything else that continuing the run needs; None where unknown.
         run: the task and the settings of the run it belongs to; None where unknown.

@@ -77,7 +77,10 @@ def test_label_of_a_checkpoint_leaves_out_an_unknown_epoch(dataset):
     one["epoch"] = np.nan
     assert wording.checkpoint_label(one) == "iteration 1953"
     one["epoch"] = 0.256
-    assert wording.checkpoint_label(one) == "iteration 1953 (epoch 0.26)"
+    assert wording.checkpoint_label(one) == "iteration 1953 (epoch 0.3)"
+    for epoch, said in ((5.0077, "5"), (11.96, "12"), (0.0769, "0.077"), (0.0012, "0.0012")):
+        one["epoch"] = epoch
+        assert wording.checkpoint_label(one, short=True) == f"1953 ({said})"
 
 
 def test_title_says_where_0_is_when_it_is_not_the_checkpoint(dataset):
