@@ -4,12 +4,12 @@
 
 40 epochs of plain SGD at 0.1, ten checkpoints, 51 step sizes (the thirteen published ones and 38
 between them, so that peaks are resolved), five sets with all 10,000 validation images:
-``mnist-mlp``. Then the same checkpoints in many draws: a wider range on the same batch, for the
-peak widths (``-draws``); eight other batches from both origins, for the batch bias (``-bias``,
-``-bias-after-step``); and other batches of several sizes, for the noise between them
-(``-batches-N``). Each is packed here without per-sample values; the run and the whole
-stores are in SCRATCH (default ``runs/mnist-mlp``), where what is there is not made again. Prints
-what it took and found.
+``mnist-mlp``. Then the same checkpoints in many draws: these step sizes and others up to ±4 on the
+same batch, for the peak widths (``-draws``); at the thirteen published ones, eight other batches
+from both origins, for the batch bias (``-bias``, ``-bias-after-step``), and other batches of
+several sizes, for the noise between them (``-batches-N``). Each is packed here without per-sample
+values; the run and the whole stores are in SCRATCH (default ``runs/mnist-mlp``), where what is
+there is not made again. Prints what it took and found.
 """
 
 import sys
@@ -23,12 +23,13 @@ from landscape.tasks import load_task
 from landscape.training import TrainingSettings
 
 HERE = Path(__file__).parent
+RESOLVED = sorted({*STEP_SIZES, *spaced(41, 1.0, "symlog", smallest=0.005)})
 OTHERS = ["same_batch", "other_batch"]
 # Name of the store -> what is probed.
 PROBES = {
-    "": {"step_sizes": sorted({*STEP_SIZES, *spaced(41, 1.0, "symlog", smallest=0.005)})},
+    "": {"step_sizes": RESOLVED},
     "-draws": {
-        "step_sizes": sorted({*STEP_SIZES, *spaced(17, 4.0)}),
+        "step_sizes": sorted({*RESOLVED, *spaced(17, 4.0)}),
         "sets": ["same_batch"],
         "draws": 20,
     },

@@ -21,6 +21,7 @@ from landscape.errors import InvalidValueError
 from landscape.histories.layout import store_at
 from landscape.plots.registry import FIGURES, Figure
 from landscape.slices.planes import is_plane, path_shown
+from landscape.slices.wording import run_label
 from landscape.tables import summary
 
 # The rows that describe a Dataset, in this order.
@@ -253,5 +254,5 @@ def _set(row: Mapping[str, str]) -> str:
     """An evaluation set in one line; its name is the one that selects it."""
     parts = [row["evaluation set"]]
     parts += [f"{row['samples']} samples"] if "samples" in row else []
-    parts += [f"batch norm {row['batch norm']}"] if "batch norm" in row else []
+    parts += [run_label(f"batch norm {row['batch norm']}")] if "batch norm" in row else []
     return ", ".join(parts)

@@ -195,10 +195,10 @@ def test_it_says_what_it_is():
     said = repr(Landscape(slices(draws=3)))
     for line in (
         "task             a-task",
-        "optimizer        sgd",
+        "optimizer        SGD, learning rate 0.25, momentum 0.9",
         "checkpoints      2 at iteration 10, 200 (epoch 0.5 to 10)",
-        "evaluation sets  same_batch, 64 samples, batch norm batch",
-        "                 validation, 360 samples, batch norm running",
+        "evaluation sets  same_batch, 64 samples, batch norm with batch statistics",
+        "                 validation, 360 samples, batch norm with running statistics",
         "step sizes       7 from -1 to 1 along the gradient",
         "draws            3",
         "metrics          accuracy, loss, smooth_accuracy (slope factor 0.5, 1, 10)",

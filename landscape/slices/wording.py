@@ -113,6 +113,22 @@ def optimizer_label(optimizer: str) -> str:
     return OPTIMIZERS.get(optimizer.lower().removeprefix("torch."), optimizer)
 
 
+def with_name(label: str, name: str) -> str:
+    """Put the name that commands take beside a label.
+
+    >>> with_name("MLP on MNIST", "mnist-mlp"), with_name("SGD", "sgd")
+    ('MLP on MNIST (mnist-mlp)', 'SGD')
+
+    Args:
+        label: what people read.
+        name: what commands take.
+
+    Returns:
+        Both, or the label alone where nothing but capitals sets them apart.
+    """
+    return label if label.lower() == name.lower() else f"{label} ({name})"
+
+
 def run_label(label: str) -> str:
     """Word what tells runs apart.
 
@@ -276,8 +292,22 @@ def checkpoint_label(checkpoint: xr.Dataset | xr.DataArray, short: bool = False)
     label = f"{iteration}" if short else f"{by} {iteration}"
     if np.isnan(epoch) or by == "epoch" or (epoch == 0 != iteration):
         return label
-    number = f"{round(epoch, 1):g}" if epoch >= 0.1 else f"{epoch:.2g}"
-    return f"{label} ({number})" if short else f"{label} (epoch {number})"
+    return f"{label} ({epoch_number(epoch)})" if short else f"{label} (epoch {epoch_number(epoch)})"
+
+
+def epoch_number(epoch: float) -> str:
+    """Write how many epochs have passed.
+
+    >>> epoch_number(5.0077), epoch_number(0.0256)
+    ('5', '0.026')
+
+    Args:
+        epoch: the number, at least 0.
+
+    Returns:
+        It to a tenth, or to two digits below 0.1.
+    """
+    return f"{round(epoch, 1):g}" if not epoch < 0.1 else f"{epoch:.2g}"
 
 
 def number(value: float, beside: float = 0.0) -> str:
@@ -346,5 +376,6 @@ def checkpoints_label(dataset: xr.Dataset, most: int) -> str:
         label += f" at {by} {', '.join(iterations)}" * bool(iterations)
     epochs = np.ravel(dataset["epoch"].values) if "epoch" in dataset.coords else np.array([])
     if by == "iteration" and epochs.size and np.isfinite(epochs).all():
-        label += f" (epoch {epochs[0]:.4g} to {epochs[-1]:.4g})"
+        ends = dict.fromkeys(map(epoch_number, (epochs[0], epochs[-1])))
+        label += f" (epoch {' to '.join(ends)})"
     return label

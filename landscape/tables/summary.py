@@ -12,12 +12,21 @@ import numpy as np
 import xarray as xr
 
 from landscape import store
-from landscape.errors import visible
+from landscape.errors import StoreError, visible
 from landscape.histories import collection
 from landscape.histories.layout import Run
 from landscape.slices.planes import SECOND, cosine, first_line, is_plane, path_shown
 from landscape.slices.selection import metrics
-from landscape.slices.wording import checkpoints_label, name_label, placed_by
+from landscape.slices.wording import (
+    checkpoints_label,
+    epoch_number,
+    name_label,
+    optimizer_label,
+    placed_by,
+    run_label,
+    task_label,
+    with_name,
+)
 from landscape.tables.formats import NONE
 
 Listing = tuple[list[str], list[list[str]]]
@@ -48,13 +57,13 @@ def facts(dataset: xr.Dataset) -> list[tuple[str, str]]:
     """
     attributes = dataset.attrs
     found = {
-        "task": attributes.get("task"),
+        "task": _task(attributes),
         "optimizer": _optimizer(attributes),
         "checkpoints": checkpoints_label(dataset, MOST_ITERATIONS),
         "weights": {"plain": None}.get(
             attributes.get("weights", "plain"), attributes.get("weights")
         ),
-        "origin": attributes.get("origin"),
+        "origin": run_label(f"origin {attributes['origin']}") if "origin" in attributes else None,
         **_directions(dataset),
         "draws": str(dataset.sizes["draw"]),
         "seed of the probe": attributes.get("seed"),
@@ -100,8 +109,10 @@ def checkpoints(dataset: xr.Dataset) -> Listing:
         if name not in ("iteration", by):
             label = name_label(str(array.attrs.get("long_name", name)))
             columns[label] = [_cell(each) for each in array.values.tolist()]
+            if name == "epoch" and np.isfinite(array.values).all():
+                columns[label] = [epoch_number(float(each)) for each in array.values]
     for name in OF_DIRECTIONS:
-        if name in dataset.coords:
+        if name in dataset.coords and not _is_said(dataset, name):
             label = str(dataset[name].attrs.get("long_name", name_label(name)))
             columns["mean " * (dataset.sizes["draw"] > 1) + label] = _means(dataset[name])
     columns |= {name: _means(values) for name, values in _at_zero(dataset).items()}
@@ -139,6 +150,9 @@ def _describe(path: Path) -> Iterator[str]:
     dataset = store.open_(path)
     attributes = dataset.attrs
     kind = {"checkpoint": "slices", "epoch": "history"}.get(attributes["along"], "runs")
+    if kind == "slices" and attributes.get("settings", {}).get("samples"):
+        settings = {**attributes["settings"], "samples": _has_samples(path, dataset)}
+        dataset = dataset.assign_attrs(settings=settings)
     yield f"{path}: {kind}, schema {attributes['schema']}, {_size(path)}"
     if kind == "runs":
         yield from _runs(path)
@@ -156,8 +170,9 @@ def _describe(path: Path) -> Iterator[str]:
 
 
 def _history(dataset: xr.Dataset) -> Iterator[tuple[str, str]]:
-    yield "task", str(dataset.attrs.get("task"))
-    yield "optimizer", str(_optimizer(dataset.attrs))
+    for name, said in (("task", _task(dataset.attrs)), ("optimizer", _optimizer(dataset.attrs))):
+        if said:
+            yield name, said
     yield "epochs", f"{dataset.sizes['epoch']}, {np.sum(dataset.seconds.values):.1f} s"
     if dataset.sizes["epoch"]:
         accuracy, loss = dataset.validation_accuracy.values, dataset.validation_loss.values
@@ -173,7 +188,8 @@ def _history(dataset: xr.Dataset) -> Iterator[tuple[str, str]]:
 def _runs(path: Path) -> Iterator[str]:
     for group in collection.groups(collection.collect(path)):
         best = ", ".join(f"{each:.4f}" for each in collection.best_accuracy(group.runs).values)
-        yield f"{group.task}, {group.label}: best validation accuracy {best}"
+        named = with_name(task_label(group.task), group.task), run_label(group.label)
+        yield f"{', '.join(filter(None, named))}: best validation accuracy {best}"
 
 
 def _aligned(header: list[str], rows: list[list[str]]) -> Iterator[str]:
@@ -233,13 +249,13 @@ def _range(values: xr.DataArray) -> str:
 
 
 def _at_zero(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Loss and accuracy at the origin, on validation or else the last set."""
+    """Loss and accuracy at the origin, on validation, else the big batch or the first set."""
     names = [str(name) for name in dataset["evaluation_set"].values]
     places = [dataset[name].values for name in ("step_size", SECOND) if name in dataset.dims]
     if not all(0 in steps for steps in places) or not names:
         return {}
     dataset = first_line(dataset)
-    chosen = "validation" if "validation" in names else names[-1]
+    chosen = next((name for name in ("validation", "big_batch") if name in names), names[0])
     return {
         f"{name_label(chosen)} {name} at 0": dataset[name].sel(evaluation_set=chosen, step_size=0)
         for name in ("loss", "accuracy")
@@ -253,17 +269,46 @@ def _means(values: xr.DataArray) -> list[str]:
         return [_cell(each) for each in values.mean("draw", skipna=False).values.tolist()]
 
 
+def _is_said(dataset: xr.Dataset, name: str) -> bool:
+    """Whether a column says what another one says, or the facts of a single checkpoint."""
+    if name == "direction_norm" and "gradient_norm" in dataset:
+        return bool(dataset[name].equals(dataset["gradient_norm"]))
+    return "explained" in name and dataset.sizes["checkpoint"] == 1
+
+
+def _has_samples(path: Path, dataset: xr.Dataset) -> bool:
+    """Whether a store has the values of samples that its probe was to keep: not if it is packed."""
+    try:
+        store.open_samples(path, str(dataset["evaluation_set"].values[0]), chunks={})
+    except StoreError:
+        return False
+    return True
+
+
+def _task(attributes: Mapping[str, Any]) -> str | None:
+    """The task in words and, as commands take it, by name."""
+    task = str(attributes.get("task", ""))
+    return with_name(task_label(task), task) if task_label(task) else None
+
+
 def _optimizer(attributes: Mapping[str, Any]) -> str | None:
     run = attributes.get("run") or attributes
-    if "learning_rate" not in run or "optimizer" not in run:
-        name = attributes.get("optimizer")
-        return None if name == "unknown" else name
+    name = str(run.get("optimizer", attributes.get("optimizer", "")))
+    if not (label := optimizer_label(name)):
+        return None
+    label = with_name(label, name)
+    if "learning_rate" not in run:
+        return label
     given = run.get("options")
     told = given.items() if isinstance(given, Mapping) else ()
-    options = "".join(f", {name_label(k)} {v}" for k, v in told)
+    options = "".join(f", {run_label(f'{name_label(k)} {_option(v)}')}" for k, v in told)
     rate = run["learning_rate"]
     rate = f"{rate:g}" if isinstance(rate, int | float) else rate
-    return f"{run['optimizer']}, learning rate {rate}{options}"
+    return f"{label}, learning rate {rate}{options}"
+
+
+def _option(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _made_on(attributes: Mapping[str, Any]) -> str:

@@ -26,14 +26,14 @@ def test_of_slices(tmp_path):
     assert lines == [
         "unfinished: 1 of 2 checkpoints; the same command resumes",
         "task: a-task",
-        "optimizer: sgd, learning rate 0.25, momentum 0.9",
-        "checkpoints: 1 at iteration 10 (epoch 0.5 to 0.5)",
-        "origin: before-step",
+        "optimizer: SGD, learning rate 0.25, momentum 0.9",
+        "checkpoints: 1 at iteration 10 (epoch 0.5)",
+        "origin: before the step",
         "step sizes: 7 from -1 to 1 along the gradient",
         "draws: 2",
         "seed of the probe: 7",
         "metrics: accuracy, loss, smooth_accuracy (slope factor 0.5, 1, 10)",
-        "per-sample values: yes",
+        "per-sample values: no",  # as where a store was packed
         "made on: CPU, torch 2.14, landscape 0",
         "",
         "evaluation set  kind         samples  batch norm",
@@ -42,15 +42,49 @@ def test_of_slices(tmp_path):
         "big batch       big batch       1000  batch",
         "validation      validation       360  running",
         "",
-        "iteration  epoch  learning rate  mean gradient norm  mean norm of the direction  "
+        "iteration  epoch  learning rate  mean gradient norm  "
         "validation loss at 0  validation accuracy at 0  digest",
         # 1 + 0.5² + 3, and 0.9 − 0.3 with draws that are 0 and 0.02 above
-        "       10    0.5           0.25                   2                           2  "
+        "       10    0.5           0.25                   2  "
         "                4.25                      0.61  d10d10",
     ]
 
 
-def test_without_validation_it_is_the_last_set_and_without_0_none(tmp_path):
+def test_values_of_samples_are_told_where_they_are(tmp_path):
+    samples = xr.Dataset({"loss": (("checkpoint", "sample"), np.arange(3.0)[None])})
+    root = slices().isel(checkpoint=[0])
+    groups = {f"/per_sample/{name}": samples for name in root["evaluation_set"].values}
+    row = xr.DataTree.from_dict({"/": root, **groups})
+    attributes = {"settings": {"samples": True}}
+    store.create(tmp_path / "s.zarr", row, rows=1, attributes=attributes).write(row)
+    assert "per-sample values: yes" in describe_store(tmp_path / "s.zarr")
+    packed = store.pack(tmp_path / "s.zarr", tmp_path / "s.zarr.zip")
+    assert "per-sample values: no" in describe_store(packed)
+
+
+def test_what_is_said_once_has_no_column(tmp_path):
+    few = slices(draws=2)
+    header, rows = checkpoints(few.assign_coords(direction_norm=few["gradient_norm"] * 2))
+    assert rows[0][header.index("mean direction norm")] == "4"
+    header, _ = checkpoints(few.assign_coords(direction_norm=few["gradient_norm"]))
+    assert "mean direction norm" not in header
+
+
+def test_names_that_commands_take_stand_beside_the_words(tmp_path):
+    dataset = slices().assign_attrs(task="mnist-mlp", optimizer="sa-sls-thesis")
+    dataset.attrs["run"] = {
+        "optimizer": "sa-sls-thesis",
+        "learning_rate": 1,
+        "options": {"gamma": 3},
+    }
+    said = dict(facts(dataset))
+    assert said["task"] == "MLP on MNIST (mnist-mlp)"
+    expected = "sa-SLS as published (sa-sls-thesis), learning rate 1, growth factor 3"
+    assert said["optimizer"] == expected
+    assert "task" not in dict(facts(dataset.assign_attrs(task="unknown")))
+
+
+def test_without_validation_it_is_the_big_batch_and_without_0_none(tmp_path):
     few = slices().isel(evaluation_set=[0, 2])
     *_, header, _ = describe_store(stored(tmp_path / "s.zarr", few, rows=1))
     assert header.endswith("big batch loss at 0  big batch accuracy at 0  digest")
@@ -65,8 +99,8 @@ def test_of_a_run_all_its_stores(tmp_path):
     lines = [*describe_store(folder)]
     assert lines[0].startswith(f"{folder / 'history.zarr'}: history, schema 2, ")
     assert lines[1:] == [
-        "task: digits-mlp",
-        "optimizer: sgd, learning rate 0.1, momentum 0.9",
+        "task: MLP on digits (digits-mlp)",
+        "optimizer: SGD, learning rate 0.1, momentum 0.9",
         "epochs: 3, 4.5 s",
         "validation accuracy: 0.8000 at the end, 0.9000 at best",
         "made on: CPU, torch 2, landscape 0",
@@ -85,7 +119,7 @@ def test_of_packed_runs(tmp_path):
     )
     head, *lines = describe_store(path)
     assert head.startswith(f"{path}: runs, schema 2, ")
-    assert lines == ["digits-mlp, sgd: best validation accuracy 0.7500, 0.5000"]
+    assert lines == ["MLP on digits (digits-mlp), SGD: best validation accuracy 0.7500, 0.5000"]
 
 
 def test_of_a_plane_both_directions_and_the_path(tmp_path):
@@ -102,7 +136,7 @@ def test_of_a_plane_both_directions_and_the_path(tmp_path):
     ]
     assert "norm of the second direction" in lines[-2]
     # 1 + 1 of the second set, and 0.9 − 0.1 of it, at the origin of the plane
-    assert lines[-1].split()[-3:] == ["0.93", "2", "0.8"]
+    assert lines[-1].split()[-2:] == ["2", "0.8"]
 
 
 def test_a_plane_away_from_its_origin_has_no_value_there():

@@ -27,6 +27,8 @@ SCALES = ("auto", "linear", "symlog")
 VALUE_SCALES = ("auto", "linear", "log")
 STEP_NOTE = "at the jump: ● value, ○ limit"
 OTHER = "other_batch"  # kind of evaluation sets
+FEW = 41  # samples that all have a marker
+MARKERS = 8  # of more samples, how many have one, so that a curve is known by it
 MANY = 4  # colours whose bands would mix
 FILLED = 0.6  # shares of samples that fill more than this have an axis from 0 to 1
 ROW = 0.035  # share of the axes' height between marks that are stacked at the same place
@@ -156,11 +158,13 @@ def draw(
         ax.axvline(0, color="0.75", linewidth=0.6, zorder=0.5, gid="origin")
     marked: Counter[tuple[float, float]] = Counter()
     handles: list[Artist] = []
+    apart = len({each.style.marker for each in curves}) > 1  # whether markers tell curves apart
     banded = len({str(e.style.color) for e in curves if len(e.values) > 1}) < MANY
     for place, each in enumerate(curves):
         mean, style = each.mean, asdict(each.style)
-        # Of many samples only isolated ones, which no line reaches, need a marker.
-        every = None if mean.size <= 41 else lonely(mean)
+        every = None if mean.size <= FEW else _marked(mean, place if apart else None)
+        if every == []:
+            style["marker"] = ""
         (line,) = ax.plot(each.steps, mean, label=each.label, markevery=every, gid="curve", **style)
         line.set(markeredgewidth=0, zorder=2.5)
         handles += [line] if not each.label.startswith("_") else []
@@ -177,6 +181,21 @@ def draw(
         _mark(ax, each.steps, mean, each.style, marked)
     set_scales(ax, among or curves, scale, value_scale)
     return handles + mark_notes(among or curves)
+
+
+def _marked(values: Floats, place: int | None) -> list[int]:
+    """Which of many samples have a marker: isolated ones, and some that tell curves apart.
+
+    Args:
+        values: (n,), along a line.
+        place: of the curve among others, from which markers are shifted; None for a single look.
+
+    Returns:
+        The indices, ascending.
+    """
+    every = len(values) // MARKERS
+    some = [] if place is None else range(every // 2 + 2 * place % every, len(values), every)
+    return sorted({*lonely(values), *some})
 
 
 def _bars(ax: Axes, steps: Floats, low: Floats, high: Floats, color: Any, place: float) -> None:

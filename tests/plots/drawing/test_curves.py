@@ -87,6 +87,23 @@ def test_among_many_samples_only_the_lonely_have_markers(ax):
     assert found(ax, "curve")[0].get_markevery() == [50]
 
 
+def test_many_samples_without_a_gap_have_no_marker_nor_says_the_legend_so(ax):
+    (line,) = draw(ax, [Curve(np.linspace(-1, 1, 101), np.ones((1, 101)), "a", Style("k"))])
+    assert line.get_marker() in ("", "None")
+
+
+def test_some_markers_tell_curves_of_many_samples_apart(ax):
+    values = np.ones((1, 101))
+    values[0, [49, 51]] = NAN
+    looks = Style("k", "-", "o"), Style("b", "-", "s")
+    draw(ax, [Curve(np.linspace(-1, 1, 101), values, "a", look) for look in looks])
+    first, second = (line.get_markevery() for line in found(ax, "curve"))
+    assert 50 in first
+    assert 50 in second
+    assert 8 <= len(first) <= 11
+    assert set(first) & set(second) == {50}  # which do not hide one another
+
+
 @pytest.mark.parametrize(
     ("values", "scale", "expected"),
     [
