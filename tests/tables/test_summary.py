@@ -64,10 +64,11 @@ def test_values_of_samples_are_told_where_they_are(tmp_path):
 
 def test_what_is_said_once_has_no_column(tmp_path):
     few = slices(draws=2)
-    header, rows = checkpoints(few.assign_coords(direction_norm=few["gradient_norm"] * 2))
-    assert rows[0][header.index("mean direction norm")] == "4"
-    header, _ = checkpoints(few.assign_coords(direction_norm=few["gradient_norm"]))
-    assert "mean direction norm" not in header
+    norm = few["gradient_norm"].assign_attrs(long_name="norm of the direction")
+    header, rows = checkpoints(few.assign_coords(direction_norm=norm + norm))
+    assert rows[0][header.index("mean norm of the direction")] == "4"
+    header, _ = checkpoints(few.assign_coords(direction_norm=norm))
+    assert "mean norm of the direction" not in header
 
 
 def test_names_that_commands_take_stand_beside_the_words(tmp_path):
