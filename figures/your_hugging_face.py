@@ -62,6 +62,7 @@ def main(out=HERE, steps=120):
             at=[0, steps // 2, steps - 1],
             step_sizes=landscape.probing.spaced(13, 0.6),
             big_batch=200,
+            task="DistilBERT on digits",
             other_batches=1,
         )
         trainer.add_callback(callback)
