@@ -16,11 +16,11 @@ def main(out=HERE):
         plots.save(plots.plot_best_steps(shown), out / f"best_steps_{name}.png")
         for metric in ("loss", "accuracy"):
             best = statistics.best_steps(dataset, metric)["best_step_size"]
-            steps = best.sel(evaluation_set="same_batch").values
+            steps = best.sel(evaluation_set="same_batch")
             print(
                 f"{store}, {metric}, same batch: of {steps.size} slices the best step size is"
-                f" above 0 in {(steps > 0).sum()}, 0.1 in {(steps == 0.1).sum()},"
-                f" 0 in {(steps == 0).sum()}"
+                f" above 0 in {int((steps > 0).sum())}, 0 in {int((steps == 0).sum())};"
+                f" median over draws {steps.median('draw').values.round(3).tolist()}"
             )
 
 

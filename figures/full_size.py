@@ -8,9 +8,10 @@ arrays):
     landscape study pre-study cifar10-resnet20 --dataset cifar10.npz --channels-last --out STUDY
 
 that is ResNet20 on all 50,000 images, 50 epochs of SGD at 0.1, ten checkpoints, thirteen step
-sizes, five sets with all 10,000 validation images. The same checkpoints are then probed in ten
-draws, on the same batch and up to ±2, and slices and history are packed beside this script. Draws
-them, and prints the norms of the weights (with STUDY), what training took, and statistics.
+sizes, five sets with all 10,000 validation images. The same checkpoints are then probed at 51 step
+sizes, the thirteen among them, on the first 2,000 validation images; and in ten draws, on the same
+batch alone and up to ±2. Slices and history are packed beside this script. Draws them, and prints
+the norms of the weights (with STUDY), what training took, and statistics.
 """
 
 import sys
@@ -26,10 +27,11 @@ from landscape.tables import formats as table_formats
 from landscape.training import checkpoints
 
 HERE = Path(__file__).parent
-SLICES, DRAWS, RUN = (
-    HERE / f"cifar10-resnet20-{name}.zarr.zip"
-    for name in ("full-size", "full-size-draws", "full-size-run")
+SLICES, RESOLVED, DRAWS, RUN = (
+    HERE / f"cifar10-resnet20-full-size{name}.zarr.zip"
+    for name in ("", "-resolved", "-draws", "-run")
 )
+FINE = sorted({*STEP_SIZES, *spaced(41, 1.0, "symlog", smallest=0.005)})
 
 SHOWN = ["same_batch", "validation"]
 
@@ -40,11 +42,15 @@ def opened(path):
 
 
 def main(out=HERE):
-    slices, runs = opened(SLICES), histories.collect(RUN)
+    slices, fine, runs = opened(SLICES), opened(RESOLVED), histories.collect(RUN)
     for name in ("widening", "batches", "gap", "loss_vs_accuracy"):
-        plots.save(getattr(plots, f"plot_{name}")(slices), out / f"full_size_{name}.png")
-    drawn = plots.plot_overview(slices, metric="accuracy")
+        plots.save(getattr(plots, f"plot_{name}")(fine), out / f"full_size_{name}.png")
+    plots.save(plots.plot_widening(slices), out / "full_size_published.png")
+    drawn = plots.plot_overview(fine, metric="accuracy")
     plots.save(drawn, out / "full_size_overview.png")
+    mnist = store.open_(HERE / "mnist-mlp.zarr.zip").assign_attrs(task="MLP on MNIST")
+    drawn = plots.plot_widening([mnist, fine], against="distance", together=True)
+    plots.save(drawn, out / "full_size_beside_mnist.png")
     draws = opened(DRAWS)
     for against in ("step-size", "distance"):
         drawn = plots.plot_peak_widths(draws, metric="accuracy", against=against)
@@ -54,7 +60,7 @@ def main(out=HERE):
         f"training: {runs['seconds'].sum() / 60:.0f} min, {runs['seconds'].median():.0f} s an epoch"
     )
     print(table_formats.markdown(tables.benchmark(runs)))
-    for dataset, shown in ((slices, SHOWN), (draws, SHOWN[0])):
+    for dataset, shown in ((slices, SHOWN), (fine, SHOWN), (draws, SHOWN[0])):
         for against in ("step-size", "distance"):
             table = tables.slice_statistics(dataset, evaluation_set=shown, against=against)
             print(table_formats.markdown(table))
@@ -64,16 +70,15 @@ def make(folder):
     """Probe once more, and pack what there is beside this script."""
     run = folder / "run"
     task, batch_size = study.task_of([run], None)
+    more = {"batch_size": batch_size, "samples": False}
+    settings = ProbeSettings(step_sizes=FINE, validation_samples=2000, **more)
+    study.probe(task, [run], folder / "resolved.zarr", settings)
     settings = ProbeSettings(
-        step_sizes=sorted({*STEP_SIZES, *spaced(21, 2.0)}),
-        sets=["same_batch"],
-        batch_size=batch_size,
-        draws=10,
-        samples=False,
+        step_sizes=sorted({*FINE, *spaced(21, 2.0)}), sets=["same_batch"], draws=10, **more
     )
     study.probe(task, [run], folder / "draws.zarr", settings)
-    store.pack(folder / "landscape.zarr", SLICES)
-    store.pack(folder / "draws.zarr", DRAWS)
+    for name, packed in (("landscape", SLICES), ("resolved", RESOLVED), ("draws", DRAWS)):
+        store.pack(folder / f"{name}.zarr", packed)
     histories.pack(histories.collect(run / HISTORY), RUN)
     for path in checkpoints.find([run]):
         checkpoint = checkpoints.read(path)

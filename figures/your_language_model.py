@@ -95,7 +95,9 @@ def main(out=HERE, steps=150):
             validation_samples=100,
             samples=False,
         )
-        study.probe(as_task(task, "Transformer on Python's manual"), [Path(scratch)], store, settings)
+        study.probe(
+            as_task(task, "Transformer on Python's manual"), [Path(scratch)], store, settings
+        )
         slices = landscape.open(store).load()
     plots.save(plots.plot_widening(slices, metric="loss"), Path(out) / "your_language_model.png")
     start = slices.sel(evaluation_set="validation", step_size=0).squeeze("draw")

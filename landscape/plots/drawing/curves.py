@@ -158,15 +158,14 @@ def draw(
         ax.axvline(0, color="0.75", linewidth=0.6, zorder=0.5, gid="origin")
     marked: Counter[tuple[float, float]] = Counter()
     handles: list[Artist] = []
+    lines: list[Line2D] = []
     apart = len({each.style.marker for each in curves}) > 1  # whether markers tell curves apart
     banded = len({str(e.style.color) for e in curves if len(e.values) > 1}) < MANY
     for place, each in enumerate(curves):
         mean, style = each.mean, asdict(each.style)
-        every = None if mean.size <= FEW else _marked(mean, place if apart else None)
-        if every == []:
-            style["marker"] = ""
-        (line,) = ax.plot(each.steps, mean, label=each.label, markevery=every, gid="curve", **style)
+        (line,) = ax.plot(each.steps, mean, label=each.label, gid="curve", **style)
         line.set(markeredgewidth=0, zorder=2.5)
+        lines.append(line)
         handles += [line] if not each.label.startswith("_") else []
         low, high = each.values.min(axis=0), each.values.max(axis=0)
         if len(each.values) > 1:
@@ -180,22 +179,33 @@ def draw(
                 _bars(ax, *ends, line.get_color(), place - (len(curves) - 1) / 2)
         _mark(ax, each.steps, mean, each.style, marked)
     set_scales(ax, among or curves, scale, value_scale)
+    for place, (line, each) in enumerate(zip(lines, curves, strict=True)):
+        if each.steps.size > FEW:
+            line.set_markevery(shown := _marked(ax, each, place if apart else None))
+            line.set_marker(line.get_marker() if shown else "")
     return handles + mark_notes(among or curves)
 
 
-def _marked(values: Floats, place: int | None) -> list[int]:
+def _marked(ax: Axes, one: Curve, place: int | None) -> list[int]:
     """Which of many samples have a marker: isolated ones, and some that tell curves apart.
 
     Args:
-        values: (n,), along a line.
-        place: of the curve among others, from which markers are shifted; None for a single look.
+        ax: where the curve is drawn, its scale set.
+        one: the curve.
+        place: of the curve among others, so that their markers do not meet; None where all curves
+            have one marker, which tells nothing.
 
     Returns:
         The indices, ascending.
     """
-    every = len(values) // MARKERS
-    some = [] if place is None else range(every // 2 + 2 * place % every, len(values), every)
-    return sorted({*lonely(values), *some})
+    found = set(lonely(one.mean))
+    seen = np.isfinite(one.steps)
+    if place is not None and seen.any():
+        along = ax.xaxis.get_transform().transform(np.where(seen, one.steps, 0))
+        ends = along[seen].min(), along[seen].max()
+        evenly = (np.arange(MARKERS) + (0.2 + 0.23 * place) % 1) / MARKERS
+        found |= {int(np.argmin(np.abs(along - at))) for at in ends[0] + np.ptp(ends) * evenly}
+    return sorted(found)
 
 
 def _bars(ax: Axes, steps: Floats, low: Floats, high: Floats, color: Any, place: float) -> None:
