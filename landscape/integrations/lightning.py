@@ -153,8 +153,12 @@ class LandscapeCallback(Callback):  # type: ignore[misc]
                 "batch, so give 1"
             )
         inputs, targets = self._recorder.split(batch, "the batch", collated=True)
+        whole = float(trainer.num_training_batches)  # ∞ where the loader has no length
         self._step = self._recorder(
-            inputs, targets, iteration=trainer.global_step, epoch=trainer.current_epoch
+            inputs,
+            targets,
+            iteration=trainer.global_step,
+            epoch=trainer.current_epoch + batch_idx / whole,
         )
         self._step.__enter__()
 

@@ -169,8 +169,8 @@ class Recorder:
             indices: the samples' places in the training data, (N,) integers. With them, the other
                 batches and the big batch have no sample of this batch; without, they may.
             iteration: sets the number of updates made before this step; counted on unless given.
-            epoch: passes over the training data that were finished, for the store; NaN where
-                unknown.
+            epoch: passes over the training data, 0.5 in the midst of the first, for the store; NaN
+                where unknown.
 
         Returns:
             The context in which the caller makes the update.

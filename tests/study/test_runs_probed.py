@@ -36,7 +36,7 @@ def test_probing_on_the_way_changes_no_bit_of_the_run(optimizer, tmp_path):
         assert repr(one) == repr(other)
     recorded = store.open_(Run(tmp_path / "probed").recording)
     assert recorded.iteration.values.tolist() == [1, 4, 8, 12]
-    assert recorded.epoch.values.tolist() == [0, 0, 1, 2]
+    assert recorded.epoch.values.tolist() == [1 / 5, 4 / 5, 8 / 5, 12 / 5]
     assert recorded.attrs["run"]["optimizer"] == optimizer
     outcomes = set(recorded.search_outcome.values.tolist())
     assert outcomes == {"none"} if optimizer == "adam" else outcomes <= {"accepted", "skipped"}

@@ -75,7 +75,7 @@ def test_checkpoints_come_after_exactly_that_many_updates():
     task = load_task("digits-mlp")
     stops = [event for event in Training(task, every(task)).run() if isinstance(event, Checkpoint)]
     assert [stop.iteration for stop in stops] == [1, 4, 8, 12]
-    assert [stop.epoch for stop in stops] == [0, 0, 1, 2]
+    assert [stop.epoch for stop in stops] == [1 / 5, 4 / 5, 8 / 5, 12 / 5]
     assert {stop.learning_rate for stop in stops} == {0.1}
     for stop in stops:
         alone = Training(task, every(task))
