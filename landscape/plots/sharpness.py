@@ -69,12 +69,13 @@ def plot_sharpness(
     one = dataset.sel(evaluation_set=name)
     iterations = dataset["iteration"].values.astype(np.float64)
     found = _measures(one)
+    along = f"along {dataset.attrs.get('direction_symbol', 'd')}"
     looks = dict(zip(MEASURES, style.setting_styles(len(MEASURES), ordered=False), strict=True))
     curves = [
         Curve(
             iterations,
             each.values.transpose("draw", "checkpoint").values,
-            each.label + each.where,
+            each.label.replace("along d", along) + each.where,
             looks[each.label],
         )
         for each in found

@@ -38,27 +38,27 @@ def test_on_a_parabola_all_measures_are_its_curvature_whatever_the_norm(directio
     ax = plot_sharpness(parabolas(direction_norm))
     # 2/η, with the loss linear between samples 0.05 apart
     np.testing.assert_allclose(curve(ax, "2/critical step size"), CURVATURES, rtol=0.05)
-    np.testing.assert_allclose(curve(ax, "curvature along d"), CURVATURES, rtol=1e-9)
+    np.testing.assert_allclose(curve(ax, "curvature along −∇L"), CURVATURES, rtol=1e-9)
     np.testing.assert_array_equal(curve(ax, "_2/learning rate"), [20, 20, 20])
-    assert legend(ax) == ["2/critical step size", "curvature along d", "2/learning rate"]
+    assert legend(ax) == ["2/critical step size", "curvature along −∇L", "2/learning rate"]
     assert ax.get_xlabel() == "iteration"
     assert ax.get_ylabel() == "sharpness of the loss, same batch\n(nat per squared distance)"
 
 
 def test_the_learning_rate_of_adam_is_no_reference():
     ax = plot_sharpness(parabolas().assign_attrs(optimizer="adam"))
-    assert legend(ax) == ["2/critical step size", "curvature along d"]
+    assert legend(ax) == ["2/critical step size", "curvature along −∇L"]
     np.testing.assert_allclose(curve(ax, "2/critical step size"), CURVATURES, rtol=0.05)
 
 
 def test_across_the_gradient_there_is_no_critical_learning_rate():
     ax = plot_sharpness(parabolas(slope=-0.1))
-    assert legend(ax) == ["curvature along d", "2/learning rate"]
-    colours = [line.get_color() for line in ax.lines if line.get_label() == "curvature along d"]
+    assert legend(ax) == ["curvature along −∇L", "2/learning rate"]
+    colours = [line.get_color() for line in ax.lines if line.get_label() == "curvature along −∇L"]
     other = [
         line.get_color()
         for line in plot_sharpness(parabolas()).lines
-        if line.get_label() == "curvature along d"
+        if line.get_label() == "curvature along −∇L"
     ]
     assert colours == other
 
@@ -99,9 +99,9 @@ def test_the_reference_of_one_checkpoint_is_a_line():
 def test_without_a_learning_rate_there_is_no_reference():
     dataset = parabolas()
     dataset["learning_rate"][:] = np.nan
-    assert legend(plot_sharpness(dataset))[-1] == "curvature along d"
+    assert legend(plot_sharpness(dataset))[-1] == "curvature along −∇L"
     dataset["learning_rate"][:] = 0
-    assert legend(plot_sharpness(dataset))[-1] == "curvature along d"
+    assert legend(plot_sharpness(dataset))[-1] == "curvature along −∇L"
 
 
 def test_what_is_infinitely_sharp_is_marked():
@@ -116,14 +116,14 @@ def test_checkpoints_and_the_set_can_be_chosen():
     dataset = parabolas()
     dataset["loss"][:, :, 1] = 2 * dataset["loss"][:, :, 1]
     ax = plot_sharpness(dataset, checkpoint=[1200, 400], evaluation_set="validation")
-    np.testing.assert_allclose(curve(ax, "curvature along d"), 2 * CURVATURES[[0, 2]])
+    np.testing.assert_allclose(curve(ax, "curvature along −∇L"), 2 * CURVATURES[[0, 2]])
     assert "validation" in ax.get_ylabel()
 
 
 def test_of_a_plane_it_is_that_of_the_first_direction():
     ax = plot_sharpness(planes.plane())
     # s·H·s / ‖d‖² with H = 2 and ‖d‖ = 2
-    np.testing.assert_allclose(curve(ax, "curvature along d"), [0.5, 0.5])
+    np.testing.assert_allclose(curve(ax, "curvature along random direction 1"), [0.5, 0.5])
 
 
 def test_what_is_not_there_is_refused():
