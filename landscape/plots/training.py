@@ -54,8 +54,9 @@ def plot_training(
 
     Runs of one setting share colour and dashes: each is a thin line, and of three or more a thick
     one is their median (of an even number the lower of the middle two, so that it is where a run
-    is). Runs whose last step size is below 1/10,000 of the largest of the same setting have
-    collapsed: they are counted in the legend and have a median of their own. The legend names how
+    is). A run whose last step size is below 1/10,000 of the largest last one of the same setting has
+    collapsed, and so has one that searches and ends as far below what the setting ever had:
+    collapsed runs are counted in the legend and have a median of their own. The legend names how
     the runs differ. Several tasks become rows of panels or, if all were trained in one way, curves
     of one row. A step size of 0 or close to it is marked ▼ at the lower edge of the log axis; an
     unfinished run ends in a circle. For an optimizer without a search the learning rate is shown.
@@ -76,10 +77,11 @@ def plot_training(
     looks = dict(zip(entries, style.setting_styles(len(entries), ordered), strict=True))
     panels = _axes(ax, len(rows), len(entries))
     notes: dict[str, Artist] = {}
+    thin = any(_medians(group) for row in rows for group in row.groups.values())
     for row, (left, right) in zip(rows, panels, strict=True):
         for panel, name in ((left, "step_size"), (right, "validation_accuracy")):
             for entry, group in row.groups.items():
-                _draw(panel, group, name, looks[entry], notes)
+                _draw(panel, group, name, looks[entry], notes, thin)
             panel.set_ylabel(wording.value_label(dataset[name]))
             panel.set_title(row.title)
         _log_axis(left, list(row.groups.values()))
@@ -152,18 +154,23 @@ def _axes(ax: Sequence[Axes] | None, rows: int, entries: int) -> list[tuple[Axes
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
+def _medians(group: Group) -> list[NDArray[np.bool_]]:
+    """(run,) each: of which runs a median is drawn, those that live and those that collapsed."""
+    collapsed = _collapsed(group)
+    return [of for of in (~collapsed, collapsed) if of.sum() >= FEWEST]
+
+
 def _draw(
-    panel: Axes, group: Group, name: str, look: style.Style, notes: dict[str, Artist]
+    panel: Axes,
+    group: Group,
+    name: str,
+    look: style.Style,
+    notes: dict[str, Artist],
+    thin_runs: bool,
 ) -> None:
     line = {k: v for k, v in asdict(look).items() if k != "marker"}
     runs = group.series(name)
-    collapsed = _collapsed(group)
-    medians = [
-        chosen
-        for of in (~collapsed, collapsed)
-        if len(chosen := [values for values, one in zip(runs, of, strict=True) if one]) >= FEWEST
-    ]
-    thin = {"linewidth": 0.6, "alpha": 0.5} if medians else {"linewidth": 0.9}
+    thin = {"linewidth": 0.6, "alpha": 0.5} if thin_runs else {"linewidth": 0.9}
     for values, stopped in zip(runs, unfinished(group.runs), strict=True):
         epochs = np.arange(1, len(values) + 1)
         if name == "step_size":
@@ -175,7 +182,8 @@ def _draw(
             (end,) = panel.plot(epochs[-1], values[-1], "o", mfc="none", mew=0.8, gid="unfinished")
             end.set_color(look.color)
             notes.setdefault("unfinished", _note("o", "unfinished run", mfc="none", mew=0.8))
-    for chosen in medians:
+    for of in _medians(group):
+        chosen = [values for values, one in zip(runs, of, strict=True) if one]
         shared = np.array([values[: min(map(len, chosen))] for values in chosen])
         middle = np.quantile(shared, 0.5, axis=0, method="lower")  # which is where a run is
         places = np.arange(1, len(middle) + 1)
@@ -189,10 +197,16 @@ def _placed(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
 
 
 def _collapsed(group: Group) -> NDArray[np.bool_]:
-    """(run,), whose last step size is far below that of a run with the same setting."""
-    last = np.array([each[-1] if each.size else np.nan for each in group.series("step_size")])
-    finite = last[np.isfinite(last)]
-    return last < APART * finite.max() if finite.size else np.zeros(last.shape, np.bool_)
+    """(run,), whose last step size is far below others of the setting; see plot_training."""
+    series = group.series("step_size")
+    last = np.array([each[-1] if each.size else np.nan for each in series])
+    searching = np.zeros(last.shape, np.bool_)
+    if "searches" in group.runs:
+        searching = np.array([each.sum() > 0 for each in group.series("searches")])
+    # A schedule may end as low as that, and has not collapsed.
+    ever = [each for each, one in zip(series, searching, strict=True) if one]
+    largest = [max(each[np.isfinite(each)], default=0) for each in (last, *ever)]
+    return (last < APART * largest[0]) | (searching & (last < APART * max(largest)))
 
 
 def _mark_edges(

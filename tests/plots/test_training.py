@@ -108,6 +108,33 @@ def test_collapsed_runs_have_a_median_of_their_own(tmp_path):
     assert legend(left) == ["SGD (3 of 7 runs collapsed)"]
 
 
+def test_where_all_runs_of_a_search_collapse_they_are_counted(tmp_path):
+    searches = {"searches": np.array([9, 9, 9])}
+    for seed in range(3):
+        steps = [0.5, 1e-6, 1e-8]
+        write(tmp_path / f"s{seed}", [0.1] * 3, seed=seed, step_size=steps, counts=searches)
+        # A schedule may end as low.
+        write(tmp_path / f"a{seed}", [0.2] * 3, seed=seed, step_size=steps, optimizer="adam")
+    left, _ = plot_training(collect(tmp_path))
+    assert legend(left)[:2] == ["Adam", "SGD (3 of 3 runs collapsed)"]
+
+
+def test_every_run_is_thin_where_a_setting_has_a_median(tmp_path):
+    for seed in range(3):
+        write(tmp_path / f"s{seed}", [0.1, 0.2], seed=seed)
+    write(tmp_path / "a", [0.2, 0.3], optimizer="adam")
+    left, _ = plot_training(collect(tmp_path))
+    assert {line.get_linewidth() for line in drawn(left, "run")} == {0.6}
+
+
+def test_one_step_size_has_one_number(tmp_path):
+    write(tmp_path / "s", [0.1, 0.2])
+    left, _ = plot_training(collect(tmp_path))
+    assert left.get_yticks().tolist() == [0.5]
+    assert left.get_ylim()[0] < 0.5 < left.get_ylim()[1]
+    assert [*map(left.yaxis.get_major_formatter(), left.get_yticks())] == ["0.5"]
+
+
 def test_a_median_is_where_a_run_is(tmp_path):
     for seed, step in enumerate((0.1, 0.1, 1e-7, 1e-7)):
         write(tmp_path / str(seed), [0.1] * 3, seed=seed, step_size=[0.1, step, 1e-7])

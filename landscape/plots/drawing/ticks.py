@@ -14,6 +14,7 @@ from matplotlib.ticker import (
     LogLocator,
     MaxNLocator,
     NullFormatter,
+    NullLocator,
 )
 from numpy.typing import NDArray
 
@@ -68,7 +69,10 @@ def logarithmic(axis: Axis, values: NDArray[np.float64]) -> None:
     if not shown.size:
         return
     decades = np.log10(shown.max() / shown.min())
-    if decades < 0.5:
+    if decades == 0:
+        axis.set_major_locator(FixedLocator([shown[0]]))
+        axis.set_minor_locator(NullLocator())
+    elif decades < 0.5:
         axis.set_major_locator(AutoLocator())
     else:
         axis.set_major_locator(LogLocator(subs=(1.0,) if decades > 1.5 else (1.0, 2.0, 5.0)))
