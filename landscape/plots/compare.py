@@ -18,6 +18,7 @@ from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.store_names import name_shared, names_apart
 from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric, main_metric
+from landscape.slices.schema import upgraded
 
 TITLE = 6.5  # points
 LINE = 1.3 * TITLE / 72  # inches
@@ -65,7 +66,10 @@ def plot_compare(
     ]
     drawn = [curves_of_sets(values) for values in shown]
     names = names_apart(datasets, shown)
-    differences = _apart(shown, names) if difference else []
+    differences = []
+    if difference:
+        _require_one_direction(datasets)
+        differences = _apart(shown, names)
     count = len(datasets) + difference
     # In one column more than four rows would not fit on a page.
     columns = min(3 if style.on_a_page() else 1 + (count > 4), count)
@@ -96,7 +100,8 @@ def plot_compare(
         artists = draw(extra, differences, scale=scale, value_scale=value_scale)
         handles = {str(artist.get_label()): artist for artist in artists} | handles
         extra.axhline(0, color="0.4", linewidth=0.6, zorder=0.6, gid="no difference")
-        extra.set_title("minus the first" if len(datasets) > 2 else "second minus first")
+        one = f"minus the first, {_compared(shown)[0].replace('_', ' ')}"
+        extra.set_title(one if len(datasets) > 2 else "second minus first")
         extra.title.set_fontsize(TITLE)
         extra.set_ylabel(wording.with_units("difference", str(shown[0].attrs.get("units", "1"))))
         panels, along = [*panels, extra], [*along, along[0]]
@@ -124,25 +129,43 @@ def _share(panels: Sequence[Axes], columns: int) -> None:
         panel.tick_params(labelleft=i % columns == 0)
 
 
-def _apart(shown: Sequence[xr.DataArray], names: Sequence[str]) -> list[Curve]:
-    """The means of each minus those of the first: of two on every set, of more on one."""
-    if len(shown) < 2:
-        raise InvalidValueError("a difference needs at least 2 stores; 1 was given")
+def _require_one_direction(datasets: Sequence[xr.Dataset]) -> None:
+    """Step sizes along several directions are not of one kind."""
+    found = dict.fromkeys(str(upgraded(each).attrs.get("direction_symbol")) for each in datasets)
+    if len(found) > 1:
+        raise InvalidValueError(
+            f"the slices go along {' and '.join(found)}; a difference needs one direction"
+        )
+
+
+def _compared(shown: Sequence[xr.DataArray]) -> list[str]:
+    """The evaluation sets of a difference: of two stores all they share, of more one."""
     first, *others = shown
     sets = [str(n) for n in first["evaluation_set"].values]
     sets = [n for n in sets if all(n in each["evaluation_set"].values for each in others)]
     if not sets:
         raise InvalidValueError("the stores have no evaluation set in common for a difference")
+    one = "validation" if "validation" in sets else sets[0]
+    return sets if len(others) == 1 else [one]
+
+
+def _apart(shown: Sequence[xr.DataArray], names: Sequence[str]) -> list[Curve]:
+    """The means of each minus those of the first."""
+    if len(shown) < 2:
+        raise InvalidValueError("a difference needs at least 2 stores; 1 was given")
+    first, *others = shown
+    sets = _compared(shown)
     if len(others) == 1:
         pair = [curves_of_sets(each.sel(evaluation_set=sets)) for each in (others[0], first)]
         return [_minus(*each) for each in zip(*pair, strict=True)]
-    one = "validation" if "validation" in sets else sets[0]
-    looks = style.setting_styles(len(others), ordered=False)
-    labels = [f"{name}: {wording.name_label(one)}" for name in names[1:]]
+    one = sets[0]
+    # In colours that no evaluation set has.
+    every = style.setting_styles(2 * len(others) + 8, ordered=False)
+    looks = [each for each in every if each.color not in style.COLORS.values()][: len(others)]
     start = curve(first.sel(evaluation_set=one), "", looks[0])
     return [
-        _minus(curve(each.sel(evaluation_set=one), label, look), start)
-        for each, label, look in zip(others, labels, looks, strict=True)
+        _minus(curve(each.sel(evaluation_set=one), name, look), start)
+        for each, name, look in zip(others, names[1:], looks, strict=True)
     ]
 
 

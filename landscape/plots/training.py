@@ -54,8 +54,8 @@ def plot_training(
 
     Runs of one setting share colour and dashes: each is a thin line, and of three or more a thick
     one is their median (of an even number the lower of the middle two, so that it is where a run
-    is). A run whose last step size is below 1/10,000 of the largest last one of the same setting has
-    collapsed, and so has one that searches and ends as far below what the setting ever had:
+    is). A run has collapsed whose last step size is below 1/10,000 of the largest last one of the
+    same setting, or, if it searches, of the largest that the setting ever had:
     collapsed runs are counted in the legend and have a median of their own. The legend names how
     the runs differ. Several tasks become rows of panels or, if all were trained in one way, curves
     of one row. A step size of 0 or close to it is marked ▼ at the lower edge of the log axis; an

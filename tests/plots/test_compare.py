@@ -206,9 +206,15 @@ def test_a_last_panel_shows_the_difference(make):
     # Of more than two a curve each, on validation.
     third = first.assign_attrs(settings={"seed": 7})
     last = plot_compare([first, second, third], difference=True)[-1]
-    assert len([line for line in last.lines if line.get_gid() == "curve"]) == 2
+    shown = [line for line in last.lines if line.get_gid() == "curve"]
+    assert len(shown) == 2
+    assert last.get_title() == "minus the first, validation"
+    of_sets = {line.get_color() for line in plot_compare([first])[0].lines}
+    assert not of_sets & {line.get_color() for line in shown}
+    other = first.assign_attrs(direction="normalised-gradient")
     for stores, why in (
         ([first], "at least 2 stores"),
+        ([first, other], "along −∇L and −∇L/‖∇L‖; a difference needs one direction"),
         ([first, first.isel(evaluation_set=[0]), second.isel(evaluation_set=[1])], "set in common"),
         ([first.isel(step_size=[0]), second], "step size in common"),
     ):
