@@ -1,7 +1,6 @@
 """The line from one checkpoint to another: the barrier between them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from landscape.plots.drawing import style
-from landscape.plots.drawing.curves import Curve, band_note, curve, curves_of_sets, draw
+from landscape.plots.drawing.curves import Curve, band_note, curve, curves_of_sets, draw, fit
 from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.several import choose_slices, fitted
 from landscape.slices import wording
@@ -56,9 +55,11 @@ def plot_interpolation(
     names = [metric] if metric is not None else [n for n in SHOWN if n in metrics(first)]
     names = names or metrics(first)[:1]
     by_set = len(datasets) == 1 and evaluation_set is None
-    panels = style.axes(ax, len(names), height=0.9 + 1.75 * len(names) + 0.13 * len(datasets))
+    panels = style.axes(ax, len(names), height=0.9 + 1.5 * len(names) + 0.25 * len(datasets))
     note = band_note(max(several.datasets, key=lambda each: each.sizes["draw"]))
     straight = Line2D([], [], color="0.4", lw=0.8, ls=DASHES, label="straight line")
+    words: dict[str, list[str]] = {}  # curve -> its barrier in each metric
+    away = False
     for panel, name in zip(panels, names, strict=True):
         shown = several.values(name, slope_factor)
         if by_set:
@@ -71,19 +72,21 @@ def plot_interpolation(
             ]
         mode = mode_of(first, name)
         barriers = [barrier(each.mean, each.steps, mode=mode) for each in curves]
-        curves = [
-            replace(
-                each, label=fitted(f"{each.label}: {_worded(found)}", style.available_width(panel))
-            )
-            for each, found in zip(curves, barriers, strict=True)
-        ]
         handles = draw(panel, curves, value_scale=value_scale)
         panel.axvline(1, color="0.75", linewidth=0.6, zorder=0.5, gid="end")
         for each, found in zip(curves, barriers, strict=True):
             _draw_barrier(panel, each, found)
+            words.setdefault(each.label, []).append(_worded(found))
+        away |= _fit(panel, curves)
         only = "" if by_set and len(curves) > 1 else several.evaluation_set
         panel.set_ylabel(wording.value_label(shown[0], only))
-        style.legend_below(panel, [*handles, straight], columns=2, title=note)
+    for handle in handles:
+        if found_words := words.get(str(handle.get_label())):
+            label = f"{handle.get_label()}: {_together(found_words, names)}"
+            handle.set_label(fitted(label, style.available_width(panels[-1])))
+    notes = [note, "values far off, beyond 0 and 1, are not on the axis" * away]
+    told = "\n".join(filter(None, notes))
+    style.legend_below(panels[-1], [*handles, straight], columns=2, title=told)
     panels[0].set_title(several.title)
     panels[-1].set_xlabel(several.along())
     return np.array(panels, dtype=object)
@@ -93,6 +96,34 @@ def _few(dataset: xr.Dataset) -> list[str]:
     """The big batch and validation if both are there, else all sets."""
     names = [str(each) for each in dataset["evaluation_set"].values]
     return [*FEW] if set(FEW) <= set(names) else names
+
+
+def _fit(panel: Axes, curves: Sequence[Curve]) -> bool:
+    """Fit a linear axis to what lies between the ends; whether some values beyond are not seen."""
+    if panel.get_yscale() != "linear":
+        return False
+    values = np.concatenate([each.values.ravel() for each in curves])
+    steps = np.concatenate([np.tile(each.steps, len(each.values)) for each in curves])
+    finite = np.isfinite(values)
+    between = values[finite & (steps >= 0) & (steps <= 1)]
+    if not between.size or np.ptp(between) == 0:
+        return False
+    # As far beyond the ends as the values between them reach.
+    low, high = between.min() - np.ptp(between), between.max() + np.ptp(between)
+    seen = finite & (values >= low) & (values <= high)
+    fit(panel, values[seen].tolist())
+    return bool((finite & ~seen).any())
+
+
+def _together(words: Sequence[str], names: Sequence[str]) -> str:
+    """One text of the barriers in several metrics."""
+    if len(set(words)) == 1:
+        return words[0]
+    told = [
+        f"{word.removeprefix('barrier ')} ({wording.name_label(name)})"
+        for word, name in zip(words, names, strict=True)
+    ]
+    return f"barrier {', '.join(told)}"
 
 
 def _worded(found: Barrier) -> str:

@@ -39,16 +39,14 @@ def reference(values, worse):
 def test_loss_and_accuracy_of_every_set_with_the_straight_line_and_the_barrier():
     dataset = line()
     loss, accuracy = plot_interpolation([dataset])
+    assert loss.get_legend() is None
+    told = []
     for ax, metric, worse in ((loss, "loss", 1), (accuracy, "accuracy", -1)):
         values = dataset[metric].isel(checkpoint=0, draw=0).values
         shown = [each.get_ydata() for each in lines(ax, "curve")]
         np.testing.assert_array_equal(shown, values)
         barriers = [reference(each, worse) for each in values]
-        assert legend(ax) == [
-            f"same batch: barrier {barriers[0]:.3g}",
-            f"validation: barrier {barriers[1]:.3g}",
-            "straight line",
-        ]
+        told.append([f"{each:.3g} ({metric})" for each in barriers])
         for mark, height in zip(lines(ax, "barrier"), barriers, strict=True):
             ends = mark.get_ydata()
             assert abs(ends[1] - ends[0]) == pytest.approx(height)
@@ -56,6 +54,13 @@ def test_loss_and_accuracy_of_every_set_with_the_straight_line_and_the_barrier()
             assert straight.get_xdata()[[0, -1]].tolist() == [0, 1]
             np.testing.assert_allclose(straight.get_ydata()[[0, -1]], each[[2, 6]])
             np.testing.assert_allclose(np.diff(straight.get_ydata(), 2), 0, atol=1e-12)
+    assert [each.replace("\n", " ") for each in legend(accuracy)] == [
+        *(
+            f"{n}: barrier {a}, {b}"
+            for n, a, b in zip(("same batch", "validation"), *told, strict=True)
+        ),
+        "straight line",
+    ]
     assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss (nat)", "accuracy")
     assert accuracy.get_xlabel() == "step size along θ_b − θ"
     assert loss.get_title() == "a-task, SGD, iteration 400 (epoch 4)"
@@ -101,14 +106,14 @@ def test_on_a_logarithmic_axis_the_line_is_still_that_of_the_values():
 
 def test_several_stores_are_told_apart():
     runs = [line(), line(HUMP[::-1].copy(), optimizer="adam")]
-    loss, _ = plot_interpolation(runs)
-    assert [each.split(":")[0] for each in legend(loss)[:2]] == ["SGD", "Adam"]
+    loss, last = plot_interpolation(runs)
+    assert [each.split(":")[0] for each in legend(last)[:2]] == ["SGD", "Adam"]
     assert loss.get_ylabel() == "loss, validation (nat)"
     np.testing.assert_array_equal(lines(loss, "curve")[1].get_ydata(), HUMP[::-1] + 0.5)
     assert len({each.get_color() for each in lines(loss, "curve")}) == 2
     assert loss.get_title() == "a-task, iteration 400 (epoch 4)"
-    loss, _ = plot_interpolation([line(), line()])
-    assert [each.split(":")[0] for each in legend(loss)[:2]] == ["store 1", "store 2"]
+    _, last = plot_interpolation([line(), line()])
+    assert [each.split(":")[0] for each in legend(last)[:2]] == ["store 1", "store 2"]
 
 
 def test_draws_are_a_mean_with_a_band():
@@ -139,3 +144,17 @@ def test_of_a_plane_it_shows_the_first_direction():
     (ax,) = plot_interpolation([plane], metric="loss", evaluation_set="same_batch", checkpoint=400)
     curve = lines(ax, "curve")[0]
     np.testing.assert_allclose(curve.get_ydata(), planes.loss(plane["step_size"], 0) + 0.05)
+
+
+def test_the_axis_is_that_of_the_values_between_the_ends():
+    values = HUMP.copy()
+    values[0] = 8.0
+    (ax,) = plot_interpolation([line(values)], metric="loss", evaluation_set="same_batch")
+    low, high = ax.get_ylim()
+    assert low < 0.2
+    assert 2 < high < 4
+    assert "not on the axis" in ax.get_legend().get_title().get_text()
+    np.testing.assert_array_equal(lines(ax, "curve")[0].get_ydata(), values)
+    (ax,) = plot_interpolation([line()], metric="loss", evaluation_set="same_batch")
+    assert ax.get_ylim()[0] < 0.1  # beyond the ends, and near
+    assert "not on the axis" not in ax.get_legend().get_title().get_text()
