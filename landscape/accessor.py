@@ -61,10 +61,7 @@ def open_(path: str | Path) -> xr.Dataset:
         MissingFileError: where there is no store.
         StoreError: for what is not a store, or one of a newer schema.
     """
-    path = store_at(local_path(path))
-    dataset = store.open_(path)
-    dataset.encoding["source"] = str(path.absolute())
-    return dataset
+    return store.open_(store_at(local_path(path)))
 
 
 @xr.register_dataset_accessor("landscape")  # type: ignore[no-untyped-call]

@@ -37,9 +37,9 @@ def plot_batch_bias(
     """Plot the batch bias of ``metric`` along the step size (left) and over training (right).
 
     The batch bias is the value on the same batch minus the mean of the other batches, and minus the
-    big batch, where there are such sets. Lines are means over draws, bands their 95 % bootstrap
-    intervals [Efron1979]; with fewer than ten draws, too few for an interval, the band reaches from
-    the lowest to the highest draw.
+    big batch, where there are such sets. Lines are means over draws, bars their 95 % bootstrap
+    intervals [Efron1979]; with fewer than ten draws, too few for an interval, bars reach from the
+    lowest to the highest draw.
 
     The left axes show one checkpoint, by default the second. The right axes show ``step_size``, and
     dotted the sampled step size nearest to 0. By default ``step_size`` is the sampled one nearest
@@ -70,7 +70,7 @@ def plot_batch_bias(
         _estimate(bias.isel(checkpoint=position), steps, OTHERS[kind], looks[kind])
         for kind, bias in biases.items()
     ]
-    handles = curves.draw(left, along, scale=scale, value_scale="linear")
+    handles = curves.draw(left, along, scale=scale, value_scale="linear", bars=True)
     iterations = values["iteration"].values.astype(np.float64)
     over = []
     for kind, bias in biases.items():
@@ -78,7 +78,7 @@ def plot_batch_bias(
         for place, look in {zero: dotted, at: looks[kind]}.items():
             label = f"_{kind} at {steps[place]:g}"
             over.append(_estimate(bias.isel(step_size=place), iterations, label, look))
-    curves.draw(right, over, value_scale="linear", origin=False)
+    curves.draw(right, over, value_scale="linear", origin=False, bars=True)
 
     left.set_title(wording.checkpoint_label(one))
     left.set_xlabel(wording.step_label(dataset["step_size"], dataset))
@@ -96,9 +96,9 @@ def plot_batch_bias(
     draws = dataset.sizes["draw"]
     note = "a single draw, so without an interval"
     if draws >= FEWEST:
-        note = f"line: mean of {draws} draws, band: its 95 % bootstrap interval"
+        note = f"line: mean of {draws} draws, bars: its 95 % bootstrap interval"
     elif draws > 1:
-        note = f"line: mean of {draws} draws, too few for an interval; band: min to max"
+        note = f"line: mean of {draws} draws, too few for an interval; bars: min to max"
     title = wording.source_label(dataset)
     style.title_and_legend(panels, handles, new=ax is None, title=title, note=note)
     return np.array(panels, dtype=object)

@@ -13,8 +13,13 @@ from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import band_note, curve, draw
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
-from landscape.slices.choice import Checkpoints, choose_checkpoint, choose_metric, main_metric
-from landscape.slices.selection import set_name
+from landscape.slices.choice import (
+    Checkpoints,
+    choose_checkpoint,
+    choose_metric,
+    main_metric,
+    main_set,
+)
 
 MOST = 6  # curves that can be told apart
 GREY = style.Style("0.65", "-", "")
@@ -27,7 +32,7 @@ def plot_classes(
     ax: Axes | None = None,
     checkpoint: Checkpoints = None,
     metric: str | None = None,
-    evaluation_set: str = "validation",
+    evaluation_set: str | None = None,
     slope_factor: float | None = None,
     scale: str = "auto",
     value_scale: str = "auto",
@@ -51,7 +56,7 @@ def plot_classes(
             "metric, by_class=True), or the store to landscape plot classes"
         )
     metric = main_metric(dataset, metric)
-    name = set_name(dataset, evaluation_set)
+    name = main_set(dataset, evaluation_set)
     position = choose_checkpoint(dataset, checkpoint)
     each = {
         label: choose_metric(dataset.sel(class_label=label), metric, slope_factor)

@@ -11,8 +11,7 @@ from landscape.plots.drawing import style
 from landscape.plots.drawing.curves import band_note, curve, draw
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
-from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
-from landscape.statistics import set_name
+from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric, main_set
 
 
 @figure
@@ -21,7 +20,7 @@ def plot_loss_vs_accuracy(
     *,
     ax: Sequence[Axes] | None = None,
     checkpoint: Checkpoints = None,
-    evaluation_set: str = "same_batch",
+    evaluation_set: str | None = None,
     scale: str = "auto",
     value_scale: str = "auto",
 ) -> NDArray[np.object_]:
@@ -36,7 +35,7 @@ def plot_loss_vs_accuracy(
         InvalidValueError: without loss or accuracy, and for an option that the dataset does not
             have.
     """
-    name = set_name(dataset, evaluation_set)
+    name = main_set(dataset, evaluation_set, "same_batch")
     metrics = [choose_metric(dataset, metric) for metric in ("loss", "accuracy")]
     positions = choose_checkpoints(dataset, checkpoint, most=3)
     styles = style.sequential_styles(len(positions))

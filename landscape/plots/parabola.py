@@ -21,6 +21,7 @@ from landscape.slices.choice import (
     choose_draw,
     choose_metric,
     draw_note,
+    main_set,
 )
 from landscape.slices.options import REACH
 from landscape.slices.selection import mode_of
@@ -60,7 +61,7 @@ def plot_parabola(
     ax: Axes | Sequence[Axes] | None = None,
     checkpoint: Checkpoints = None,
     metric: str = "loss",
-    evaluation_set: str = "same_batch",
+    evaluation_set: str | None = None,
     slope_factor: float | None = None,
     draw: int | None = None,
     reach: float | None = None,
@@ -86,7 +87,7 @@ def plot_parabola(
         InvalidValueError: where there are no samples for a slope or a parabola, and for an option
             that the dataset does not have.
     """
-    name = statistics.set_name(dataset, evaluation_set)
+    name = main_set(dataset, evaluation_set, "same_batch")
     positions, at = choose_checkpoints(dataset, checkpoint, most=4), choose_draw(dataset, draw)
     values = choose_metric(dataset, metric, slope_factor).sel(evaluation_set=name).isel(draw=at)
     steps = dataset["step_size"].values

@@ -26,7 +26,7 @@ class Figure:
             (slices by class, of per-sample values), or "formulas" alone (no Dataset).
         package: where its module is.
         several: whether a figure of slices also takes a list of Datasets, of several stores.
-        one_set: whether it shows one evaluation set alone, by default validation.
+        one_set: where it shows one evaluation set alone, the one that it shows by default.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Figure:
     source: str = "slices"
     package: str = "landscape.plots"
     several: bool = False
-    one_set: bool = False
+    one_set: str = ""
 
     @property
     def module(self) -> str:
@@ -68,6 +68,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 "loss-vs-accuracy",
                 "Loss and accuracy of one evaluation set along the gradient.",
                 ("checkpoint", "evaluation_set", "scale", "value_scale"),
+                one_set="same_batch",
             ),
             Figure(
                 "widening",
@@ -82,6 +83,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "value_scale",
                     "together",
                 ),
+                one_set="same_batch",
                 several=True,
             ),
             Figure(
@@ -98,6 +100,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 "stepwise",
                 "Accuracy close to step size 0, in steps of one sample.",
                 ("checkpoint", "evaluation_set", "draw", "scale"),
+                one_set="same_batch",
             ),
             Figure(
                 "parabola",
@@ -111,6 +114,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "reach",
                     "scale",
                 ),
+                one_set="same_batch",
             ),
             Figure(
                 "approximations",
@@ -156,6 +160,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                 "sharpness",
                 "How sharply the loss curves over training, against 2/learning rate.",
                 ("checkpoint", "evaluation_set", "value_scale"),
+                one_set="same_batch",
             ),
             Figure(
                 "plane",
@@ -171,7 +176,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "path",
                 ),
                 source="planes",
-                one_set=True,
+                one_set="validation",
             ),
             Figure(
                 "trajectory",
@@ -196,6 +201,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "scale",
                     "value_scale",
                 ),
+                one_set="validation",
                 source="classes",
             ),
             Figure(
@@ -223,7 +229,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "value_scale",
                 ),
                 source="stores",
-                one_set=True,
+                one_set="validation",
             ),
             Figure(
                 "interpolation",

@@ -13,10 +13,10 @@ from landscape.plots.drawing import style, ticks
 from landscape.plots.drawing.curves import Curve, band_note, draw
 from landscape.plots.drawing.figure import figure
 from landscape.slices import wording
-from landscape.slices.choice import Checkpoints, choose_checkpoints
+from landscape.slices.choice import Checkpoints, choose_checkpoints, main_set
 from landscape.slices.planes import first_line
 from landscape.slices.schema import upgraded
-from landscape.slices.selection import goes_along_gradient, set_name, step_per_learning_rate
+from landscape.slices.selection import goes_along_gradient, step_per_learning_rate
 
 MEASURES = ("2/critical step size", "curvature along d", "eigenvalue")
 
@@ -44,7 +44,7 @@ def plot_sharpness(
     *,
     ax: Axes | None = None,
     checkpoint: Checkpoints = None,
-    evaluation_set: str = "same_batch",
+    evaluation_set: str | None = None,
     value_scale: str = "auto",
 ) -> Axes:
     """Plot how sharply the loss curves over the iterations, as far as it was measured.
@@ -63,7 +63,7 @@ def plot_sharpness(
         InvalidValueError: without a loss, where 0 was not sampled, and for an option that the
             dataset does not have.
     """
-    name = set_name(dataset, evaluation_set)
+    name = main_set(dataset, evaluation_set, "same_batch")
     at = sorted(choose_checkpoints(dataset, checkpoint))
     dataset = upgraded(first_line(dataset)).isel(checkpoint=at)
     one = dataset.sel(evaluation_set=name)

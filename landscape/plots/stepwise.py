@@ -18,6 +18,7 @@ from landscape.slices.choice import (
     choose_draw,
     choose_metric,
     draw_note,
+    main_set,
 )
 
 ABOVE, BELOW = 4, 8  # samples: how far the lower panel reaches from the value at 0
@@ -29,7 +30,7 @@ def plot_stepwise(
     *,
     ax: Sequence[Axes] | None = None,
     checkpoint: Checkpoints = None,
-    evaluation_set: str = "same_batch",
+    evaluation_set: str | None = None,
     draw: int | None = None,
     scale: str = "symlog",
 ) -> NDArray[np.object_]:
@@ -47,7 +48,7 @@ def plot_stepwise(
     Raises:
         InvalidValueError: without accuracy, and for an option that the dataset does not have.
     """
-    name = statistics.set_name(dataset, evaluation_set)
+    name = main_set(dataset, evaluation_set, "same_batch")
     chosen = choose_draw(dataset, draw)
     at = choose_checkpoint(dataset, checkpoint)
     accuracy = choose_metric(dataset, "accuracy").isel(checkpoint=at).sel(evaluation_set=name)

@@ -21,7 +21,13 @@ from landscape.plots.drawing.figure import figure
 from landscape.plots.drawing.several import name_stores, title_lines
 from landscape.plots.drawing.store_names import name_shared
 from landscape.slices import wording
-from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric, main_metric
+from landscape.slices.choice import (
+    Checkpoints,
+    choose_checkpoints,
+    choose_metric,
+    main_metric,
+    main_set,
+)
 from landscape.slices.selection import distance, norm, set_name
 from landscape.statistics import AGAINST
 
@@ -35,7 +41,7 @@ def plot_widening(
     ax: Axes | Sequence[Axes] | None = None,
     checkpoint: Checkpoints = None,
     metric: str | None = None,
-    evaluation_set: str = "same_batch",
+    evaluation_set: str | None = None,
     slope_factor: float | None = None,
     against: str = "step-size",
     scale: str = "auto",
@@ -62,6 +68,7 @@ def plot_widening(
     if against not in AGAINST:
         raise UnknownNameError("value of against", against, AGAINST)
     metric = main_metric(stores[0], metric)
+    evaluation_set = main_set(stores[0], evaluation_set, "same_batch")
     together = together and len(stores) > 1
     most = 2 if together else None
     shown = [

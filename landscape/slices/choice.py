@@ -30,15 +30,18 @@ def main_metric(dataset: xr.Dataset, metric: str | None = None) -> str:
     return next((name for name in ("accuracy", "loss", *there) if name in there), "accuracy")
 
 
-def main_set(dataset: xr.Dataset, evaluation_set: str | None = None) -> str:
+def main_set(
+    dataset: xr.Dataset, evaluation_set: str | None = None, main: str = "validation"
+) -> str:
     """Choose the evaluation set that is shown unless another is asked for.
 
     Args:
         dataset: slices or planes.
         evaluation_set: what was asked for.
+        main: the set that a figure shows of itself.
 
     Returns:
-        That; else validation, or the first set where there is none.
+        What was asked for; else the main one, or the first set where there is no such.
 
     Raises:
         UnknownNameError: for a set that the slices do not have.
@@ -46,7 +49,7 @@ def main_set(dataset: xr.Dataset, evaluation_set: str | None = None) -> str:
     if evaluation_set is not None:
         return set_name(dataset, evaluation_set)
     names = [str(each) for each in dataset["evaluation_set"].values]
-    return "validation" if "validation" in names else names[0]
+    return main if main in names else names[0]
 
 
 def choose_metric(

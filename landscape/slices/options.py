@@ -104,7 +104,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             ),
             Option(
                 "title",
-                "title of the figure in place of its own; an empty one for none",
+                "title of the figure in place of its own, formulas between $; empty for none",
                 "task, optimizer and what is shown",
             ),
             Option(

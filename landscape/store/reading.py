@@ -36,16 +36,19 @@ def open_(path: str | Path) -> xr.Dataset:
 
     Returns:
         The rows in memory: checkpoints in order of iteration, epochs in that of the store. Slices
-        of an older schema come in the present one.
+        of an older schema come in the present one. ``encoding["source"]`` is the store's path.
 
     Raises:
         InvalidValueError: for an address on another machine.
         MissingFileError: where nothing is at the path.
         StoreError: for what is not a store or damaged, and for a newer schema.
     """
-    metadata = read(local_path(path))
+    path = local_path(path)
+    metadata = read(path)
     dataset, rows = _rows(metadata)
-    return upgraded(dataset.drop_vars(FINISHED).isel({metadata.along: rows}))
+    found = upgraded(dataset.drop_vars(FINISHED).isel({metadata.along: rows}))
+    found.encoding["source"] = str(path.absolute())
+    return found
 
 
 def open_samples(

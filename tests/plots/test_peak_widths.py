@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 from landscape import statistics
@@ -113,3 +114,20 @@ def test_the_command_takes_the_tolerance_either_way(dataset, tmp_path, monkeypat
     assert "within 5 % of the best" in title("--tolerance", "0.05", "--relative")
     assert "within 0.05 of the best" in title("--tolerance", "0.05", "--absolute")
     assert "peak width in distance" in title("--against", "distance")
+
+
+def test_many_other_batches_are_one_line(make):
+    dataset = make(draws=2)
+    more = dataset.sel(evaluation_set=["other_batch_2"])
+    more = more.assign_coords(evaluation_set=["other_batch_3"])
+    dataset = xr.concat([dataset, more], "evaluation_set")
+    (panel,) = plot_peak_widths(dataset, metric="accuracy")
+    labels = ["same batch", "3 other batches", "big batch", "validation"]
+    assert [line.get_label() for line in lines(panel)] == labels
+    names = ["other_batch_1", "other_batch_2", "other_batch_3"]
+    found = statistics.peak_widths(dataset, "accuracy", tolerance=0.1, relative=True)["width"]
+    expected = found.sel(evaluation_set=names).median(["draw", "evaluation_set"])
+    np.testing.assert_allclose(lines(panel)[1].get_ydata(), expected)
+    (legend,) = panel.figure.legends
+    assert "bars: the middle half" in legend.get_title().get_text()
+    assert not [each for each in panel.collections if each.get_gid() == "band"]

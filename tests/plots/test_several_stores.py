@@ -1,7 +1,10 @@
 """Figures of one store that also take several."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+import xarray as xr
 from helpers.commands import run
 from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgb
@@ -109,6 +112,29 @@ def test_together_stores_along_several_directions_name_none(make):
     other = trained(make, "adam").assign_attrs(direction="normalised-gradient")
     (ax,) = plot_widening([trained(make), other], together=True)
     assert ax.get_xlabel() == "step size"
+
+
+def test_probes_that_nothing_sets_apart_are_named_by_their_places(make):
+    stores = [trained(make), trained(make)]
+    for store, place in zip(stores, ("/runs/first/a.zarr", "/runs/second/a.zarr"), strict=True):
+        store.encoding["source"] = place
+    first, second = plot_widening(stores)
+    assert (first.get_title(), second.get_title()) == ("first", "second")
+    assert legend(plot_peak_widths(stores, metric="loss")[0].figure)[:2] == ["first", "second"]
+
+
+def test_a_bar_of_many_checkpoints_has_as_many_numbers_as_do_not_touch(make):
+    one = make(checkpoints=10)
+    many = xr.concat(
+        [one.assign_coords(iteration=one.iteration + i) for i in range(6)], "checkpoint"
+    )
+    ax = plot_widening(many)
+    (bar,) = [each for each in ax.figure.axes if each is not ax]
+    ax.figure.canvas.draw()
+    boxes = [each.get_window_extent() for each in bar.get_yticklabels()]
+    assert 10 < len(boxes) < 60
+    for below, above in pairwise(boxes):
+        assert below.y1 <= above.y0
 
 
 def test_scales_are_those_of_all_stores(make):

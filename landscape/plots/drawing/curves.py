@@ -29,7 +29,7 @@ STEP_NOTE = "at the jump: ● value, ○ limit"
 OTHER = "other_batch"  # kind of evaluation sets
 FEW = 41  # samples that all have a marker
 MARKERS = 8  # of more samples, how many have one, so that a curve is known by it
-MANY = 4  # colours whose bands would mix
+MANY = 4  # curves whose bands would mix
 FILLED = 0.6  # shares of samples that fill more than this have an axis from 0 to 1
 ROW = 0.035  # share of the axes' height between marks that are stacked at the same place
 
@@ -104,6 +104,50 @@ def lines_of_draws(
     ]
 
 
+def sets_together(values: xr.DataArray) -> list[tuple[str, list[str], Style]]:
+    """Say which evaluation sets share a curve.
+
+    Args:
+        values: with the coordinates evaluation_set and kind.
+
+    Returns:
+        Label, names of the sets and style of each curve, in the order of the sets. More than two
+        other batches, which no style tells apart, are one.
+    """
+    looks = set_styles(values)
+    others = [n for n, kind in zip(looks, values["kind"].values, strict=True) if kind == OTHER]
+    together = others if len(others) > 2 else []
+    found = []
+    for name, look in looks.items():
+        if name not in together:
+            found.append((name_label(name), [name], look))
+        elif name == together[0]:
+            found.append((f"{len(together)} other batches", together, look))
+    return found
+
+
+def of_sets(values: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
+    """Take the values of sets that share a curve, as if they were draws.
+
+    Args:
+        values: over draw, evaluation_set and more.
+        names: of the sets.
+
+    Returns:
+        Values over draw and the other dimensions.
+    """
+    each = [values.sel(evaluation_set=name) for name in names]
+    if len(each) == 1:
+        return each[0]
+    return xr.concat(
+        [
+            one.drop_vars(["evaluation_set", "kind", "samples", "batch_norm"], errors="ignore")
+            for one in each
+        ],
+        "draw",
+    )
+
+
 def curves_of_sets(values: xr.DataArray) -> list[Curve]:
     """Make a curve for each evaluation set.
 
@@ -111,22 +155,11 @@ def curves_of_sets(values: xr.DataArray) -> list[Curve]:
         values: over draw, evaluation_set and step_size.
 
     Returns:
-        The curves, in the order of the sets, labelled with their names and in their styles. More
-        than two other batches, which no style tells apart, are one curve as if they were draws.
+        The curves of :func:`sets_together`, in the order of the sets.
     """
-    looks = set_styles(values)
-    others = [n for n, kind in zip(looks, values["kind"].values, strict=True) if kind == OTHER]
-    together = others if len(others) > 2 else []
-    found = []
-    for name, look in looks.items():
-        if name in together[1:]:
-            continue
-        one, label = values.sel(evaluation_set=name), name_label(name)
-        if name in together:
-            label = f"{len(together)} other batches"
-            one = xr.concat([values.sel(evaluation_set=n, drop=True) for n in together], "draw")
-        found.append(curve(one, label, look))
-    return found
+    return [
+        curve(of_sets(values, names), label, look) for label, names, look in sets_together(values)
+    ]
 
 
 def draw(
@@ -137,11 +170,12 @@ def draw(
     value_scale: str = "auto",
     among: Sequence[Curve] = (),
     origin: bool = True,
+    bars: bool = False,
 ) -> list[Artist]:
     """Draw curves and set both scales.
 
     Of several draws the line is the mean, and a band reaches from the lowest to the highest; bars
-    at the samples do where four or more colours would mix.
+    at the samples do where four or more bands would mix.
 
     Args:
         ax: where to draw.
@@ -150,6 +184,7 @@ def draw(
         value_scale: of the values, "auto", "linear" or "log"; see :func:`set_scales`.
         among: the curves of all panels that share their scales; ``curves`` unless given.
         origin: whether step size 0 is marked; False where the abscissa is not a step size.
+        bars: whether there are bars in any case.
 
     Returns:
         What a legend should explain: the labelled lines, and marks of values that are not finite.
@@ -160,7 +195,7 @@ def draw(
     handles: list[Artist] = []
     lines: list[Line2D] = []
     apart = len({each.style.marker for each in curves}) > 1  # whether markers tell curves apart
-    banded = len({str(e.style.color) for e in curves if len(e.values) > 1}) < MANY
+    banded = sum(len(each.values) > 1 for each in curves) < MANY and not bars
     for place, each in enumerate(curves):
         mean, style = each.mean, asdict(each.style)
         (line,) = ax.plot(each.steps, mean, label=each.label, gid="curve", **style)

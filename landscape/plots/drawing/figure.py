@@ -8,12 +8,16 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.cbook import is_math_text
+from matplotlib.font_manager import FontProperties
+from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
 
-from landscape.errors import InvalidValueError, visible
+from landscape.errors import InvalidValueError, UnknownNameError, visible
 from landscape.plots.drawing import captions
+from landscape.plots.drawing.style import SETTINGS
 from landscape.plots.drawing.theme import rc_context, themed
-from landscape.plots.registry import FIGURES
+from landscape.plots.registry import FIGURES, Figure
 from landscape.slices.caption import shared_caption
 from landscape.slices.choice import main_set
 from landscape.slices.options import OPTIONS
@@ -32,7 +36,8 @@ GIVEN = {
     "dataset": "slices from ``landscape.open`` or ``landscape.probe``; for figures of runs, their "
     "histories from ``landscape.histories.collect``",
     "datasets": "slices from ``landscape.open`` or ``landscape.probe``, one Dataset per store",
-    "ax": "where to draw, one ``Axes`` for each panel; by default a new figure",
+    "ax": "where to draw, one ``Axes`` for each panel, best of a figure made with "
+    "``layout='constrained'``, which leaves room for legends; by default a new figure",
 }
 # Where a figure of slices also takes those of several stores.
 MORE = "; or a list of them, one Dataset per store"
@@ -53,7 +58,7 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
     """
     signature = inspect.signature(function)
     listed = FIGURES.get(function.__name__.removeprefix("plot_").replace("_", "-"))
-    inner = _titled(function)
+    inner: Callable[..., Any] = function
     more: list[inspect.Parameter] = []
     keyword = inspect.Parameter.KEYWORD_ONLY
     if listed and "caption" in listed.options:
@@ -61,15 +66,48 @@ def figure(function: Callable[P, R]) -> Callable[P, R]:
         more.append(inspect.Parameter("caption", keyword, default=False, annotation=bool))
     more.append(inspect.Parameter("title", keyword, default=None, annotation=str | None))
     signature = signature.replace(parameters=[*signature.parameters.values(), *more])
-    within = themed(_literal(inner))
+    within = _checked(themed(_titled(_literal(inner))), signature, listed)
     within.__signature__ = signature  # type: ignore[attr-defined]
-    several = bool(listed and listed.several)
-    lines = [f"    {_explained(each, several)}" for each in signature.parameters.values()]
+    lines = [f"    {_explained(each, listed)}" for each in signature.parameters.values()]
     text = inspect.cleandoc(function.__doc__ or "")
     head, section, tail = text.partition("\n\nReturns:")
     # Of the function too, where tools that read the source look.
     explained = "\n".join([head, "", "Args:", *lines]) + section + tail + "\n"
     within.__doc__ = function.__doc__ = explained
+    return within
+
+
+def _checked(
+    function: Callable[..., R], signature: inspect.Signature, listed: Figure | None
+) -> Callable[..., R]:
+    """Name an option that is mistyped, and take one Dataset or several as the figure does.
+
+    Args:
+        function: the figure.
+        signature: its parameters.
+        listed: what the registry says of it.
+
+    Returns:
+        The function, which refuses what it cannot draw in a line.
+    """
+
+    @wraps(function)
+    def within(*args: Any, **kwargs: Any) -> R:
+        for name in kwargs:
+            if name not in signature.parameters:
+                called = function.__name__
+                raise UnknownNameError(f"option of {called}", name, signature.parameters)
+        if args and listed:
+            first = args[0]
+            if listed.source == "stores" and isinstance(first, xr.Dataset):
+                args = [first], *args[1:]
+            if listed.source == "slices" and not listed.several and isinstance(first, list | tuple):
+                raise InvalidValueError(
+                    f"{function.__name__} takes one Dataset; got a {type(first).__name__} of "
+                    f"{len(first)}"
+                )
+        return function(*args, **kwargs)
+
     return within
 
 
@@ -86,11 +124,17 @@ def _titled(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def within(*args: P.args, **kwargs: P.kwargs) -> R:
         title: Any = kwargs.pop("title", None)
+        if title is not None:
+            _require_text(title)
         drawn = function(*args, **kwargs)
         if title is None:
             return drawn
         panels = _axes(drawn)
         whole = panels[0].get_figure(root=True)
+        if whole is not None and kwargs.get("ax") is None and "$" not in title:
+            size = FontProperties(size=SETTINGS["axes.titlesize"]).get_size_in_points()
+            width = whole.get_figwidth() / captions.WIDER - captions.MARGIN
+            title = "\n".join("\n".join(captions.lines(e, width, size)) for e in title.split("\n"))
         if len(panels) == 1 and (
             kwargs.get("ax") is not None or not (whole and whole.get_suptitle())
         ):
@@ -109,12 +153,24 @@ def _titled(function: Callable[P, R]) -> Callable[P, R]:
     return within
 
 
-def _captioned(function: Callable[P, R], one_set: bool) -> Callable[P, R]:
+def _require_text(title: str) -> None:
+    """A title may hold formulas between dollars, in matplotlib's mathematics."""
+    if not is_math_text(title):
+        return
+    try:
+        MathTextParser("path").parse(title)
+    except ValueError as error:
+        raise InvalidValueError(
+            f"title {title!r} holds a formula that matplotlib cannot read; write \\$ for a dollar"
+        ) from error
+
+
+def _captioned(function: Callable[P, R], one_set: str) -> Callable[P, R]:
     """Let a figure take ``caption``, which prints what is stored with the slices under it.
 
     Args:
         function: ``plot_x(dataset, *, ax=None, **options)``, or with several datasets.
-        one_set: whether it shows one evaluation set alone.
+        one_set: the evaluation set that it shows by default, where it shows one alone.
 
     Returns:
         The function with one more option.
@@ -130,14 +186,13 @@ def _captioned(function: Callable[P, R], one_set: bool) -> Callable[P, R]:
             )
         drawn = function(*args, **kwargs)
         if wanted:
-            kwargs.pop("title", None)
             given = inspect.signature(function).bind(*args, **kwargs)
             given.apply_defaults()
             chosen = {n: given.arguments.get(n) for n in ("metric", "evaluation_set")}
             slices: Any = next(iter(given.arguments.values()))
             slices = [slices] if isinstance(slices, xr.Dataset) else slices
             if one_set:
-                chosen["evaluation_set"] = main_set(slices[0], chosen["evaluation_set"])
+                chosen["evaluation_set"] = main_set(slices[0], chosen["evaluation_set"], one_set)
             if (whole := _axes(drawn)[0].get_figure(root=True)) is not None:
                 captions.add(whole, shared_caption(slices, **chosen))
         return drawn
@@ -224,10 +279,13 @@ def _words(drawn: Any) -> Iterator[Text]:
         yield from (each.title, each.xaxis.label, each.yaxis.label)
 
 
-def _explained(parameter: inspect.Parameter, several: bool) -> str:
+def _explained(parameter: inspect.Parameter, listed: Figure | None) -> str:
     if parameter.name in GIVEN:
+        several = bool(listed and listed.several)
         more = MORE if several and parameter.name == "dataset" else ""
         return f"{parameter.name}: {GIVEN[parameter.name]}{more}."
     option = OPTIONS[parameter.name]
     default = option.default if parameter.default is None else repr(parameter.default)
+    if parameter.name == "evaluation_set" and listed and listed.one_set:
+        default = f"{listed.one_set}, or the first where there is none"
     return f"{parameter.name}: {option.help}{f'; by default {default}' if default else ''}."

@@ -197,29 +197,34 @@ def draw(
 def _alike(panels: Sequence[Axes], drawn: Sequence[Sequence[Course]]) -> None:
     """Make all panels logarithmic where one is, all with a 0 where one needs it."""
     scales = {panel.get_yscale() for panel in panels}
-    if len(scales) == 1:
+    if scales == {"linear"}:
         return
     for panel, courses in zip(panels, drawn, strict=True):
         values = np.concatenate([each.values.ravel() for each in courses])
         values = values[np.isfinite(values)]
+        if len(scales) == 1:
+            continue
         if panel.get_yscale() == "linear":
             curves.set_scales(panel, courses, "linear", "log")
         if "symlog" in scales and values.size:
             ticks.symlog(panel, "y", values, linscale=0.5)
             if values.min() >= 0:
                 panel.set_ylim(bottom=0)
+    numbers = np.concatenate([panel.get_yticks() for panel in panels])
+    for panel in panels:
+        ticks.numbers(panel.yaxis, numbers)  # all plainly, or none
 
 
 def _courses(found: Panel) -> list[Course]:
     """A course for each line of the panel, or for each evaluation set."""
     lines = found.lines or [
         Line(
-            found.values.sel(evaluation_set=name),
-            found.open.sel(evaluation_set=name),
-            wording.name_label(name),
+            curves.of_sets(found.values, names),
+            curves.of_sets(found.open, names),
+            label,
             look,
         )
-        for name, look in style.set_styles(found.values).items()
+        for label, names, look in curves.sets_together(found.values)
     ]
     return [_course(each) for each in lines]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -98,7 +99,7 @@ def choose_slices(
     for each in chosen:
         set_name(each, name)
     shown = [each["iteration"].isel(checkpoint=0) for each in chosen]
-    names = _numbered(names_apart(chosen, shown)) if len(chosen) > 1 else [""]
+    names = _named(names_apart(chosen, shown), datasets) if len(chosen) > 1 else [""]
     looks = style.setting_styles(len(chosen), ordered=False)
     return Several(chosen, name, names, looks, name_shared(chosen, shown))
 
@@ -117,12 +118,18 @@ def name_stores(datasets: Sequence[xr.Dataset]) -> list[str]:
     """
     if not datasets:
         raise InvalidValueError("no store was given; give at least one")
-    return _numbered(names_apart(datasets)) if len(datasets) > 1 else [""]
+    return _named(names_apart(datasets), datasets) if len(datasets) > 1 else [""]
 
 
-def _numbered(names: list[str]) -> list[str]:
-    """The names, or numbers where nothing sets the stores apart."""
-    return names if any(names) else [f"store {i}" for i in range(1, len(names) + 1)]
+def _named(names: list[str], datasets: Sequence[xr.Dataset]) -> list[str]:
+    """The names or, where nothing else sets the stores apart, what their paths differ in."""
+    if any(names):
+        return names
+    paths = [PurePath(each.encoding.get("source", "")).parts for each in datasets]
+    shared = set.intersection(*map(set, paths))
+    names = ["/".join(part for part in each if part not in shared) for each in paths]
+    apart = len(set(names)) == len(names) and all(names)
+    return names if apart else [f"store {i}" for i in range(1, len(names) + 1)]
 
 
 def fitted(label: str, width: float) -> str:

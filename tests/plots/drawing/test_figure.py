@@ -8,6 +8,7 @@ import pytest
 from helpers.slices import slices
 
 from landscape import plots
+from landscape.errors import InvalidValueError
 from landscape.slices.schema import upgraded
 
 NAMES = ("a $x^$ b", "cost $5 and $6", r"$\nothing{$", r"\$ \\", "red \x1b[31m \u202etxt", "a\nb")
@@ -96,3 +97,43 @@ def test_a_full_disk_is_said_with_the_files_name(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"cannot write .*figure.png: No space left on device;"):
         plots.save(axes, path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_that_is_mistyped_is_named(dataset):
+    with pytest.raises(InvalidValueError, match="did you mean 'metric'"):
+        plots.plot_widening(dataset, metrik="loss")
+
+
+def test_figures_of_several_stores_take_one_and_others_say_that_they_take_one(dataset):
+    assert len(plots.plot_compare(dataset)) == 1
+    assert len(plots.plot_overlay([dataset, dataset]).lines) > len(
+        plots.plot_overlay(dataset).lines
+    )
+    with pytest.raises(InvalidValueError, match="plot_gap takes one Dataset; got a list of 2"):
+        plots.plot_gap([dataset, dataset])
+
+
+def test_a_title_may_hold_formulas_and_is_broken_into_lines(dataset):
+    ax = plots.plot_widening(dataset, title=r"$\nabla L$ of run_1")
+    assert ax.get_title() == r"$\nabla L$ of run_1"
+    assert ax.title.get_parse_math()
+    ax.figure.canvas.draw()
+    assert plots.plot_widening(dataset, title="costs $5").get_title() == "costs $5"
+    with pytest.raises(InvalidValueError, match="holds a formula that matplotlib cannot read"):
+        plots.plot_widening(dataset, title=r"$\nonsense{$")
+    with plots.styled(width="column"):
+        ax = plots.plot_widening(dataset, title="many words " * 12)
+    ax.figure.canvas.draw()
+    box = ax.title.get_window_extent()
+    assert ax.figure.bbox.x0 <= box.x0
+    assert box.x1 <= ax.figure.bbox.x1
+
+
+def test_the_set_that_is_shown_by_default_is_one_that_is_there(dataset):
+    only = dataset.sel(evaluation_set=["validation"])
+    for draw in (plots.plot_widening, plots.plot_parabola, plots.plot_sharpness):
+        drawn = draw(only, caption=True)
+        figure = np.ravel(drawn)[0].figure
+        (caption,) = [each for each in figure.texts if each.get_gid() == "caption"]
+        assert "validation" in caption.get_text()
+    assert "same_batch, or the first where there is none." in plots.plot_widening.__doc__
