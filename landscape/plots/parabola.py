@@ -28,8 +28,8 @@ from landscape.slices.selection import mode_of
 from landscape.statistics.points import known_slope
 
 LOOKS: dict[str, dict[str, Any]] = {
-    "least-squares": {"color": "#7F3C8D", "linestyle": (0, (1, 1)), "marker": "P", "ms": 5.5},
-    "mutschler": {"color": "#D55E00", "linestyle": (0, (5, 1.5)), "marker": "*", "ms": 8},
+    "least-squares": {"color": "#7F3C8D", "linestyle": (0, (1, 1)), "marker": "P", "ms": 4},
+    "mutschler": {"color": "#D55E00", "linestyle": (0, (5, 1.5)), "marker": "*", "ms": 9.5},
 }
 LABELS = {"least-squares": "parabola of least squares", "mutschler": "Mutschler's parabola"}
 BEST: dict[str, Any] = {"marker": "o", "ms": 7, "mfc": "none", "color": "0.2", "linestyle": ""}
@@ -162,8 +162,9 @@ def _draw(panel: Axes, one: _Slice, look: style.Style, scale: str, reach: float)
         with np.errstate(invalid="ignore"):  # ∞ · 0
             panel.plot(along, parabola(along), gid=method, **line)
         step, value = float(found["optimum"]), float(found["optimum_value"])
+        above = 4 + 0.1 * (method == "least-squares")  # whose mark is the slimmer one
         panel.plot(
-            step, value, gid=f"{method} optimum", mec="white", mew=0.5, zorder=4, **mark, **line
+            step, value, gid=f"{method} optimum", mec="white", mew=0.5, zorder=above, **mark, **line
         )
         seen += [value] if low <= step <= high else []
         handles += panel.plot([], [], label=LABELS[method], **mark, **line)
@@ -171,7 +172,7 @@ def _draw(panel: Axes, one: _Slice, look: style.Style, scale: str, reach: float)
         one.best_step, one.best["best_value"], label="best sample", gid="best", zorder=4, **BEST
     )
     if scale == "linear":
-        margin = 0.03 * (high - low)
+        margin = 0.06 * (high - low)  # so that a mark at the end is seen whole
         panel.set_xlim(low - margin, high + margin)
     fit(panel, seen)
     return handles

@@ -93,7 +93,7 @@ def test_the_slice_is_that_of_set_checkpoint_and_draw(make):
 def test_a_linear_axis_shows_twice_as_far_as_what_is_marked(quadratic):
     (ax,) = plot_parabola(quadratic, checkpoint=100)
     low, high = ax.get_xlim()
-    assert (low, high) == pytest.approx((-0.424, 0.424))
+    assert (low, high) == pytest.approx((-0.448, 0.448))
     bottom, top = ax.get_ylim()
     assert 1.6 < bottom < 1.8
     assert 3.75 < top < 4  # the slice is 3.75 at −0.4, between its samples
