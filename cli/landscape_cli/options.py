@@ -78,7 +78,7 @@ Store = Annotated[
     Path,
     typer.Argument(
         metavar="STORE",
-        help="A store made by `landscape probe`, or the folder of its run.",
+        help="A store of slices (`landscape probe`, `train --probe`), or the folder of its run.",
         callback=local,
     ),
 ]
@@ -86,7 +86,7 @@ Stores = Annotated[
     list[Path],
     typer.Argument(
         metavar="STORE",
-        help="Stores made by `landscape probe`, or the folders of their runs.",
+        help="Stores of slices (`landscape probe`, `train --probe`), or folders of their runs.",
         callback=local,
     ),
 ]
@@ -341,10 +341,10 @@ def probe_settings(texts: list[str] | None) -> dict[str, Any]:
 
 
 def open_slices(path: Path, name: str | None = None) -> Any:
-    """Open a store of slices, or the one called ``name`` in a run's folder."""
+    """Open a store of slices, or that of a run's folder, where ``name`` says which one."""
     from landscape import statistics, store
-    from landscape.histories.layout import SLICES, store_at
+    from landscape.histories.layout import store_at
 
-    dataset = store.open_(store_at(path, name or SLICES))
+    dataset = store.open_(store_at(path, name))
     statistics.require_slices(dataset)
     return dataset

@@ -87,9 +87,9 @@ def _by_class(
 ) -> Any:
     """The slices of each class, from the per-sample values of a store."""
     from landscape import statistics, store
-    from landscape.histories.layout import SLICES, store_at
+    from landscape.histories.layout import store_at
 
-    samples = store.open_samples(store_at(path, SLICES), evaluation_set)
+    samples = store.open_samples(store_at(path), evaluation_set)
     metric = metric or ("accuracy" if "margin" in samples else "loss")
     factors = None if slope_factor is None else [slope_factor]
     return statistics.rederive([samples], metric, factors, by_class=True)

@@ -277,14 +277,21 @@ def _digests(record: Mapping[str, Any]) -> list[str]:
     return str(record.get(DATA) or UNKNOWN).split("-")
 
 
-def store_at(path: Path, name: str = SLICES) -> Path:
+def store_at(path: Path, name: str | None = None) -> Path:
     """The store that a path means: one in a run's folder, or the path itself.
 
     Args:
         path: a run's folder or a store.
-        name: the store to take of a run's folder.
+        name: the store to take of a run's folder; by default that of the slices probed at its
+            checkpoints or, where there is none, of those probed during training.
 
     Returns:
-        ``path / name`` where ``path`` is a run's folder, else ``path``.
+        The store in the folder where ``path`` is a run's folder, whether it exists or not, else
+        ``path``.
     """
-    return path / name if Run(path).exists else path
+    run = Run(path)
+    if not run.exists:
+        return path
+    if name is not None:
+        return path / name
+    return run.recording if run.recording.exists() and not run.slices.exists() else run.slices

@@ -136,6 +136,14 @@ def test_the_store_of_a_run_or_the_path_itself(run):
     assert store_at(run.history) == run.history
 
 
+def test_a_run_probed_only_while_it_trained_has_that_store(run):
+    write(run, RECORD)
+    run.recording.mkdir()
+    assert store_at(run.folder) == run.recording
+    run.slices.mkdir()
+    assert store_at(run.folder) == run.slices
+
+
 @pytest.mark.parametrize(
     ("before", "now", "names"),
     [
