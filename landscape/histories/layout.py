@@ -175,9 +175,9 @@ class Run:
         require_same_data(f"{self.folder} holds a run", recorded, record)
 
     def _require_length(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-        """Whether ``now`` only goes on for longer; refuses where it cannot."""
+        """Whether ``now`` only goes on for longer; refuses where it cannot, and what is shorter."""
         done, asked = before.get("epochs"), now.get("epochs")
-        if done is None or asked is None or asked <= done:
+        if done is None or asked is None or asked == done:
             return False
         if before.get("schedule") != now.get("schedule"):
             return False
@@ -186,6 +186,11 @@ class Run:
             why = f"its schedule, {before['schedule']}, was made for as many"
         elif self.recording.exists():
             why = "it was probed as it trained, at iterations chosen for as many"
+        if asked < done:
+            raise InvalidValueError(
+                f"epochs is {asked}, but {self.folder} holds a run of {done} epochs already; "
+                f"{'only' if why else 'at least'} {done} are allowed there, or use another folder"
+            )
         if why:
             raise InvalidValueError(
                 f"{self.folder} holds a run of {done} epochs, and {why}; train for {asked} epochs "
