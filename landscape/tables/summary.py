@@ -22,6 +22,7 @@ from landscape.slices.wording import (
     epoch_number,
     name_label,
     optimizer_label,
+    optimizer_name,
     placed_by,
     run_label,
     task_label,
@@ -293,7 +294,7 @@ def _task(attributes: Mapping[str, Any]) -> str | None:
 
 def _optimizer(attributes: Mapping[str, Any]) -> str | None:
     run = attributes.get("run") or attributes
-    name = str(run.get("optimizer", attributes.get("optimizer", "")))
+    name = optimizer_name(attributes)
     if not (label := optimizer_label(name)):
         return None
     label = with_name(label, name)
