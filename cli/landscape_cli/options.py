@@ -5,6 +5,9 @@ Defaults are taken from the class that has the setting, never written down here.
 
 import inspect
 import json
+import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
@@ -49,6 +52,13 @@ def local(given: Any) -> Any:
 def say(text: str) -> None:
     """Print a line that may hold text from a file, which never steers the terminal."""
     typer.echo(visible(text))
+
+
+def width() -> int | None:
+    """How wide the terminal is; None for a pipe or a file, unless COLUMNS is set."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        return shutil.get_terminal_size().columns
+    return None
 
 
 def place(metavar: str, what: str, default: str | None = None) -> Any:

@@ -1,7 +1,5 @@
 """``landscape table``: runs compared in numbers, and a store's slices in numbers."""
 
-import shutil
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -171,6 +169,4 @@ def _show(frame: Any, out: Path | None, format_: str | None) -> None:
     elif format_ is not None:
         typer.echo(table_formats.text(frame, format_), nl=False)
     else:
-        # A pipe or a file has no limit on the width.
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        typer.echo(table_formats.plain(frame, width), nl=False)
+        typer.echo(table_formats.plain(frame, options.width()), nl=False)

@@ -166,25 +166,46 @@ def plain(frame: pd.DataFrame, width: int | None = None) -> str:
         The text. Only a single column may make lines longer than ``width``.
     """
     header, rows = cells(frame)
-    left = words(frame, header)
-    columns = [*zip(*rows, strict=True)]
+    kept = sum(name in frame.index.names for name in header)
+    written = aligned(header, rows, words(frame, header), kept, width)
+    said = note(frame) if width is None else textwrap.fill(note(frame), width)
+    return f"{written}\n\n{said}\n"
+
+
+def aligned(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: Sequence[bool],
+    kept: int = 1,
+    width: int | None = None,
+) -> str:
+    """Write cells in columns, as :func:`plain` does.
+
+    Args:
+        header: the names of the columns.
+        rows: the cells of each row.
+        left: which columns are aligned to the left, as words are.
+        kept: how many columns each part begins with.
+        width: how many characters a line may have; None for any number.
+
+    Returns:
+        The lines, without an end of the last.
+    """
+    columns = [*zip(*rows, strict=True)] or [()] * len(header)
     headings = [[name] for name in header]
     if width is not None and len(GAP.join(_laid(headings, columns, left)[0])) > width:
         headings = [_folded(*each) for each in zip(header, columns, strict=True)]
     laid = _laid(headings, columns, left)
-    kept = sum(name in frame.index.names for name in header)
     parts: list[list[int]] = [[*range(kept)]]
     for at in range(kept, len(header)):
         wide = len(GAP.join(laid[0][i] for i in (*parts[-1], at)))
         if width is not None and wide > width and len(parts[-1]) > kept:
             parts.append([*range(kept)])
         parts[-1].append(at)
-    written = [
+    return "\n\n".join(
         "\n".join(GAP.join(line[i] for i in part).rstrip() for line in laid).lstrip("\n")
         for part in parts
-    ]
-    said = note(frame) if width is None else textwrap.fill(note(frame), width)
-    return "\n\n".join([*written, said]) + "\n"
+    )
 
 
 def _folded(name: str, column: Sequence[str]) -> list[str]:

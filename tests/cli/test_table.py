@@ -50,6 +50,13 @@ def test_a_pipe_is_not_folded(folder):
     assert "exhausted per 1000" in lines[0]
 
 
+@pytest.mark.parametrize("command", ["passes", "benchmark"])
+def test_no_line_is_wider_than_asked_for(folder, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    output = run("table", command, folder).stdout
+    assert max(map(len, output.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_formats(folder, name):
     frame = benchmark(collect(folder))
