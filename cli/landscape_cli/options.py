@@ -119,8 +119,13 @@ def option(name: str, default: str = "") -> Any:
     """Make an option of figures or tables; its default, ``default`` in words, is left to them."""
     about = OPTIONS[name]
     flags = [FLAGS[name]] if name in FLAGS else []
-    text = about.help.replace("_", "-")
+    text = (about.beside or about.help).replace("_", "-")
     shown: dict[str, Any] = {}
+    if about.choices:
+        shown = {
+            "metavar": "|".join(about.choices),
+            "autocompletion": completion.of(about.choices),
+        }
     if name in COMPLETIONS:
         shown = {"metavar": "NAME", "autocompletion": COMPLETIONS[name]}
     if words := default or about.default:
