@@ -116,7 +116,7 @@ def test_a_run_without_a_recording_says_how_one_is_made(trained):
 
 def test_info(store, trained):
     text = run("info", store).stdout
-    for part in ["digits-mlp", "sgd", "step sizes: 5", "big batch", "schema 2", "per-sample"]:
+    for part in ["digits-mlp", "SGD", "step sizes: 5", "big batch", "schema 2", "per-sample"]:
         assert part in text
     assert run("info", trained).stdout.startswith(f"{trained / 'history.zarr'}: history, schema 2")
 
