@@ -18,7 +18,7 @@ def check(
         ),
     ],
 ) -> None:
-    """Read every value of a store, or of all stores of a run, and list what is damaged.
+    """Read every value of a store or a run; list what is damaged.
 
     Ends with status 0 where all is whole, and with 2 where anything is damaged.
     """

@@ -19,5 +19,5 @@ def info(
     """Show what a store contains."""
     from landscape.tables.summary import describe_store
 
-    for line in describe_store(store):
+    for line in describe_store(store, options.width() or 80):
         options.say(line)

@@ -5,6 +5,9 @@ Defaults are taken from the class that has the setting, never written down here.
 
 import inspect
 import json
+import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
@@ -51,6 +54,13 @@ def say(text: str) -> None:
     typer.echo(visible(text))
 
 
+def width() -> int | None:
+    """How wide the terminal is; None for a pipe or a file, unless COLUMNS is set."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        return shutil.get_terminal_size().columns
+    return None
+
+
 def place(metavar: str, what: str, default: str | None = None) -> Any:
     """Make the option that says where results go, the same in every command: --out, or -o."""
     shown: dict[str, Any] = {} if default is None else {"show_default": default}
@@ -78,7 +88,7 @@ Store = Annotated[
     Path,
     typer.Argument(
         metavar="STORE",
-        help="A store made by `landscape probe`, or the folder of its run.",
+        help="A store of slices (`landscape probe`, `train --probe`), or the folder of its run.",
         callback=local,
     ),
 ]
@@ -86,7 +96,7 @@ Stores = Annotated[
     list[Path],
     typer.Argument(
         metavar="STORE",
-        help="Stores made by `landscape probe`, or the folders of their runs.",
+        help="Stores of slices (`landscape probe`, `train --probe`), or folders of their runs.",
         callback=local,
     ),
 ]
@@ -109,8 +119,13 @@ def option(name: str, default: str = "") -> Any:
     """Make an option of figures or tables; its default, ``default`` in words, is left to them."""
     about = OPTIONS[name]
     flags = [FLAGS[name]] if name in FLAGS else []
-    text = about.help.replace("_", "-")
+    text = (about.beside or about.help).replace("_", "-")
     shown: dict[str, Any] = {}
+    if about.choices:
+        shown = {
+            "metavar": "|".join(about.choices),
+            "autocompletion": completion.of(about.choices),
+        }
     if name in COMPLETIONS:
         shown = {"metavar": "NAME", "autocompletion": COMPLETIONS[name]}
     if words := default or about.default:
@@ -341,10 +356,10 @@ def probe_settings(texts: list[str] | None) -> dict[str, Any]:
 
 
 def open_slices(path: Path, name: str | None = None) -> Any:
-    """Open a store of slices, or the one called ``name`` in a run's folder."""
+    """Open a store of slices, or that of a run's folder, where ``name`` says which one."""
     from landscape import statistics, store
-    from landscape.histories.layout import SLICES, store_at
+    from landscape.histories.layout import store_at
 
-    dataset = store.open_(store_at(path, name or SLICES))
+    dataset = store.open_(store_at(path, name))
     statistics.require_slices(dataset)
     return dataset

@@ -9,7 +9,7 @@ import typer
 
 from landscape.errors import MissingFileError
 from landscape.plots.registry import FIGURES, Figure
-from landscape_cli import messages, options
+from landscape_cli import completion, messages, options
 from landscape_cli.commands import App
 
 app = App(no_args_is_help=True, help="Draw a figure of one or several stores or runs.")
@@ -31,8 +31,9 @@ TYPES: dict[str, Any] = {
 }
 
 
-def _annotation(name: str) -> Any:
-    return Annotated[TYPES.get(name, str) | None, options.option(name)]
+def _annotation(name: str, figure: Figure) -> Any:
+    default = figure.metric if name == "metric" else ""
+    return Annotated[TYPES.get(name, str) | None, options.option(name, default)]
 
 
 # Options that every figure has.
@@ -44,7 +45,10 @@ LOOK: dict[str, Any] = {
     "width": Annotated[
         str | None,
         typer.Option(
-            help="Width: column (3.5 in) or page (7 in).", show_default="the figure's own"
+            metavar="column|page",
+            help="Width: 3.5 in or 7 in.",
+            autocompletion=completion.of(("column", "page")),
+            show_default="the figure's own",
         ),
     ],
 }
@@ -87,9 +91,9 @@ def _by_class(
 ) -> Any:
     """The slices of each class, from the per-sample values of a store."""
     from landscape import statistics, store
-    from landscape.histories.layout import SLICES, store_at
+    from landscape.histories.layout import store_at
 
-    samples = store.open_samples(store_at(path, SLICES), evaluation_set)
+    samples = store.open_samples(store_at(path), evaluation_set)
     metric = metric or ("accuracy" if "margin" in samples else "loss")
     factors = None if slope_factor is None else [slope_factor]
     return statistics.rederive([samples], metric, factors, by_class=True)
@@ -134,7 +138,7 @@ def _command(figure: Figure) -> Callable[..., None]:
         *(
             inspect.Parameter(name, keyword, default=None, annotation=annotation)
             for name, annotation in [
-                *((n, _annotation(n)) for n in figure.options),
+                *((n, _annotation(n, figure)) for n in figure.options),
                 *LOOK.items(),
             ]
         ),

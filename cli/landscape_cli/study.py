@@ -31,11 +31,11 @@ def pre_study(
     probe_set: options.ProbeSet = None,
     device: options.Device = "auto",
 ) -> None:
-    """Train, probe ten checkpoints on five evaluation sets, and draw all figures of their slices.
+    """Train, probe ten checkpoints, and draw all figures of slices.
 
-    As published: SGD for the task's epochs, thirteen step sizes, all validation samples. Precision,
-    compilation and memory format are those of the training; --probe-set sets those of the probe.
-    The same command resumes where it stopped.
+    As published: SGD for the task's epochs, five evaluation sets, thirteen step sizes, all
+    validation samples. Precision, compilation and memory format are those of the training;
+    --probe-set sets those of the probe. The same command resumes where it stopped.
     """
     bars.starting()
     from landscape import plots, store
@@ -96,7 +96,9 @@ def benchmark(
     status: Annotated[bool, typer.Option("--status", help="Only show what is finished.")] = False,
     device: options.Device = "auto",
 ) -> None:
-    """Train every optimizer with every seed on a task, each into FOLDER/TASK/OPTIMIZER-SEED.
+    """Train every optimizer with every seed on a task.
+
+    Each run has its folder, FOLDER/TASK/OPTIMIZER-SEED.
 
     For example: --optimizer 'sgd,sa-sls:slope_factor=10,adam:betas=[0.9,0.99]'
 

@@ -1,7 +1,5 @@
 """``landscape table``: runs compared in numbers, and a store's slices in numbers."""
 
-import shutil
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,7 +32,7 @@ SlopeFactor = Annotated[float | None, options.option("slope_factor")]
 
 @app.command()
 def benchmark(runs: Runs, out: Out = None, format_: Format = None) -> None:
-    """Best validation accuracy of each run, mean ± sd, final accuracy and time.
+    """Best and final validation accuracy of each run, and its time.
 
     Each row is an optimizer on a task, with the settings that differ. Runs that differ only in
     their seed share a row. The best accuracy is the maximum over the epochs, the published measure;
@@ -48,7 +46,10 @@ def benchmark(runs: Runs, out: Out = None, format_: Format = None) -> None:
 
 @app.command()
 def passes(runs: Runs, out: Out = None, format_: Format = None) -> None:
-    """Forward and backward passes per step, trials per search, skipped and exhausted searches."""
+    """Forward and backward passes per step, trials per search.
+
+    Also how many searches were skipped or exhausted, per 1000 steps.
+    """
     from landscape import tables
     from landscape.histories import collection as histories
 
@@ -60,7 +61,7 @@ def slice_(
     store: Store,
     checkpoint: Annotated[int | None, options.option("checkpoint", "the second")] = None,
     evaluation_set: Sets = None,
-    metric: Annotated[list[str] | None, options.option("metric", "accuracy")] = None,
+    metric: Annotated[list[str] | None, options.option("metric")] = None,
     slope_factor: SlopeFactor = None,
     draw: Annotated[int | None, options.option("draw", "the mean of all")] = None,
     out: Out = None,
@@ -87,7 +88,7 @@ def statistics(
     store: Store,
     checkpoint: Annotated[list[int] | None, options.option("checkpoint", "all")] = None,
     evaluation_set: Sets = None,
-    metric: Annotated[str | None, options.option("metric", "accuracy")] = None,
+    metric: Annotated[str | None, options.option("metric")] = None,
     slope_factor: SlopeFactor = None,
     against: Annotated[str | None, options.option("against", "step-size")] = None,
     tolerance: Annotated[float | None, options.option("tolerance")] = None,
@@ -95,7 +96,7 @@ def statistics(
     out: Out = None,
     format_: Format = None,
 ) -> None:
-    """Peak width, plateau, best step size, batch bias and gap, by checkpoint and set."""
+    """Peak width, plateau, best step size, batch bias and gap."""
     from landscape import tables
 
     frame = tables.slice_statistics(
@@ -123,7 +124,7 @@ def shape(
     out: Out = None,
     format_: Format = None,
 ) -> None:
-    """Critical step size, sharpness, curvature, convexity and barrier of each slice."""
+    """Critical step size, sharpness, curvature, convexity, barrier."""
     from landscape import tables
 
     frame = tables.slice_shapes(
@@ -141,12 +142,15 @@ def shape(
 @app.command()
 def plane(
     store: Store,
-    metric: Annotated[str | None, options.option("metric", "accuracy")] = None,
+    metric: Annotated[str | None, options.option("metric")] = None,
     slope_factor: SlopeFactor = None,
     out: Out = None,
     format_: Format = None,
 ) -> None:
-    """Best point, the area around it, curvatures, and the path's share, of each plane."""
+    """Best point of each plane, the area around it, and curvatures.
+
+    Also how much of the path of the training each plane keeps.
+    """
     from landscape import tables
 
     frame = tables.plane_statistics(
@@ -171,6 +175,4 @@ def _show(frame: Any, out: Path | None, format_: str | None) -> None:
     elif format_ is not None:
         typer.echo(table_formats.text(frame, format_), nl=False)
     else:
-        # A pipe or a file has no limit on the width.
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        typer.echo(table_formats.plain(frame, width), nl=False)
+        typer.echo(table_formats.plain(frame, options.width()), nl=False)

@@ -175,9 +175,9 @@ class Run:
         require_same_data(f"{self.folder} holds a run", recorded, record)
 
     def _require_length(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-        """Whether ``now`` only goes on for longer; refuses where it cannot."""
+        """Whether ``now`` only goes on for longer; refuses where it cannot, and what is shorter."""
         done, asked = before.get("epochs"), now.get("epochs")
-        if done is None or asked is None or asked <= done:
+        if done is None or asked is None or asked == done:
             return False
         if before.get("schedule") != now.get("schedule"):
             return False
@@ -186,6 +186,11 @@ class Run:
             why = f"its schedule, {before['schedule']}, was made for as many"
         elif self.recording.exists():
             why = "it was probed as it trained, at iterations chosen for as many"
+        if asked < done:
+            raise InvalidValueError(
+                f"epochs is {asked}, but {self.folder} holds a run of {done} epochs already; "
+                f"{'only' if why else 'at least'} {done} are allowed there, or use another folder"
+            )
         if why:
             raise InvalidValueError(
                 f"{self.folder} holds a run of {done} epochs, and {why}; train for {asked} epochs "
@@ -277,14 +282,21 @@ def _digests(record: Mapping[str, Any]) -> list[str]:
     return str(record.get(DATA) or UNKNOWN).split("-")
 
 
-def store_at(path: Path, name: str = SLICES) -> Path:
+def store_at(path: Path, name: str | None = None) -> Path:
     """The store that a path means: one in a run's folder, or the path itself.
 
     Args:
         path: a run's folder or a store.
-        name: the store to take of a run's folder.
+        name: the store to take of a run's folder; by default that of the slices probed at its
+            checkpoints or, where there is none, of those probed during training.
 
     Returns:
-        ``path / name`` where ``path`` is a run's folder, else ``path``.
+        The store in the folder where ``path`` is a run's folder, whether it exists or not, else
+        ``path``.
     """
-    return path / name if Run(path).exists else path
+    run = Run(path)
+    if not run.exists:
+        return path
+    if name is not None:
+        return path / name
+    return run.recording if run.recording.exists() and not run.slices.exists() else run.slices

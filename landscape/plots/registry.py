@@ -27,6 +27,7 @@ class Figure:
         package: where its module is.
         several: whether a figure of slices also takes a list of Datasets, of several stores.
         one_set: where it shows one evaluation set alone, the one that it shows by default.
+        metric: which metric it shows by default, in words.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Figure:
     package: str = "landscape.plots"
     several: bool = False
     one_set: str = ""
+    metric: str = "accuracy, or else loss"
 
     @property
     def module(self) -> str:
@@ -66,13 +68,13 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
         for figure in (
             Figure(
                 "loss-vs-accuracy",
-                "Loss and accuracy of one evaluation set along the gradient.",
+                "Loss and accuracy of one evaluation set.",
                 ("checkpoint", "evaluation_set", "scale", "value_scale"),
                 one_set="same_batch",
             ),
             Figure(
                 "widening",
-                "One evaluation set at all checkpoints: the peak widens as training proceeds.",
+                "One evaluation set at all checkpoints: the peak widens.",
                 (
                     "checkpoint",
                     "metric",
@@ -115,31 +117,36 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "scale",
                 ),
                 one_set="same_batch",
+                metric="loss",
             ),
             Figure(
                 "approximations",
-                "Armijo's line at several c; smooth accuracy at several slope factors.",
+                "Armijo's line and smooth accuracy at several constants.",
                 ("checkpoint", "metric", "slope_factor", "c", "draw", "scale"),
+                metric="loss",
             ),
             Figure(
                 "batch-bias",
-                "Batch bias with 95 % intervals, along the slice and over training.",
+                "Batch bias along the slice and over training.",
                 ("checkpoint", "metric", "slope_factor", "step_size", "scale"),
+                metric="loss",
             ),
             Figure(
                 "overview",
-                "All evaluation sets at all checkpoints, one panel per checkpoint.",
+                "All evaluation sets, one panel per checkpoint.",
                 ("checkpoint", "metric", "slope_factor", "scale", "value_scale"),
             ),
             Figure(
                 "best-steps",
                 "Best step size over training.",
                 ("checkpoint", "metric", "evaluation_set", "slope_factor"),
+                metric="loss, accuracy and smooth accuracy",
             ),
             Figure(
                 "improvement",
-                "How much better the best step size is than step size 0, over training.",
+                "How much the best step size gains, over training.",
                 ("checkpoint", "metric", "evaluation_set", "slope_factor", "value_scale"),
+                metric="loss, accuracy and smooth accuracy",
             ),
             Figure(
                 "peak-widths",
@@ -155,10 +162,11 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
                     "value_scale",
                 ),
                 several=True,
+                metric="loss, accuracy and smooth accuracy",
             ),
             Figure(
                 "sharpness",
-                "How sharply the loss curves over training, against 2/learning rate.",
+                "Sharpness over training, against 2/learning rate.",
                 ("checkpoint", "evaluation_set", "value_scale"),
                 one_set="same_batch",
             ),
@@ -180,13 +188,13 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             ),
             Figure(
                 "trajectory",
-                "The path of the training on a plane or along a line, and its distance from it.",
+                "The path of the training on a plane or along a line.",
                 ("checkpoint", "draw", "against"),
                 source="paths",
             ),
             Figure(
                 "line-search",
-                "What a line search saw at one step: slice, Armijo's line and trials.",
+                "A line search at one step: its slice and its trials.",
                 ("checkpoint", "scale", "value_scale"),
                 source="searches",
             ),
@@ -212,9 +220,10 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             ),
             Figure(
                 "batch-noise",
-                "Noise between batches against their size, one store per size.",
+                "Noise between batches, one store per batch size.",
                 ("checkpoint", "metric", "slope_factor", "step_size"),
                 source="stores",
+                metric="loss",
             ),
             Figure(
                 "overlay",
@@ -233,19 +242,20 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             ),
             Figure(
                 "interpolation",
-                "The line from one checkpoint to another, and the barrier between them.",
+                "The line between two checkpoints, and its barrier.",
                 ("checkpoint", "metric", "evaluation_set", "slope_factor", "value_scale"),
                 source="stores",
+                metric="loss and accuracy",
             ),
             Figure(
                 "losses",
-                "Losses and accuracies of one sample against the probability of its class.",
+                "Losses against the probability of a sample's class.",
                 (),
                 source="formulas",
             ),
             Figure(
                 "training",
-                "Step size and validation accuracy over the epochs of several runs.",
+                "Step size and accuracy over the epochs of several runs.",
                 ("accuracy_from",),
                 source="runs",
             ),
@@ -257,7 +267,7 @@ FIGURES: Mapping[str, Figure] = MappingProxyType(
             ),
             Figure(
                 "slope-search",
-                "Best validation accuracy of sa-SLS runs against their slope factor.",
+                "Best accuracy of sa-SLS runs against slope factors.",
                 (),
                 source="runs",
             ),

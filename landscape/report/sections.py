@@ -20,27 +20,22 @@ from landscape.tables import summary as account
 
 # Attributes in words; any other attribute of a store is shown under its own name.
 WORDS = {
-    "task": "task",
-    "optimizer": "optimizer",
     "run": "training",
     "search": "line search",
-    "direction": "direction",
     "direction_symbol": "symbol of the direction",
-    "direction_about": "about the direction",
-    "direction_2": "second direction",
     "direction_symbol_2": "symbol of the second direction",
-    "direction_about_2": "about the second direction",
     "orthogonal": "second direction made orthogonal",
-    "origin": "origin",
-    "seed": "seed of the probe",
     "settings": "settings of the probe",
     "training_samples": "training samples",
     "device": "device",
-    "device_name": "name of the device",
     "dtype": "dtype",
-    "torch": "torch",
-    "landscape": "landscape",
 }
+# What the facts say, as attributes and as settings, and what is no news to a reader.
+FACTS = (
+    *("task", "optimizer", "weights", "origin", "seed", "device_name", "torch", "landscape"),
+    *("direction", "direction_about", "direction_2", "direction_about_2"),
+)
+SAID = {"run": ("task", "optimizer"), "settings": ("direction", "direction_2", "origin")}
 ELSEWHERE = ("schema", "along", "digests")
 WORDY_SETS = [True, True, False, True]  # columns of words in the listing of evaluation sets
 
@@ -117,13 +112,22 @@ def provenance(dataset: xr.Dataset) -> str:
     Returns:
         HTML.
     """
-    known = {words: dataset.attrs[name] for name, words in WORDS.items() if name in dataset.attrs}
+    attributes = {
+        name: {n: v for n, v in value.items() if n not in SAID.get(name, ())}
+        if isinstance(value, Mapping)
+        else value
+        for name, value in dataset.attrs.items()
+    }
+    facts = dict(account.facts(dataset))
+    facts.pop("per-sample values", None)  # they may have been left out since, which only info sees
+    known = {words: attributes[name] for name, words in WORDS.items() if name in attributes}
     rest = {
         name.replace("_", " "): value
-        for name, value in dataset.attrs.items()
-        if name not in WORDS and name not in ELSEWHERE
+        for name, value in attributes.items()
+        if name not in (*WORDS, *FACTS, *ELSEWHERE)
     }
-    rows = [(name, _said(value)) for name, value in (known | rest).items() if value not in ({}, "")]
+    told = facts | {n: v for n, v in (known | rest).items() if n not in facts}
+    rows = [(name, _said(value)) for name, value in told.items() if value not in ({}, "")]
     header, sets = account.evaluation_sets(dataset)
     return "\n".join(
         [
@@ -190,9 +194,12 @@ def _table(
 def _said(value: Any) -> str:
     """An attribute as text: "learning rate 0.1, batch size 128"."""
     if isinstance(value, Mapping):
-        return "; ".join(
-            f"{str(name).replace('_', ' ')} {_said(inner)}"
+        parts = (
+            wording.run_label(f"{str(name).replace('_', ' ')} {_said(inner)}")
             for name, inner in value.items()
             if inner not in ({}, None)
         )
+        return "; ".join(filter(None, parts))
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(map(wording.name_label, value))
     return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -21,11 +21,15 @@ class Option:
         name: the keyword argument.
         help: what it is, in a sentence without a full stop.
         default: its default in words, where that is not a plain value.
+        choices: every value that it takes, where these are a few words.
+        beside: what it is where its choices stand beside it, as in the help of commands.
     """
 
     name: str
     help: str
     default: str = ""
+    choices: tuple[str, ...] = ()
+    beside: str = ""
 
 
 OPTIONS: Mapping[str, Option] = MappingProxyType(
@@ -40,8 +44,8 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             ),
             Option(
                 "metric",
-                "metric to show: accuracy, loss, smooth_accuracy or another in the store; by "
-                "default accuracy, or else loss",
+                "metric to show: accuracy, loss, smooth_accuracy or another in the store",
+                "accuracy, or else loss",
             ),
             Option("evaluation_set", "evaluation set to show, for example same_batch"),
             Option(
@@ -53,6 +57,9 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
                 "against",
                 "how lengths are measured: step-size, or distance, which is the step size times "
                 "the norm of the direction",
+                choices=("step-size", "distance"),
+                beside="how lengths are measured; distance is the step size times the norm of the "
+                "direction",
             ),
             Option(
                 "step_size",
@@ -74,8 +81,16 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
                 "scale",
                 "scale of the step sizes: linear, symlog, or auto, which is symlog where samples "
                 "would fall on one another",
+                choices=("linear", "symlog", "auto"),
+                beside="scale of the step sizes; auto is symlog where samples would fall on one "
+                "another",
             ),
-            Option("value_scale", "scale of the values: auto, linear or log"),
+            Option(
+                "value_scale",
+                "scale of the values: auto, linear or log",
+                choices=("auto", "linear", "log"),
+                beside="scale of the values",
+            ),
             Option("draw", "number of the draw to show", "the first"),
             Option(
                 "reach",

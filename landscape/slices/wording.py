@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -49,12 +50,16 @@ OPTIMIZERS: Mapping[str, str] = {
         )
     },
 }
-# What a setting of a run or a probe reads as; the first that fits a whole setting is taken.
+# What a setting of a run or a probe reads as; the first that fits a whole setting is taken, and
+# what reads as "" is left out.
 SETTINGS: tuple[tuple[str, str], ...] = (
     (r"batch norm (batch|running)", r"batch norm with \1 statistics"),
     (r"batch norm recalibrated", "batch norm recalibrated"),
     (r"origin (before|after)-step", r"\1 the step"),
     (r"preset thesis", "as published"),
+    (r"(?:weights )?plain", ""),
+    (r"(epoch|draw)s 1", r"1 \1"),
+    (r"(epochs|draws) (\d+)", r"\2 \1"),
     (r"search every 1", "searched every step"),
     (r"search every (\d+)", r"searched every \1 steps"),
     (r"search batch same", "searched on the same batch"),
@@ -146,6 +151,10 @@ def run_label(label: str) -> str:
 
 
 def _setting(part: str) -> str:
+    if found := re.fullmatch(r"direction (2 )?([^ :]+):?(.*)", part):
+        second, name, argument = found.groups()
+        named = " ".join(filter(None, (name.replace("-", " "), argument)))
+        return f"second direction {named}" if second else named
     for pattern, words in SETTINGS:
         if found := re.fullmatch(pattern, part):
             return found.expand(words)
@@ -326,6 +335,23 @@ def number(value: float, beside: float = 0.0) -> str:
     return f"{value:.3g}".replace("-", "−")
 
 
+def optimizer_name(attributes: Mapping[str, Any]) -> str:
+    """Name the optimizer of slices or a history, as commands do where that is known.
+
+    >>> optimizer_name({"optimizer": "AdamW", "run": {"optimizer": "adam"}})
+    'adam'
+
+    Args:
+        attributes: those of a Dataset.
+
+    Returns:
+        The name in the run's settings, else the one that is stored, perhaps that of a class; "" for
+        none.
+    """
+    run = attributes.get("run") or {}
+    return str(run.get("optimizer") or attributes.get("optimizer") or "")
+
+
 def source_names(dataset: xr.Dataset) -> tuple[str, str]:
     """Word task and optimizer.
 
@@ -335,7 +361,7 @@ def source_names(dataset: xr.Dataset) -> tuple[str, str]:
     Returns:
         (task, optimizer), each in one line; "" where it is unknown.
     """
-    task, optimizer = (str(dataset.attrs.get(key) or "") for key in ("task", "optimizer"))
+    task, optimizer = str(dataset.attrs.get("task") or ""), optimizer_name(dataset.attrs)
     return one_line(task_label(task)), one_line(optimizer_label(optimizer))
 
 

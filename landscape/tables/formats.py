@@ -3,7 +3,7 @@
 import os
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pandas.api.types import is_numeric_dtype
 from landscape.arguments import local_path
 from landscape.errors import UnknownNameError, visible
 from landscape.runtime.atomic import atomic_write, require_place
-from landscape.slices.wording import one_line
+from landscape.slices.wording import one_line, run_label, task_label, with_name
 
 NONE, NAN = "–", "NaN"
 # What begins a formula in spreadsheets, the wide signs in some.
@@ -28,7 +28,8 @@ def cells(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
     Numbers are rounded, some columns as ``attrs["formats"]`` says; "mean" and the "sd" after it
     become one column, 98.37 ± 0.03; "open", the share of draws whose true value may be larger,
-    becomes a ≥ in the column before it; a task that all rows share gets no column.
+    becomes a ≥ in the column before it; a task that all rows share gets no column. Tasks and
+    settings of runs are in words.
 
     Args:
         frame: a table of :mod:`landscape.tables`.
@@ -39,7 +40,7 @@ def cells(frame: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     formats, missing = frame.attrs.get("formats", {}), _missing(frame)
     columns: dict[str, list[str]] = {}
     for level in map(str, frame.index.names):
-        values = [_index(value) for value in frame.index.get_level_values(level)]
+        values = [*map(_index, _worded(level, frame.index.get_level_values(level)))]
         if level != "task" or len(set(values)) > 1:
             columns[level] = values
     for name in map(str, frame.columns):
@@ -77,7 +78,7 @@ def note(frame: pd.DataFrame) -> str:
     if "task" not in frame.index.names:
         return said
     tasks = sorted(set(frame.index.get_level_values("task")))
-    return f"{one_line(tasks[0])}. {said}" if len(tasks) == 1 else said
+    return f"{one_line(_worded('task', tasks)[0])}. {said}" if len(tasks) == 1 else said
 
 
 def csv(frame: pd.DataFrame) -> str:
@@ -165,25 +166,46 @@ def plain(frame: pd.DataFrame, width: int | None = None) -> str:
         The text. Only a single column may make lines longer than ``width``.
     """
     header, rows = cells(frame)
-    left = words(frame, header)
-    columns = [*zip(*rows, strict=True)]
+    kept = sum(name in frame.index.names for name in header)
+    written = aligned(header, rows, words(frame, header), kept, width)
+    said = note(frame) if width is None else textwrap.fill(note(frame), width)
+    return f"{written}\n\n{said}\n"
+
+
+def aligned(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: Sequence[bool],
+    kept: int = 1,
+    width: int | None = None,
+) -> str:
+    """Write cells in columns, as :func:`plain` does.
+
+    Args:
+        header: the names of the columns.
+        rows: the cells of each row.
+        left: which columns are aligned to the left, as words are.
+        kept: how many columns each part begins with.
+        width: how many characters a line may have; None for any number.
+
+    Returns:
+        The lines, without an end of the last.
+    """
+    columns = [*zip(*rows, strict=True)] or [()] * len(header)
     headings = [[name] for name in header]
     if width is not None and len(GAP.join(_laid(headings, columns, left)[0])) > width:
         headings = [_folded(*each) for each in zip(header, columns, strict=True)]
     laid = _laid(headings, columns, left)
-    kept = sum(name in frame.index.names for name in header)
     parts: list[list[int]] = [[*range(kept)]]
     for at in range(kept, len(header)):
         wide = len(GAP.join(laid[0][i] for i in (*parts[-1], at)))
         if width is not None and wide > width and len(parts[-1]) > kept:
             parts.append([*range(kept)])
         parts[-1].append(at)
-    written = [
+    return "\n\n".join(
         "\n".join(GAP.join(line[i] for i in part).rstrip() for line in laid).lstrip("\n")
         for part in parts
-    ]
-    said = note(frame) if width is None else textwrap.fill(note(frame), width)
-    return "\n\n".join([*written, said]) + "\n"
+    )
 
 
 def _folded(name: str, column: Sequence[str]) -> list[str]:
@@ -296,6 +318,19 @@ def _missing(frame: pd.DataFrame) -> dict[str, list[bool]]:
         name: [label in set(absent.get(name, ())) for label in frame.index]
         for name in map(str, frame.columns)
     }
+
+
+def _worded(level: str, given: Iterable[Any]) -> list[Any]:
+    """Tasks, with their names, and settings of runs in words that differ; others as they are."""
+    values = [*given]
+    if level == "task":
+        return [with_name(task_label(each), each) if task_label(each) else each for each in values]
+    if level != "optimizer":
+        return values
+    said = {each: run_label(each) or each for each in values}
+    if len(set(said.values())) < len(said):
+        said = {name: with_name(label, name) for name, label in said.items()}
+    return [said[each] for each in values]
 
 
 def _index(value: object) -> str:

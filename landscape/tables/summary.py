@@ -22,15 +22,18 @@ from landscape.slices.wording import (
     epoch_number,
     name_label,
     optimizer_label,
+    optimizer_name,
     placed_by,
     run_label,
     task_label,
     with_name,
 )
-from landscape.tables.formats import NONE
+from landscape.tables.formats import NAN, NONE, aligned
 
 Listing = tuple[list[str], list[list[str]]]
 MOST_ITERATIONS = 12  # up to which each one is named
+UNKNOWN = {NONE, NAN, "none"}  # cells that say nothing
+NEWS = ("gradient_norm", "direction_norm", "direction_norm_2")  # where NaN says that all went wrong
 # What is told of each checkpoint, as means over draws, where it is known.
 OF_DIRECTIONS = (
     "gradient_norm",
@@ -95,6 +98,8 @@ def evaluation_sets(dataset: xr.Dataset) -> Listing:
 def checkpoints(dataset: xr.Dataset) -> Listing:
     """List the checkpoints and what is known of each, norms as means over draws.
 
+    A column in which nothing is known is left out, but for loss, accuracy and norms.
+
     Args:
         dataset: slices, as ``landscape.probe`` and ``landscape.open`` give them.
 
@@ -102,6 +107,7 @@ def checkpoints(dataset: xr.Dataset) -> Listing:
         (header, rows): the names of the columns, and a list of cells for each checkpoint.
     """
     by = placed_by(dataset)
+    kept = {by}
     columns = {by: [str(each) for each in dataset["iteration"].values]}
     more = [name for name, array in dataset.coords.items() if array.dims == ("checkpoint",)]
     for name in dict.fromkeys(["epoch", *sorted(map(str, more))]):
@@ -115,17 +121,23 @@ def checkpoints(dataset: xr.Dataset) -> Listing:
         if name in dataset.coords and not _is_said(dataset, name):
             label = str(dataset[name].attrs.get("long_name", name_label(name)))
             columns["mean " * (dataset.sizes["draw"] > 1) + label] = _means(dataset[name])
-    columns |= {name: _means(values) for name, values in _at_zero(dataset).items()}
+            if name in NEWS:
+                kept.add([*columns][-1])
+    for label, values in _at_zero(dataset).items():
+        columns[label] = _means(values)
+        kept.add(label)
     if digests := dataset.attrs.get("digests"):
         columns["digest"] = [digests.get(each, NONE) for each in columns[by]]
+    columns = {n: column for n, column in columns.items() if n in kept or {*column} - UNKNOWN}
     return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
 
-def describe_store(path: Path) -> Iterator[str]:
+def describe_store(path: Path, width: int = 80) -> Iterator[str]:
     """Describe the store at ``path``, or each of the stores in a run's folder, line by line.
 
     Args:
         path: a store or a run's folder.
+        width: how many characters a line of a listing may have.
 
     Yields:
         One line of text at a time, without its end.
@@ -142,10 +154,10 @@ def describe_store(path: Path) -> Iterator[str]:
     for i, each in enumerate(stores):
         if i:
             yield ""
-        yield from map(visible, _describe(each))
+        yield from map(visible, _describe(each, width))
 
 
-def _describe(path: Path) -> Iterator[str]:
+def _describe(path: Path, width: int) -> Iterator[str]:
     finished, rows = store.progress(path)
     dataset = store.open_(path)
     attributes = dataset.attrs
@@ -164,9 +176,9 @@ def _describe(path: Path) -> Iterator[str]:
     if kind == "slices":
         yield ""
         header, sets = evaluation_sets(dataset)
-        yield from _aligned(header, [list(map(name_label, row)) for row in sets])
+        yield from _aligned(header, [list(map(name_label, row)) for row in sets], width)
         yield ""
-        yield from _aligned(*checkpoints(dataset))
+        yield from _aligned(*checkpoints(dataset), width)
 
 
 def _history(dataset: xr.Dataset) -> Iterator[tuple[str, str]]:
@@ -192,16 +204,11 @@ def _runs(path: Path) -> Iterator[str]:
         yield f"{', '.join(filter(None, named))}: best validation accuracy {best}"
 
 
-def _aligned(header: list[str], rows: list[list[str]]) -> Iterator[str]:
-    """A listing in columns, each as wide as its longest cell: words to the left, numbers right."""
-    columns = list(zip(header, *rows, strict=True))
-    sides = [">" if all(map(_is_number, cells)) else "<" for _, *cells in columns]
-    widths = [max(map(len, column)) for column in columns]
-    for line in (header, *rows):
-        cells = (
-            f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths, strict=True)
-        )
-        yield "  ".join(cells).rstrip()
+def _aligned(header: list[str], rows: list[list[str]], width: int) -> list[str]:
+    """A listing in columns: words to the left, numbers right."""
+    columns = zip(header, *rows, strict=True)
+    words = [not all(map(_is_number, cells)) for _, *cells in columns]
+    return aligned(header, rows, words, width=width).split("\n")
 
 
 def _is_number(cell: str) -> bool:
@@ -293,7 +300,7 @@ def _task(attributes: Mapping[str, Any]) -> str | None:
 
 def _optimizer(attributes: Mapping[str, Any]) -> str | None:
     run = attributes.get("run") or attributes
-    name = str(run.get("optimizer", attributes.get("optimizer", "")))
+    name = optimizer_name(attributes)
     if not (label := optimizer_label(name)):
         return None
     label = with_name(label, name)

@@ -98,6 +98,14 @@ def test_what_to_draw_after_probing_on_the_way(optimizer, figure):
     assert Path(f"{figure}.png").exists()
 
 
+def test_the_folder_of_a_run_probed_on_the_way_is_as_good_as_its_store():
+    run("train", "digits-mlp", "--out", "r", "--epochs", 1, "--checkpoints", 2, "--probe")
+    store = "r/mid-training.zarr"
+    assert run("table", "statistics", "r").stdout == run("table", "statistics", store).stdout
+    for words in (["plot", "classes"], ["plot", "overlay"], ["report"]):
+        run(*words, "r", "-o", "a.svg" if words[0] == "plot" else "a.html")
+
+
 def test_a_run_without_a_recording_says_how_one_is_made(trained):
     line = refused("plot", "line-search", trained)
     assert line == (
@@ -108,7 +116,7 @@ def test_a_run_without_a_recording_says_how_one_is_made(trained):
 
 def test_info(store, trained):
     text = run("info", store).stdout
-    for part in ["digits-mlp", "sgd", "step sizes: 5", "big batch", "schema 2", "per-sample"]:
+    for part in ["digits-mlp", "SGD", "step sizes: 5", "big batch", "schema 2", "per-sample"]:
         assert part in text
     assert run("info", trained).stdout.startswith(f"{trained / 'history.zarr'}: history, schema 2")
 

@@ -42,6 +42,43 @@ def test_help_has_words_for_types_and_panels(words):
         assert headings[-1] == "Help"
 
 
+@pytest.mark.parametrize(
+    "words", [(), *(w for w, each in COMMANDS.items() if hasattr(each, "commands"))], ids=" ".join
+)
+def test_no_summary_is_cut(words, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = run(*words, "--help").stdout.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed
+    assert "…" not in listed
+    assert max(map(len, listed.splitlines())) <= 80
+
+
+def test_choices_stand_beside_their_option():
+    text = run("plot", "overlay", "--help").stdout
+    for option in (
+        "--against step-size|distance ", "--scale linear|symlog|auto ",
+        "--value-scale auto|linear|log ", "--width column|page ",
+    ):  # fmt: skip
+        assert option in text
+
+
+@pytest.mark.parametrize(
+    ("words", "default"),
+    [
+        (("plot", "parabola"), "loss"),
+        (("plot", "batch-bias"), "loss"),
+        (("plot", "widening"), "accuracy, or else loss"),
+        (("plot", "best-steps"), "loss, accuracy and smooth accuracy"),
+        (("table", "statistics"), "accuracy, or else loss"),
+        (("table", "shape"), "loss"),
+    ],
+)
+def test_the_default_metric_is_that_of_the_command(words, default):
+    text = " ".join(run(*words, "--help").stdout.split())
+    assert f"another in the store. [default: ({default})]" in text
+
+
 def test_every_option_that_a_panel_lists_is_one():
     names = {p.name for command in COMMANDS.values() for p in command.params}
     assert {each for panel in PANELS.values() for each in panel} <= names | {"help"}

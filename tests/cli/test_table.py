@@ -30,17 +30,31 @@ def elsewhere(tmp_path, monkeypatch):
 
 def test_a_table_in_the_terminal(folder):
     output = run("table", "benchmark", folder).stdout
-    for part in ("sgd", "90.50 ± 0.50", "sa-sls", "80.00 ± 0.00", "digits-mlp. Best", "population"):
+    for part in (
+        "SGD",
+        "90.50 ± 0.50",
+        "sa-SLS",
+        "80.00 ± 0.00",
+        "(digits-mlp). Best",
+        "population",
+    ):
         assert part in output
     lines = run("table", "passes", folder / "sgd-0", folder / "sls-1").stdout.splitlines()
     rows = {line.split()[0]: line.split()[1:5] for line in lines if " 1.00 " in line}
-    assert rows == {"sgd": ["1", "40", "3.00", "1.00"], "sa-sls": ["1", "40", "3.00", "1.00"]}
+    assert rows == {"SGD": ["1", "40", "3.00", "1.00"], "sa-SLS": ["1", "40", "3.00", "1.00"]}
     assert not list(Path().iterdir())
 
 
 def test_a_pipe_is_not_folded(folder):
     lines = run("table", "passes", folder).stdout.splitlines()
     assert "exhausted per 1000" in lines[0]
+
+
+@pytest.mark.parametrize("command", ["passes", "benchmark"])
+def test_no_line_is_wider_than_asked_for(folder, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    output = run("table", command, folder).stdout
+    assert max(map(len, output.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -72,7 +86,7 @@ def test_a_packed_collection_is_as_good_as_the_folders(folder):
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
     info = run("info", packed).stdout
     assert "runs.zarr.zip: runs" in info
-    assert "digits-mlp, sgd: best validation accuracy 0.9000, 0.9100" in info
+    assert "MLP on digits (digits-mlp), SGD: best validation accuracy 0.9000, 0.9100" in info
 
 
 @pytest.mark.parametrize(

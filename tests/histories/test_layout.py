@@ -120,6 +120,16 @@ def test_another_run_is_refused(run, changes, message):
         run.require(RECORD | changes, {})
 
 
+def test_a_shorter_run_is_refused_with_the_number_that_is_allowed(run):
+    write(run, RECORD | {"epochs": 5})
+    message = f"epochs is 2, but {run.folder} holds a run of 5 epochs already; at least 5 are"
+    with pytest.raises(InvalidValueError, match=f"^{re.escape(message)} allowed there"):
+        run.require(RECORD | {"epochs": 2}, {})
+    run.recording.mkdir()  # at iterations that were chosen for 5 epochs
+    with pytest.raises(InvalidValueError, match="already; only 5 are allowed there"):
+        run.require(RECORD | {"epochs": 2}, {})
+
+
 def test_what_an_older_record_does_not_mention_is_the_default(run):
     write(run, RECORD)
     defaults = {"batch_size": 64, "seed": 7}  # the record has a seed, which goes first
@@ -134,6 +144,14 @@ def test_the_store_of_a_run_or_the_path_itself(run):
     assert store_at(run.folder) == run.slices
     assert store_at(run.folder, "history.zarr") == run.history
     assert store_at(run.history) == run.history
+
+
+def test_a_run_probed_only_while_it_trained_has_that_store(run):
+    write(run, RECORD)
+    run.recording.mkdir()
+    assert store_at(run.folder) == run.recording
+    run.slices.mkdir()
+    assert store_at(run.folder) == run.slices
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,8 @@ def test_options_are_all_the_keywords_of_the_function(figure: Figure):
     assert list(parameters) == [*first, "ax", *figure.options]
     assert all(p.kind is p.KEYWORD_ONLY for p in list(parameters.values())[len(first) :])
     assert figure.summary.endswith(".")
+    if "metric" in parameters and parameters["metric"].default is not None:
+        assert figure.metric == parameters["metric"].default
 
 
 @pytest.mark.parametrize("name", NAMES)

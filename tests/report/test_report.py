@@ -122,7 +122,7 @@ def test_a_metric_of_ones_own_has_charts_and_no_statistics():
 def test_provenance():
     text = unescape(report.page(slices()[["loss"]].assign_attrs(probed_at="2026-01-01 12:00")))
     for part in (
-        *("a-task", "sgd", "learning rate 0.25; options momentum 0.9", "before-step", "2.14"),
+        *("a-task", "sgd", "learning rate 0.25; options momentum 0.9", "before the step", "2.14"),
         *("<td>d200d200</td>", "<dt>probed at</dt><dd>2026-01-01 12:00</dd>"),
         "<dt>seed of the probe</dt><dd>7</dd>",
         '<td class="words">validation</td><td>360</td><td class="words">running</td>',
@@ -130,6 +130,23 @@ def test_provenance():
         assert part in text
     assert "2 checkpoints, 1 draw, 4 evaluation sets, 7 step sizes from −1 to 1." in text
     assert "means of 3 draws, intervals: min to max" in sections.summary(slices(draws=3))
+
+
+def test_how_it_was_made_is_in_the_words_of_info():
+    settings = {"origin": "before-step", "draws": 1, "samples": True, "sets": ["same_batch"]}
+    run = {"task": "digits-mlp", "optimizer": "adam", "learning_rate": 0.1, "compile": False}
+    named = {"task": "digits-mlp", "optimizer": "AdamW", "settings": settings, "run": run}
+    text = unescape(sections.provenance(slices().assign_attrs(named)))
+    for part in (
+        "<dt>task</dt><dd>MLP on digits (digits-mlp)</dd>",
+        "<dt>optimizer</dt><dd>Adam, learning rate 0.1</dd>",
+        "<dt>origin</dt><dd>before the step</dd>",
+        "<dt>training</dt><dd>learning rate 0.1; no compile</dd>",
+        "<dt>settings of the probe</dt><dd>1 draw; samples; sets same batch</dd>",
+    ):
+        assert part in text
+    assert "before-step" not in text
+    assert "AdamW" not in text
 
 
 def test_nothing_from_a_store_becomes_markup():

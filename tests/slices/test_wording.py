@@ -1,4 +1,5 @@
 import pytest
+import xarray as xr
 
 from landscape.optimizers.recipes import RECIPES
 from landscape.slices import wording
@@ -43,6 +44,12 @@ def test_tasks(task, label):
         ),
         ("search batch same", "searched on the same batch"),
         ("nesterov true, compile false", "nesterov, no compile"),
+        ("sgd, epochs 3", "SGD, 3 epochs"),
+        ("epochs 1, draws 20", "1 epoch, 20 draws"),
+        ("plain, weights plain, weights ema", "weights ema"),
+        ("direction normalised-gradient, draws 1", "normalised gradient, 1 draw"),
+        ("direction towards:mlp-10/adam-0", "towards mlp-10/adam-0"),
+        ("direction 2 hessian-2:validation", "second direction hessian 2 validation"),
         ("torch.adamw, betas [0.9, 0.999]", "AdamW, betas [0.9, 0.999]"),
         ("MyOptimizer", "MyOptimizer"),
         ("unknown", ""),
@@ -50,6 +57,14 @@ def test_tasks(task, label):
 )
 def test_settings_of_runs(label, words):
     assert wording.run_label(label) == words
+
+
+def test_the_name_that_the_run_was_given_goes_before_the_class_of_its_optimizer():
+    recorded = xr.Dataset(attrs={"task": "digits-mlp", "optimizer": "AdamW"})
+    assert wording.source_label(recorded) == "MLP on digits, AdamW"
+    named = recorded.assign_attrs(run={"optimizer": "adam"})
+    assert wording.source_label(named) == "MLP on digits, Adam"
+    assert wording.source_names(recorded.assign_attrs(run={}))[1] == "AdamW"
 
 
 def test_a_difference_of_rounding_is_0():

@@ -277,10 +277,10 @@ def test_a_run_that_was_probed_as_it_trained_has_its_length(tmp_path):
 
 
 def test_fewer_epochs_and_other_settings_are_another_run(tmp_path, whole):
-    for other, name in (
-        (settings(epochs=2), "epochs"),
-        (settings(epochs=4, seed=1), "seed"),
-        (settings(checkpoints=2), "checkpoints"),
+    for other, message in (
+        (settings(epochs=2), "holds a run of 3 epochs already; at least 3 are allowed"),
+        (settings(epochs=4, seed=1), "holds a run with seed "),
+        (settings(checkpoints=2), "holds a run with checkpoints "),
     ):
-        with pytest.raises(InvalidValueError, match=f"holds a run with {name} "):
+        with pytest.raises(InvalidValueError, match=message):
             train(TASK, other, whole, source={"task": TASK.name})

@@ -34,7 +34,7 @@ def test_cells_are_rounded_and_mean_and_sd_are_one():
         "optimizer", "seed 0 (%)", "mean ± sd (%)", "final mean (%)", "steps", "epochs"
     ]  # fmt: skip
     assert rows == [
-        ["sgd", "98.37", "98.37 ± 0.03", "97.00", "93600", "3 of 3"],
+        ["SGD", "98.37", "98.37 ± 0.03", "97.00", "93600", "3 of 3"],
         ["a_b|c & 5%", "–", "50.00", "50.00", "12", "1 of 3"],
     ]
 
@@ -45,6 +45,16 @@ def test_several_tasks_are_a_column_and_one_is_in_the_note():
     assert [row[0] for row in rows] == ["a", "b"]
     assert note(frame(tasks=("a", "b"))) == "Best_of 3."
     assert note(frame()) == "a. Best_of 3."
+
+
+def test_tasks_and_settings_are_in_words_but_not_in_csv():
+    made = frame(tasks=("digits-mlp", "digits-mlp"), names=("sgd, epochs 3", "sgd, epochs 5"))
+    assert [row[0] for row in cells(made)[1]] == ["SGD, 3 epochs", "SGD, 5 epochs"]
+    assert note(made) == "MLP on digits (digits-mlp). Best_of 3."
+    assert 'digits-mlp,"sgd, epochs 3"' in csv(made)
+    alike = frame(tasks=("unknown", "unknown"), names=("adam", "torch.adam"))
+    assert [row[0] for row in cells(alike)[1]] == ["Adam", "Adam (torch.adam)"]
+    assert note(alike) == "unknown. Best_of 3."
 
 
 def test_csv_has_all_and_unrounded():
@@ -99,7 +109,7 @@ def test_latex_is_a_booktabs_table():
         r"\caption{a. Best\_of 3.}",
         r"\begin{tabular}{lrrrrr}",
         r"optimizer & seed 0 (\%) & mean $\pm$ sd (\%) &",
-        r"sgd & 98.37 & 98.37 $\pm$ 0.03 & 97.00 & 93600 & 3 of 3 \\",
+        r"SGD & 98.37 & 98.37 $\pm$ 0.03 & 97.00 & 93600 & 3 of 3 \\",
         r"a\_b\textbar{}c \& 5\% & -- & 50.00 &",
     ):
         assert part in written

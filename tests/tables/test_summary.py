@@ -37,16 +37,18 @@ def test_of_slices(tmp_path):
         "made on: CPU, torch 2.14, landscape 0",
         "",
         "evaluation set  kind         samples  batch norm",
+        "──────────────  ───────────  ───────  ──────────",
         "same batch      same batch        64  batch",
         "other batch 1   other batch       64  batch",
         "big batch       big batch       1000  batch",
         "validation      validation       360  running",
         "",
-        "iteration  epoch  learning rate  mean gradient norm  "
-        "validation loss at 0  validation accuracy at 0  digest",
+        "                                mean              validation",
+        "                  learning  gradient  validation    accuracy",
+        "iteration  epoch      rate      norm   loss at 0        at 0  digest",
+        "─────────  ─────  ────────  ────────  ──────────  ──────────  ──────",
         # 1 + 0.5² + 3, and 0.9 − 0.3 with draws that are 0 and 0.02 above
-        "       10    0.5           0.25                   2  "
-        "                4.25                      0.61  d10d10",
+        "       10    0.5      0.25         2        4.25        0.61  d10d10",
     ]
 
 
@@ -71,6 +73,33 @@ def test_what_is_said_once_has_no_column(tmp_path):
     assert "mean norm of the direction" not in header
 
 
+def test_columns_in_which_nothing_is_known_are_left_out():
+    gap = np.array([np.nan, np.nan])
+    bad = slices().assign_coords(
+        search_slope=("checkpoint", gap, {"long_name": "slope of the searched value"}),
+        search_outcome=("checkpoint", ["none", "none"], {"long_name": "outcome of the search"}),
+        search_step_size=("checkpoint", [0.1, np.nan], {"long_name": "step size taken"}),
+        learning_rate=("checkpoint", gap),
+    )
+    for name in ("loss", "accuracy", "gradient_norm"):  # of which NaN is news
+        bad[name] = bad[name] * np.nan
+    header, rows = checkpoints(bad.assign_attrs(digests={}))
+    assert header == [
+        "iteration", "epoch", "step size taken", "gradient norm", "validation loss at 0",
+        "validation accuracy at 0",
+    ]  # fmt: skip
+    assert rows == [["10", "0.5", "0.1", *["NaN"] * 3], ["200", "10", *["NaN"] * 4]]
+
+
+def test_a_listing_is_as_wide_as_asked_for(tmp_path):
+    path = stored(tmp_path / "s.zarr", planes.plane(draws=3), rows=1)
+    for width in (80, 60):
+        lines = [*describe_store(path, width)]
+        listings = lines[lines.index("") :]
+        assert max(map(len, listings)) <= width
+    assert len([each for each in listings if each.startswith("iteration")]) > 1  # in parts
+
+
 def test_names_that_commands_take_stand_beside_the_words(tmp_path):
     dataset = slices().assign_attrs(task="mnist-mlp", optimizer="sa-sls-thesis")
     dataset.attrs["run"] = {
@@ -87,10 +116,10 @@ def test_names_that_commands_take_stand_beside_the_words(tmp_path):
 
 def test_without_validation_it_is_the_big_batch_and_without_0_none(tmp_path):
     few = slices().isel(evaluation_set=[0, 2])
-    *_, header, _ = describe_store(stored(tmp_path / "s.zarr", few, rows=1))
+    *_, header, _, _ = describe_store(stored(tmp_path / "s.zarr", few, rows=1), width=200)
     assert header.endswith("big batch loss at 0  big batch accuracy at 0  digest")
     away = slices().isel(step_size=[0, 1, 5])
-    *_, header, row = describe_store(stored(tmp_path / "t.zarr", away, rows=1))
+    *_, header, _, row = describe_store(stored(tmp_path / "t.zarr", away, rows=1), width=200)
     assert "at 0" not in header
     assert row.split()[:3] == ["10", "0.5", "0.25"]
 
@@ -124,7 +153,8 @@ def test_of_packed_runs(tmp_path):
 
 
 def test_of_a_plane_both_directions_and_the_path(tmp_path):
-    lines = [*describe_store(stored(tmp_path / "p.zarr", planes.plane(draws=1), rows=1))]
+    path = stored(tmp_path / "p.zarr", planes.plane(draws=1), rows=1)
+    lines = [*describe_store(path, width=200)]
     about = f"{planes.ABOUT} (random)"
     assert lines[5:11] == [
         "step sizes: 11 from -1 to 1 along random direction 1",
@@ -135,7 +165,7 @@ def test_of_a_plane_both_directions_and_the_path(tmp_path):
         "was 0.02",
         "path: 5 points, of whose variance the projection keeps 0.93",
     ]
-    assert "norm of the second direction" in lines[-2]
+    assert "norm of the second direction" in lines[-3]
     # 1 + 1 of the second set, and 0.9 − 0.1 of it, at the origin of the plane
     assert lines[-1].split()[-2:] == ["2", "0.8"]
 

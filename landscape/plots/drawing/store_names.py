@@ -8,6 +8,7 @@ import xarray as xr
 from landscape.histories import labels
 from landscape.slices.wording import (
     checkpoint_label,
+    optimizer_name,
     placed_by,
     run_label,
     shortened,
@@ -48,7 +49,7 @@ def names_apart(
     attributes = [each.attrs for each in datasets]
     names = _join(_tasks(attributes), map(run_label, _trainings(datasets)))
     names = _told_apart(names, "run seed", [each.get("run", {}).get("seed") for each in attributes])
-    names = _join(names, _told(attributes, "weights"))
+    names = _join(names, map(run_label, _told(attributes, "weights")))
     if shown is not None:
         names = _checkpoints_apart(names, attributes, shown)
     probes = [
@@ -103,7 +104,8 @@ def _trainings(datasets: Sequence[xr.Dataset]) -> list[str]:
                 for name, value in run.items()
                 if name not in labels.NO_SETTING | taken
             },
-            **{name: each.attrs.get(name, "") for name in ("task", "optimizer")},
+            "task": each.attrs.get("task", ""),
+            "optimizer": optimizer_name(each.attrs),
         }
         for each, (run, _) in zip(datasets, pairs, strict=True)
     ]
