@@ -286,6 +286,8 @@ def _explained(parameter: inspect.Parameter, listed: Figure | None) -> str:
         return f"{parameter.name}: {GIVEN[parameter.name]}{more}."
     option = OPTIONS[parameter.name]
     default = option.default if parameter.default is None else repr(parameter.default)
+    if parameter.name == "metric" and parameter.default is None and listed:
+        default = listed.metric
     if parameter.name == "evaluation_set" and listed and listed.one_set:
         default = f"{listed.one_set}, or the first where there is none"
     return f"{parameter.name}: {option.help}{f'; by default {default}' if default else ''}."

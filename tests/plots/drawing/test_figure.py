@@ -137,3 +137,4 @@ def test_the_set_that_is_shown_by_default_is_one_that_is_there(dataset):
         (caption,) = [each for each in figure.texts if each.get_gid() == "caption"]
         assert "validation" in caption.get_text()
     assert "same_batch, or the first where there is none." in plots.plot_widening.__doc__
+    assert "by default loss and accuracy." in plots.plot_interpolation.__doc__
