@@ -112,7 +112,7 @@ def test_every_figure_can_be_drawn_where_all_diverged(name, value, dataset):
 def test_every_figure_takes_a_title(name, dataset):
     get(name).load()(dataset, title="Of $mine")
     words = [text.get_text() for text in plt.gcf().findobj(Text)]
-    assert words.count(r"Of \$mine") == 1
+    assert words.count("Of $mine") == 1
     assert not any("synthetic" in each for each in words)
     plt.close("all")
     get(name).load()(dataset, title="")
