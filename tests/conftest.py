@@ -23,6 +23,12 @@ def dataset() -> xr.Dataset:
 
 
 @pytest.fixture(autouse=True)
+def a_pipe_has_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    # pytest-xdist tells its workers how wide its own terminal is.
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def no_signal_is_remembered() -> Iterator[None]:
     yield
     interrupts.received.clear()

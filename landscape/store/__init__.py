@@ -9,7 +9,7 @@ knows nothing of models.
 from landscape.store.damage import Damage, find_damage, has_checksums
 from landscape.store.layout import SCHEMA
 from landscape.store.packing import pack
-from landscape.store.reading import open_, open_samples, progress
+from landscape.store.reading import has_samples, open_, open_samples, progress
 from landscape.store.writing import Writer, create, require_same, resume, upgrade
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "create",
     "find_damage",
     "has_checksums",
+    "has_samples",
     "open_",
     "open_samples",
     "pack",

@@ -112,6 +112,23 @@ def open_samples(
     return samples.assign_attrs(root.attrs)
 
 
+def has_samples(path: str | Path) -> bool:
+    """Say whether a store keeps values of samples, which a packed one does not.
+
+    Args:
+        path: a store: a folder, or a zip of one.
+
+    Returns:
+        Whether :func:`open_samples` finds some.
+
+    Raises:
+        InvalidValueError: for an address on another machine.
+        MissingFileError: where nothing is at the path.
+        StoreError: for what is not a store or damaged, and for a newer schema.
+    """
+    return any(name.startswith(f"{PER_SAMPLE}/") for name in read(local_path(path)).arrays)
+
+
 def progress(path: str | Path) -> tuple[int, int]:
     """How many rows are finished, and how many there is room for.
 

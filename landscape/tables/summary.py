@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from landscape import store
-from landscape.errors import StoreError, visible
+from landscape.errors import visible
 from landscape.histories import collection
 from landscape.histories.layout import Run
 from landscape.slices.planes import SECOND, cosine, first_line, is_plane, path_shown
@@ -163,7 +163,7 @@ def _describe(path: Path, width: int) -> Iterator[str]:
     attributes = dataset.attrs
     kind = {"checkpoint": "slices", "epoch": "history"}.get(attributes["along"], "runs")
     if kind == "slices" and attributes.get("settings", {}).get("samples"):
-        settings = {**attributes["settings"], "samples": _has_samples(path, dataset)}
+        settings = {**attributes["settings"], "samples": store.has_samples(path)}
         dataset = dataset.assign_attrs(settings=settings)
     yield f"{path}: {kind}, schema {attributes['schema']}, {_size(path)}"
     if kind == "runs":
@@ -281,15 +281,6 @@ def _is_said(dataset: xr.Dataset, name: str) -> bool:
     if name == "direction_norm" and "gradient_norm" in dataset:
         return bool(dataset[name].equals(dataset["gradient_norm"]))
     return "explained" in name and dataset.sizes["checkpoint"] == 1
-
-
-def _has_samples(path: Path, dataset: xr.Dataset) -> bool:
-    """Whether a store has the values of samples that its probe was to keep: not if it is packed."""
-    try:
-        store.open_samples(path, str(dataset["evaluation_set"].values[0]), chunks={})
-    except StoreError:
-        return False
-    return True
 
 
 def _task(attributes: Mapping[str, Any]) -> str | None:

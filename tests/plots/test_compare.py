@@ -105,7 +105,7 @@ def test_seeds_of_run_and_probe_tell_apart_what_nothing_else_does(make):
         "run seed 0, probe seed 0",
         "run seed 0, probe seed 5",
         "run seed 3",
-        "epochs 9",
+        "9 epochs",
     ]
 
 

@@ -105,7 +105,7 @@ def test_on_a_logarithmic_axis_the_line_is_still_that_of_the_values():
 
 
 def test_several_stores_are_told_apart():
-    runs = [line(), line(HUMP[::-1].copy(), optimizer="adam")]
+    runs = [line(), line(HUMP[::-1].copy(), run={"optimizer": "adam"})]
     loss, last = plot_interpolation(runs)
     assert [each.split(":")[0] for each in legend(last)[:2]] == ["SGD", "Adam"]
     assert loss.get_ylabel() == "loss, validation (nat)"

@@ -18,7 +18,7 @@ from landscape import plots, statistics, store
 from landscape.optimizers import SmoothAccuracySLS
 from landscape.slices.schema import upgraded
 
-KEPT = Path(__file__).parents[2] / "figures" / "mnist-mlp.zarr.zip"
+KEPT = Path(__file__).parents[2] / "figures" / "cifar10-resnet20-full-size.zarr.zip"
 
 
 def test_a_kept_store_is_read_as_before():
