@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from landscape import plots, store, study, tables
+from landscape import plots, statistics, store, study, tables
 from landscape.histories import collection as histories
 from landscape.histories.layout import HISTORY
 from landscape.probing.settings import STEP_SIZES, ProbeSettings, spaced
@@ -60,6 +60,8 @@ def main(out=HERE):
         f"training: {runs['seconds'].sum() / 60:.0f} min, {runs['seconds'].median():.0f} s an epoch"
     )
     print(table_formats.markdown(tables.benchmark(runs)))
+    best = statistics.best_steps(draws, "accuracy")["best_step_size"].median("draw")
+    print("best step size of the accuracy, median of ten draws:", best.values.ravel().round(3).tolist())
     for dataset, shown in ((slices, SHOWN), (fine, SHOWN), (draws, SHOWN[0])):
         for against in ("step-size", "distance"):
             table = tables.slice_statistics(dataset, evaluation_set=shown, against=against)

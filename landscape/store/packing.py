@@ -1,5 +1,6 @@
 """A store as one small file, to keep beside the figures drawn from it."""
 
+import json
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -11,11 +12,14 @@ from landscape.store.layout import writing
 from landscape.store.metadata import METADATA, read
 from landscape.store.reading import open_
 
+PLACES = ("data", "dataset")  # what a run's record says of places on the machine that made it
+
 
 def pack(path: str | Path, out: str | Path) -> Path:
     """Write a store into one zip file, without per-sample values.
 
     :func:`landscape.open` reads it as it reads the folder. The same store gives the same bytes.
+    Where data lay on the machine that made it is left out; their digest stays.
 
     Args:
         path: the store's folder.
@@ -40,5 +44,17 @@ def pack(path: str | Path, out: str | Path) -> Path:
         names += [f"{array.name}/{METADATA}", *array.keys()]
     with writing(out), atomic_write(out) as partial, ZipFile(partial, "w") as archive:
         for name in sorted(name for name in names if (path / name).is_file()):
-            archive.writestr(ZipInfo(name), (path / name).read_bytes(), ZIP_DEFLATED)
+            content = (path / name).read_bytes()
+            content = _without_places(content) if name == METADATA else content
+            archive.writestr(ZipInfo(name), content, ZIP_DEFLATED)
     return out
+
+
+def _without_places(content: bytes) -> bytes:
+    """The root's metadata without paths of a machine; as they are where there are none."""
+    root = json.loads(content)
+    run = root.get("attributes", {}).get("run")
+    if not isinstance(run, dict) or not set(PLACES) & set(run):
+        return content
+    root["attributes"]["run"] = {name: value for name, value in run.items() if name not in PLACES}
+    return json.dumps(root, indent=2).encode()

@@ -268,6 +268,16 @@ def test_a_packed_store_has_all_but_the_samples(tmp_path, rows):
     assert {p.name for p in tmp_path.iterdir()} == {"s.zarr", "kept.zarr.zip"}
 
 
+def test_a_packed_store_names_no_place_of_the_machine(tmp_path, rows):
+    run = {"data": "/home/me/data", "dataset": "/home/me/my.npz", "data_digest": "ab", "epochs": 3}
+    store.create(tmp_path / "s.zarr", rows[0], rows=1, attributes={"run": run}).write(rows[0])
+    packed = store.pack(tmp_path / "s.zarr", tmp_path / "kept.zarr.zip")
+    assert landscape.open(packed).attrs["run"] == {"data_digest": "ab", "epochs": 3}
+    assert landscape.open(tmp_path / "s.zarr").attrs["run"] == run
+    values = landscape.open(tmp_path / "s.zarr").drop_attrs()
+    xr.testing.assert_identical(landscape.open(packed).drop_attrs(), values)
+
+
 @pytest.mark.parametrize("name", ["0.123abc.partial", ".0.99999999.tmp"])
 def test_what_a_killed_process_left_of_a_chunk_is_not_packed_and_removed(tmp_path, rows, name):
     path = tmp_path / "s.zarr"
