@@ -61,7 +61,10 @@ def main(out=HERE):
     )
     print(table_formats.markdown(tables.benchmark(runs)))
     best = statistics.best_steps(draws, "accuracy")["best_step_size"].median("draw")
-    print("best step size of the accuracy, median of ten draws:", best.values.ravel().round(3).tolist())
+    print(
+        "best step size of the accuracy, median of ten draws:",
+        best.values.ravel().round(3).tolist(),
+    )
     for dataset, shown in ((slices, SHOWN), (fine, SHOWN), (draws, SHOWN[0])):
         for against in ("step-size", "distance"):
             table = tables.slice_statistics(dataset, evaluation_set=shown, against=against)
