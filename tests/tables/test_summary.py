@@ -67,7 +67,9 @@ def test_values_of_samples_are_told_where_they_are(tmp_path):
 def test_what_is_said_once_has_no_column(tmp_path):
     few = slices(draws=2)
     norm = few["gradient_norm"].assign_attrs(long_name="norm of the direction")
-    header, rows = checkpoints(few.assign_coords(direction_norm=norm + norm))
+    header, rows = checkpoints(
+        few.assign_coords(direction_norm=(norm + norm).assign_attrs(norm.attrs))
+    )
     assert rows[0][header.index("mean norm of the direction")] == "4"
     header, _ = checkpoints(few.assign_coords(direction_norm=norm))
     assert "mean norm of the direction" not in header
