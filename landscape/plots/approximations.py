@@ -96,9 +96,10 @@ def plot_approximations(
     )
     handles = curves.draw(left, [slice_], scale=scale, value_scale="linear")
     handles += _lines(left, slice_, slope, constants, mode_of(dataset, metric))
-    last = slice_.steps[-1]
+    last = _far(slice_, slope, constants[0], mode_of(dataset, metric))
     left.set_xlim((-0.03 if scale == "linear" else 0) * last, 1.03 * last)
-    fit(left, [*slice_.values[0], slice_.values[0, 0] + constants[0] * slope * last])
+    seen = slice_.values[0][slice_.steps <= last]
+    fit(left, [*seen, slice_.values[0, 0] + constants[0] * slope * last])
     source = wording.source_label(dataset, *draw_note(dataset, draw_))
     given = "difference quotient" if known is None else "of the gradient"
     told = f"slope at 0: {wording.number(slope)}, {given}"
@@ -108,6 +109,14 @@ def plot_approximations(
     style.legend_below(left, handles, columns=3, title="marker: the largest c satisfied")
     _smooth(right)
     return np.array([left, right], dtype=object)
+
+
+def _far(slice_: curves.Curve, slope: float, c: float, mode: str) -> float:
+    """The sample up to which the slice is shown: the first twice as far as any that satisfies c."""
+    slack = statistics.armijo_slack(slice_.values[0], slice_.steps, slope, c, mode)
+    satisfied = slice_.steps[1:][slack[1:] >= 0]
+    beyond = slice_.steps[slice_.steps >= 2 * satisfied.max(initial=0)]
+    return float(beyond[0] if satisfied.size and beyond.size else slice_.steps[-1])
 
 
 def _lines(

@@ -28,11 +28,12 @@ def plot_best_steps(
     """Plot the sampled step size with the best value over the iterations, one line per set.
 
     There is one panel per metric, by default loss, accuracy and smooth accuracy, as far as the
-    store has them; all checkpoints and evaluation sets are shown by default. Of several draws the
-    line is the median and the band holds the middle half. Of step sizes with the same value the
-    best is the one nearest to 0, and of two equally near the positive one. A marker is hollow where
-    a better step size may have been missed: at an end of the sampled range, or on a slice with a
-    NaN. The axis is linear up to the smallest step size sampled.
+    store has them. All checkpoints are shown by default and, of more than three evaluation sets,
+    the same batch and validation. Of several draws the line is the median and the band holds the
+    middle half. Of step sizes with the same value the best is the one nearest to 0, and of two
+    equally near the positive one. A marker is hollow where a better step size may have been missed:
+    at an end of the sampled range, or on a slice with a NaN. The axis is linear up to the smallest
+    step size sampled.
 
     Returns:
         The axes, one per metric.

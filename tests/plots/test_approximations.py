@@ -147,3 +147,16 @@ def test_without_0_or_steps_along_descent_there_is_no_line(dataset):
         plot_approximations(dataset.sel(step_size=[-0.1, 0.1, 0.5]))
     with pytest.raises(InvalidValueError, match="give a store with one above 0"):
         plot_approximations(dataset.sel(step_size=[-0.1, -0.01, 0]))
+
+
+def test_the_axis_ends_twice_as_far_as_any_step_that_passes(dataset):
+    steps = dataset["step_size"].values
+    # L(s) = 1 − s + 10 s², whose slope is −1: with c = 0.1 it passes up to s = 0.09.
+    dataset["loss"][:] = 1 - steps + 10 * steps**2
+    dataset["gradient_norm"][:] = 1
+    left, _ = plot_approximations(dataset)
+    passing = steps[(steps > 0) & (steps <= 0.09)].max()
+    last = steps[steps >= 2 * passing].min()
+    assert last < steps.max()
+    assert left.get_xlim()[1] == pytest.approx(last, rel=0.04)
+    assert left.get_ylim()[1] < 1 - last + 11 * last**2

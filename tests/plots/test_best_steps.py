@@ -34,6 +34,7 @@ def test_a_panel_a_metric_and_a_line_a_set(dataset):
     dataset = dataset.isel(slope_factor=1)
     for panel, metric in zip(panels, ("loss", "accuracy", "smooth_accuracy"), strict=True):
         best = statistics.best_steps(dataset, metric)["best_step_size"].isel(draw=0)
+        best = best.sel(evaluation_set=["same_batch", "validation"])
         assert best.std() > 0
         for line, expected in zip(lines(panel), best.values.T, strict=True):
             np.testing.assert_array_equal(line.get_xdata(), dataset["iteration"])
@@ -42,7 +43,7 @@ def test_a_panel_a_metric_and_a_line_a_set(dataset):
     assert panels[0].get_ylabel() == "best step size along −∇L"
     assert panels[0].get_figure().get_size_inches() == pytest.approx([7, 2.4])
     (legend,) = panels[0].get_figure().legends
-    assert [text.get_text() for text in legend.get_texts()][::4] == ["same batch", "validation"]
+    assert [text.get_text() for text in legend.get_texts()] == ["same batch", "validation"]
 
 
 def test_the_axis_is_linear_up_to_the_smallest_step_size(dataset):
@@ -176,13 +177,7 @@ def test_given_axes_are_used(dataset):
     _, axes = plt.subplots(1, 3)
     assert list(plot_best_steps(dataset, ax=axes)) == list(axes)
     texts = axes[-1].get_legend().get_texts()
-    assert [text.get_text() for text in texts] == [
-        "same batch",
-        "other batch 1",
-        "other batch 2",
-        "big batch",
-        "validation",
-    ]
+    assert [text.get_text() for text in texts] == ["same batch", "validation"]
 
 
 def test_among_many_checkpoints_only_open_ones_have_a_marker(make):

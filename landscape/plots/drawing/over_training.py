@@ -21,6 +21,8 @@ from landscape.slices import wording
 from landscape.slices.choice import Checkpoints, choose_checkpoints, choose_metric
 from landscape.statistics import metrics, set_name
 
+MANY = 3  # sets that can be told apart, with what their draws spread
+MAIN = ("same_batch", "validation")
 METRICS = ("loss", "accuracy", "smooth_accuracy")
 
 
@@ -94,7 +96,8 @@ def choose_metrics(
             exist.
         slope_factor: that of the smooth metrics; by default the one nearest to 1.
         checkpoint: iterations; by default all.
-        evaluation_set: name of one set; by default all.
+        evaluation_set: name of one set; by default all or, of more than three, the same batch and
+            validation, if both are there.
 
     Returns:
         Metric -> a Dataset with its values alone, by ascending iteration.
@@ -104,8 +107,11 @@ def choose_metrics(
             have.
     """
     dataset = dataset.isel(checkpoint=sorted(choose_checkpoints(dataset, checkpoint)))
+    sets = [str(each) for each in dataset["evaluation_set"].values]
     if evaluation_set is not None:
         dataset = dataset.sel(evaluation_set=[set_name(dataset, evaluation_set)])
+    elif len(sets) > MANY and set(MAIN) <= set(sets):
+        dataset = dataset.sel(evaluation_set=list(MAIN))
     there = [name for name in METRICS if name in metrics(dataset)] or ["accuracy"]
     names = there if metric is None else [metric]
     smooth = [name for name in names if name in dataset and "slope_factor" in dataset[name].dims]

@@ -312,6 +312,9 @@ def legend_below(
         ticks, label, text = map(_points, ("xtick.labelsize", "axes.labelsize", "legend.fontsize"))
         pad = (11.1 + 1.25 * (ticks + label)) / text
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "borderaxespad": pad}
+    room = available_width(where) / captions.WIDER - 2 * captions.MARGIN
+    size = _points("legend.title_fontsize")
+    title = "\n".join("\n".join(captions.lines(e, room, size)) for e in title.split("\n"))
     for handle in handles:
         lines = str(handle.get_label()).split("\n")
         handle.set_label("\n".join(shortened(line, LONGEST) for line in lines))

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 
+from landscape import plots
 from landscape.errors import InvalidValueError
 from landscape.plots.drawing import style, theme
 from landscape.slices import wording
@@ -105,3 +106,14 @@ def test_too_few_axes_are_an_error():
     assert style.axes(ax, 1, height=1) == [ax]
     with pytest.raises(InvalidValueError, match="holds 1 axes; this figure needs 2"):
         style.axes(ax, 2, height=1)
+
+
+def test_the_title_of_a_legend_is_broken_to_its_width(make):
+    panels = plots.plot_gap(make(draws=3))
+    figure = panels[0].figure
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    box = legend.get_title().get_window_extent()
+    assert "line: mean of 3 draws" in legend.get_title().get_text().replace("\n", " ")
+    assert figure.bbox.x0 <= box.x0
+    assert box.x1 <= figure.bbox.x1
