@@ -50,6 +50,9 @@ def test_panels_side_by_side_are_read_alike(dataset):
         assert panel.get_yscale() == "symlog"
         assert panel.get_ylim()[0] == 0
         assert 0 in panel.yaxis.get_majorticklocs()
+    # So they are where but one has more than two decades.
+    dataset["loss"][0, :, :, -1] -= 1000
+    assert {panel.get_yscale() for panel in plot_improvement(dataset)} == {"symlog"}
     (alone,) = plot_improvement(dataset, value_scale="log", metric="loss")
     assert alone.get_yscale() == "log"
 

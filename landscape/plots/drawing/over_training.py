@@ -202,17 +202,16 @@ def draw(
 
 def _alike(panels: Sequence[Axes], drawn: Sequence[Sequence[Course]]) -> None:
     """Make all panels logarithmic where one is, all with a 0 where one needs it."""
-    scales = {panel.get_yscale() for panel in panels}
-    if scales == {"linear"}:
+    if {panel.get_yscale() for panel in panels} == {"linear"}:
         return
+    for panel, courses in zip(panels, drawn, strict=True):
+        if panel.get_yscale() == "linear":
+            curves.set_scales(panel, courses, "linear", "log")
+    scales = {panel.get_yscale() for panel in panels}
     for panel, courses in zip(panels, drawn, strict=True):
         values = np.concatenate([each.values.ravel() for each in courses])
         values = values[np.isfinite(values)]
-        if len(scales) == 1:
-            continue
-        if panel.get_yscale() == "linear":
-            curves.set_scales(panel, courses, "linear", "log")
-        if "symlog" in scales and values.size:
+        if len(scales) > 1 and "symlog" in scales and values.size:
             ticks.symlog(panel, "y", values, linscale=0.5)
             if values.min() >= 0:
                 panel.set_ylim(bottom=0)
