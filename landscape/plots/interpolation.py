@@ -58,7 +58,7 @@ def plot_interpolation(
     panels = style.axes(ax, len(names), height=0.9 + 1.5 * len(names) + 0.25 * len(datasets))
     note = band_note(max(several.datasets, key=lambda each: each.sizes["draw"]))
     straight = Line2D([], [], color="0.4", lw=0.8, ls=DASHES, label="straight line")
-    words: dict[str, list[str]] = {}  # curve -> its barrier in each metric
+    words: list[list[str]] = []  # of each metric the barriers, in the order of the curves
     away = False
     for panel, name in zip(panels, names, strict=True):
         shown = several.values(name, slope_factor)
@@ -76,14 +76,13 @@ def plot_interpolation(
         panel.axvline(1, color="0.75", linewidth=0.6, zorder=0.5, gid="end")
         for each, found in zip(curves, barriers, strict=True):
             _draw_barrier(panel, each, found)
-            words.setdefault(each.label, []).append(_worded(found))
+        words.append([*map(_worded, barriers)])
         away |= _fit(panel, curves)
         only = "" if by_set and len(curves) > 1 else several.evaluation_set
         panel.set_ylabel(wording.value_label(shown[0], only))
-    for handle in handles:
-        if found_words := words.get(str(handle.get_label())):
-            label = f"{handle.get_label()}: {_together(found_words, names)}"
-            handle.set_label(fitted(label, style.available_width(panels[-1])))
+    for handle, of_metrics in zip(handles, zip(*words, strict=True), strict=False):
+        label = f"{handle.get_label()}: {_together(of_metrics, names)}"
+        handle.set_label(fitted(label, style.available_width(panels[-1])))
     notes = [note, "values far off, beyond 0 and 1, are not on the axis" * away]
     told = "\n".join(filter(None, notes))
     style.legend_below(panels[-1], [*handles, straight], columns=2, title=told)

@@ -209,7 +209,7 @@ def _recording(
             targets,
             indices=indices,
             iteration=training.iteration,
-            epoch=training.iteration / training.steps_per_epoch,
+            epoch=training.epoch,
         )
 
     return step

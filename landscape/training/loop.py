@@ -225,6 +225,11 @@ class Training:
         with users_code("the gradient of the loss"):
             torch.autograd.grad(loss, trained, allow_unused=True)
 
+    @property
+    def epoch(self) -> float:
+        """Passes over the training data so far, 0.5 in the midst of the first."""
+        return self.iteration / self.steps_per_epoch
+
     def checkpoint(self) -> Checkpoint:
         """Copy the run's present state to the CPU, to be probed or continued.
 
@@ -242,7 +247,7 @@ class Training:
         return Checkpoint(
             iteration=self.iteration,
             model=copied(self.model.state_dict()),
-            epoch=self.iteration / self.steps_per_epoch,
+            epoch=self.epoch,
             learning_rate=self._learning_rate(),
             training={
                 "settings": self._fixed(),

@@ -158,3 +158,13 @@ def test_the_axis_is_that_of_the_values_between_the_ends():
     (ax,) = plot_interpolation([line()], metric="loss", evaluation_set="same_batch")
     assert ax.get_ylim()[0] < 0.1  # beyond the ends, and near
     assert "not on the axis" not in ax.get_legend().get_title().get_text()
+
+
+def test_stores_of_one_name_keep_their_own_barriers():
+    pair = [line(), line(HUMP - HUMP[[2]] * 0.5 * (STEPS == 0.5))]
+    third = line(run={"optimizer": "adam"})
+    _, last = plot_interpolation([*pair, third])
+    told = [each.replace("\n", " ") for each in legend(last)]
+    heights = [each.split("barrier ")[1].split(" ")[0] for each in told[:3]]
+    expected = [reference(HUMP, 1), reference(HUMP, 1) - 0.15, reference(HUMP, 1)]
+    assert heights == [f"{each:.3g}" for each in expected]

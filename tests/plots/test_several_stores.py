@@ -123,6 +123,16 @@ def test_probes_that_nothing_sets_apart_are_named_by_their_places(make):
     assert legend(plot_peak_widths(stores, metric="loss")[0].figure)[:2] == ["first", "second"]
 
 
+def test_stores_of_one_name_are_told_apart_beside_another(make):
+    stores = [trained(make), trained(make), trained(make, "adam")]
+    (ax,) = plot_widening(stores, together=True, checkpoint=100)
+    assert legend(ax.figure) == ["SGD, store 1, 100", "SGD, store 2, 100", "Adam, 100"]
+    assert len({line.get_color() for line in curves(ax)}) == 3
+    for store, place in zip(stores, ("/a/s.zarr", "/b/s.zarr", "/c/s.zarr"), strict=True):
+        store.encoding["source"] = place
+    assert [ax.get_title() for ax in plot_widening(stores)] == ["SGD, a", "SGD, b", "Adam"]
+
+
 def test_a_bar_of_many_checkpoints_has_as_many_numbers_as_do_not_touch(make):
     one = make(checkpoints=10)
     many = xr.concat(

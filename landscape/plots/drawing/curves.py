@@ -216,12 +216,12 @@ def draw(
     set_scales(ax, among or curves, scale, value_scale)
     for place, (line, each) in enumerate(zip(lines, curves, strict=True)):
         if each.steps.size > FEW:
-            line.set_markevery(shown := _marked(ax, each, place if apart else None))
+            line.set_markevery(shown := _with_marker(ax, each, place if apart else None))
             line.set_marker(line.get_marker() if shown else "")
     return handles + mark_notes(among or curves)
 
 
-def _marked(ax: Axes, one: Curve, place: int | None) -> list[int]:
+def _with_marker(ax: Axes, one: Curve, place: int | None) -> list[int]:
     """Which of many samples have a marker: isolated ones, and some that tell curves apart.
 
     Args:

@@ -122,14 +122,18 @@ def name_stores(datasets: Sequence[xr.Dataset]) -> list[str]:
 
 
 def _named(names: list[str], datasets: Sequence[xr.Dataset]) -> list[str]:
-    """The names or, where nothing else sets the stores apart, what their paths differ in."""
-    if any(names):
+    """The names; where several stores have one, with what their paths differ in, or numbers."""
+    if len(set(names)) == len(names):
         return names
     paths = [PurePath(each.encoding.get("source", "")).parts for each in datasets]
     shared = set.intersection(*map(set, paths))
-    names = ["/".join(part for part in each if part not in shared) for each in paths]
-    apart = len(set(names)) == len(names) and all(names)
-    return names if apart else [f"store {i}" for i in range(1, len(names) + 1)]
+    places = ["/".join(part for part in each if part not in shared) for each in paths]
+    if len(set(places)) < len(places) or not all(places):
+        places = [f"store {i}" for i in range(1, len(places) + 1)]
+    return [
+        ", ".join(filter(None, [name, place if names.count(name) > 1 else ""]))
+        for name, place in zip(names, places, strict=True)
+    ]
 
 
 def fitted(label: str, width: float) -> str:
